@@ -1,0 +1,46 @@
+# `make study` and `make test` do everything from bare Python 3.11+ and make; all of it stays in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+LOG ?= runs/task_preferences.db
+MODEL ?= local/smollm2
+
+.PHONY: study test check lint types notebooks examples test-slow setup clean
+
+study: .venv/ready  ## run the task-choice study on the embedded local model, ending in report/index.html
+	$(BIN)/bartleby run task_preferences --model $(MODEL) --log $(LOG)
+	$(BIN)/bartleby report $(LOG) -o report
+
+test: .venv/ready  ## run the tests
+	$(BIN)/pytest -m "not slow"
+
+check: test lint types notebooks examples  ## everything that CI runs
+
+lint: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: .venv/ready
+	$(BIN)/mypy
+
+notebooks: .venv/ready  ## run the committed notebooks again
+	$(BIN)/pytest --nbmake --nbmake-timeout=600 notebooks
+
+examples: .venv/ready  ## run the README's own examples
+	$(BIN)/python tests/readme.py
+
+test-slow: .venv/ready  ## simulations and large runs
+	$(BIN)/pytest -m slow
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Bartleby needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --python $(BIN)/python
+	@touch .venv/ready
+
+clean:
+	rm -rf .venv report runs
