@@ -1,0 +1,1 @@
+"""What is asked: items, studies, designs and paradigms."""

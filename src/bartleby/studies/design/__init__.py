@@ -1,0 +1,1 @@
+"""Which trial is shown how: pair graphs, orders, labels and wordings."""

@@ -1,0 +1,210 @@
+"""A study: a frozen declaration, and the trials that follow from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from bartleby.errors import DesignError, StudyError
+from bartleby.exchange import Settings, content_hash
+from bartleby.outcome import Outcome
+from bartleby.studies.items import Task, check_items
+from bartleby.studies.paradigms.base import Paradigm
+from bartleby.studies.trial import Showing, Trial
+
+__all__ = ["Study"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is asked: items, a paradigm, conditions, samples and a seed. Making one sends nothing.
+
+    Parameters
+    ----------
+    name
+        Name of the study: that of its files in `studies/`, `analysis/`, `notebooks/` and `data/`.
+    items
+        What is offered.
+    paradigm
+        How it is put to a model.
+    conditions
+        Levels of the paradigm's conditions that are crossed with one another; a condition that is not
+        named has its default level.
+    samples
+        How often each trial is repeated. Repeats say more about these items and nothing about others.
+    seed
+        Seed of the design: which pairs, and in which order trials are asked.
+    settings
+        How the model is run.
+    title, description
+        For the reader of the report.
+
+    Raises
+    ------
+    StudyError
+        With all problems at once.
+    """
+
+    name: str
+    items: Sequence[Task]
+    paradigm: Paradigm
+    conditions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    samples: int = 1
+    seed: int = 0
+    settings: Settings = field(default_factory=Settings)
+    title: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", check_items(self.items))
+        factors = self.paradigm.factors()
+        problems = _problems(self, factors)
+        if problems:
+            raise StudyError("\n".join(f"study {self.name!r}: {each}" for each in problems))
+        levels = {name: tuple(self.conditions.get(name, known[:1])) for name, known in factors.items()}
+        object.__setattr__(self, "conditions", levels)
+
+    def trials(self, outcomes: Mapping[str, Outcome] | None = None) -> Iterator[Trial]:
+        """Yield every trial of the design, the same ones in the same order for the same seed.
+
+        Parameters
+        ----------
+        outcomes
+            Outcome by trial id, so far. Designs with several rounds give the trials of a round when all
+            of the round before have one; other designs do not look at it.
+
+        Raises
+        ------
+        DesignError
+            If two trials that were meant to differ show the same text, or the pairs are not connected.
+        """
+        known = outcomes or {}
+        history: list[tuple[Trial, Outcome]] = []
+        seen: dict[str, Trial] = {}
+        for number in range(self.paradigm.rounds):
+            batch = self._round(number, history, seen)
+            yield from batch
+            if any(trial.id not in known for trial in batch):
+                return
+            history += [(trial, known[trial.id]) for trial in batch]
+
+    def count(self) -> int:
+        """Return how many trials there will be (an upper bound for designs with several rounds)."""
+        if self.paradigm.rounds == 1:
+            return sum(1 for _ in self.trials())
+        cells = len(list(self._cells()))
+        return self.paradigm.count(len(self.items)) * cells * self.samples
+
+    def for_channels(self, supported: Sequence[str], model: str) -> Study:
+        """Return the study with `auto` replaced by the first channel that a model supports.
+
+        Raises
+        ------
+        StudyError
+            If the study fixes a channel that the model does not support.
+        """
+        asked = self.conditions.get("channel")
+        if asked is None:
+            return self
+        wrong = [level for level in asked if level != "auto" and level not in supported]
+        if wrong:
+            raise StudyError(
+                f"study {self.name!r} fixes the answer channel {wrong[0]!r}, which {model} does not "
+                f"support; allowed: auto, {', '.join(supported)}"
+            )
+        levels = tuple(supported[0] if level == "auto" else level for level in asked)
+        return replace(self, conditions={**self.conditions, "channel": levels})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the declaration as JSON values: what the log freezes."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "items": [item.to_dict() for item in self.items],
+            "paradigm": self.paradigm.to_dict(),
+            "conditions": {name: list(levels) for name, levels in self.conditions.items()},
+            "samples": self.samples,
+            "seed": self.seed,
+            "settings": asdict(self.settings),
+        }
+
+    def fingerprint(self) -> str:
+        """Return a hash of all that decides what is asked: not of the title and the description."""
+        told = self.to_dict()
+        return content_hash({name: told[name] for name in told if name not in ("title", "description")})
+
+    def _cells(self) -> Iterator[dict[str, str]]:
+        names = list(self.conditions)
+        for levels in product(*self.conditions.values()):
+            yield dict(zip(names, levels, strict=True))
+
+    def _round(
+        self, number: int, history: Sequence[tuple[Trial, Outcome]], seen: dict[str, Trial]
+    ) -> list[Trial]:
+        """Return the trials of one round, in random order so that drift is not taken for a condition."""
+        rng = np.random.default_rng([self.seed, number])
+        showings = self.paradigm.showings(self.items, rng, number, history)
+        batch = []
+        for showing, cell in product(showings, list(self._cells())):
+            for trial in self._samples(showing, cell):
+                if trial.id in seen:
+                    raise DesignError(_collision(self.name, seen[trial.id], trial))
+                seen[trial.id] = trial
+                batch.append(trial)
+        return [batch[i] for i in rng.permutation(len(batch))]
+
+    def _samples(self, showing: Showing, cell: Mapping[str, str]) -> Iterator[Trial]:
+        conditions = {**cell, **showing.conditions}
+        shown = self.paradigm.opening(showing.items, conditions, self.settings).shown()
+        wording = self.paradigm.template(conditions)
+        template = content_hash(wording, 12)
+        script = content_hash({"shown": shown, "asks": self.paradigm.asks(conditions)})
+        for sample in range(self.samples):
+            identity = content_hash([script, sample], 24)
+            yield Trial(identity, showing.items, conditions, sample, template)
+
+
+def _problems(study: Study, factors: Mapping[str, tuple[str, ...]]) -> list[str]:
+    problems = []
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", study.name):
+        problems.append(f"name is {study.name!r}; allowed: letters, digits, '_', '-' and '.'")
+    if study.samples < 1:
+        problems.append(f"samples is {study.samples}; allowed: 1 or more")
+    if study.seed < 0:
+        problems.append(f"seed is {study.seed}; allowed: 0 or more")
+    if study.settings.max_tokens < 1:
+        problems.append(f"settings: max_tokens is {study.settings.max_tokens}; allowed: 1 or more")
+    for name, levels in study.conditions.items():
+        if name not in factors:
+            problems.append(f"condition {name!r} is unknown; allowed: {', '.join(factors)}")
+        elif isinstance(levels, str) or not levels:
+            problems.append(f"condition {name!r} is {levels!r}; allowed: a list of levels")
+        else:
+            known = ", ".join(factors[name])
+            problems += [
+                f"condition {name!r} has the level {level!r}; allowed: {known}"
+                for level in levels
+                if level not in factors[name]
+            ]
+            if len(set(levels)) < len(levels):
+                problems.append(f"condition {name!r} names a level twice: {', '.join(levels)}")
+    return problems
+
+
+def _collision(study: str, one: Trial, other: Trial) -> str:
+    """Say which two trials show the same text, and in which conditions they were meant to differ."""
+    items = " / ".join(item.id for item in other.items)
+    differ = [name for name in other.conditions if one.conditions.get(name) != other.conditions[name]]
+    if not differ:
+        return f"study {study!r}: the trial of {items} occurs twice in the design"
+    pairs = ", ".join(f"{n}={one.conditions.get(n)!r} and {n}={other.conditions[n]!r}" for n in differ)
+    return (
+        f"study {study!r}: {pairs} show one identical text (for {items}), so they cannot be told apart; "
+        "remove one of them or give it a text of its own"
+    )
