@@ -1,0 +1,256 @@
+"""`anthropic/...`: Claude models through the official SDK, which makes one attempt at a time for us.
+
+The SDK is given no retries of its own: it would sleep for as long as a server asks, without a word, and pay
+again for what was lost after it was answered. Who retries, and how often, is the collector's business.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from importlib import metadata
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from bartleby.collectors.models.base import Capabilities, refuse_settings
+from bartleby.collectors.models.messages import compose, read
+from bartleby.collectors.models.messages_errors import translated
+from bartleby.collectors.models.registry import ModelName
+from bartleby.errors import ModelError
+from bartleby.exchange import Reply, Request, Settings
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from anthropic.types import ModelCapabilities, ModelInfo
+
+__all__ = ["AnthropicModel", "from_name"]
+
+TIMEOUT = 120.0
+CONCURRENCY = 16
+LEVELS = ("low", "medium", "high", "xhigh", "max")
+BARE_CHANNELS = ("text", "tool")
+"""What is taken for granted where a server does not tell what its models can do."""
+KEYS = "ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN)"
+
+
+class AnthropicModel:
+    """A model that speaks the Messages API: Anthropic's, or any server that `ANTHROPIC_BASE_URL` names.
+
+    The key is read from the environment by the SDK and is never stored, shown or logged here.
+
+    Parameters
+    ----------
+    model
+        The provider's id of the model.
+    name
+        Its name in the record.
+    timeout
+        Seconds after which an attempt is given up.
+    """
+
+    def __init__(self, model: str, *, name: str, timeout: float = TIMEOUT) -> None:
+        self.model = model
+        self.name = name
+        self.timeout = timeout
+        self._client: AsyncAnthropic | None = None
+        self._stack = AsyncExitStack()
+        self._capabilities: Capabilities | None = None
+
+    async def __aenter__(self) -> Self:
+        client = await self._stack.enter_async_context(_client(self.name, self.timeout))
+        if not (client.api_key or client.auth_token or client.credentials):
+            await self._stack.aclose()
+            raise ModelError(f"{self.name}: no key; set the environment variable {KEYS}")
+        self._client = client
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client = None
+        await self._stack.aclose()
+
+    async def capabilities(self) -> Capabilities:
+        """Return what the provider says the model can do; it is asked once.
+
+        Raises
+        ------
+        ModelError
+            If the key is refused, or the model is not known or retired.
+        TransientError
+            If the provider cannot be reached just now.
+        """
+        if self._capabilities is None:
+            self._capabilities = await self._probe()
+        return self._capabilities
+
+    async def answer(self, request: Request) -> Reply:
+        """Make one attempt at a request.
+
+        Raises
+        ------
+        ModelError
+            No answer will come to any request: the key is refused, no such model, a setting it lacks.
+        RequestError
+            No answer will come to this one.
+        TransientError
+            Another attempt may succeed.
+        """
+        self._check(request)
+        client = self._opened()
+        async with translated(self.name, _secrets(client)):
+            message = await client.messages.create(**compose(self.model, request))
+            return read(message)
+
+    async def _probe(self) -> Capabilities:
+        client = self._opened()
+        told = self._environment(client)
+        async with translated(self.name, _secrets(client)):
+            info = await _ask_for(client, self.model)
+        if info is None:
+            return Capabilities(
+                BARE_CHANNELS,
+                concurrency=CONCURRENCY,
+                description={**told, "capabilities": "not told by this server: text and tools are assumed"},
+            )
+        if info.lifecycle == "retired":
+            raise ModelError(f"{self.name}: this model was retired on {info.retires_at}; name another one")
+        return _from_info(info, told)
+
+    def _environment(self, client: AsyncAnthropic) -> dict[str, Any]:
+        base = urlsplit(str(client.base_url))
+        where = f"{base.scheme}://{base.hostname}" + (f":{base.port}" if base.port else "")
+        return {
+            "provider": "anthropic",
+            "id": self.model,
+            "server": where,
+            "sdk": metadata.version("anthropic"),
+            "timeout": self.timeout,
+            "sampling": "provider default",
+        }
+
+    def _check(self, request: Request) -> None:
+        accepted = frozenset({"thinking", "effort"})
+        limits: Mapping[str, Any] = {}
+        if self._capabilities is not None:
+            accepted, limits = self._capabilities.settings, self._capabilities.description
+        refuse_settings(self.name, request.settings, accepted)
+        problem = _setting_problem(request.settings, limits)
+        if problem is not None:
+            raise ModelError(f"{self.name}: {problem}")
+        if request.constrain:
+            raise ModelError(
+                f"{self.name}: this model cannot be held to labels token by token (channel 'label')"
+            )
+
+    def _opened(self) -> AsyncAnthropic:
+        if self._client is None:
+            raise ModelError(f"{self.name}: the model is not open; use it in `async with`")
+        return self._client
+
+
+def _client(name: str, timeout: float) -> AsyncAnthropic:
+    """Return a client without retries, on the aiohttp transport where that is installed (it is cheaper)."""
+    import anthropic
+
+    fast = importlib.util.find_spec("aiohttp") is not None
+    transport = anthropic.DefaultAioHttpClient if fast else anthropic.DefaultAsyncHttpxClient
+    http = transport(timeout=timeout)
+    try:
+        return anthropic.AsyncAnthropic(max_retries=0, timeout=timeout, http_client=http)
+    except (anthropic.AnthropicError, ValueError) as error:
+        raise ModelError(f"{name}: the SDK cannot be set up: {error}") from None
+
+
+def _secrets(client: AsyncAnthropic) -> tuple[str, ...]:
+    return tuple(each for each in (client.api_key, client.auth_token) if each)
+
+
+async def _ask_for(client: AsyncAnthropic, model: str) -> ModelInfo | None:
+    """Return what a server tells of a model, or None if it has no endpoint that tells.
+
+    A server that knows the endpoint and not the model sends the API's own error: that is passed on.
+    """
+    import anthropic
+
+    try:
+        return await client.models.retrieve(model)
+    except anthropic.APIStatusError as error:
+        enveloped = isinstance(error.body, Mapping) and error.body.get("type") == "error"
+        if error.status_code in (404, 405, 501) and not enveloped:
+            return None
+        raise
+
+
+def _from_info(info: ModelInfo, told: Mapping[str, Any]) -> Capabilities:
+    thinking, efforts = _thinking(info.capabilities), _efforts(info.capabilities)
+    structured = info.capabilities is not None and info.capabilities.structured_outputs.supported
+    channels = ["json_schema"] if structured else []
+    channels.append("tool")
+    if "disabled" in thinking:
+        # A forced tool call leaves no room for thinking: a model that cannot do without refuses it.
+        channels.append("forced_tool")
+    settings = {name for name, values in (("thinking", thinking), ("effort", efforts)) if values}
+    description = {
+        **told,
+        "display_name": info.display_name,
+        "lifecycle": info.lifecycle,
+        "created_at": str(info.created_at),
+        "retires_at": None if info.retires_at is None else str(info.retires_at),
+        "max_input_tokens": info.max_input_tokens,
+        "max_tokens": info.max_tokens,
+        "structured_outputs": structured,
+        "thinking": list(thinking),
+        "effort": list(efforts),
+    }
+    return Capabilities(
+        (*channels, "text"), frozenset(settings), concurrency=CONCURRENCY, description=description
+    )
+
+
+def _thinking(able: ModelCapabilities | None) -> tuple[str, ...]:
+    if able is None:
+        return ()
+    types = able.thinking.types
+    return tuple(
+        kind for kind in ("adaptive", "enabled", "disabled") if getattr(types, kind).supported
+    )  # fmt: skip
+
+
+def _efforts(able: ModelCapabilities | None) -> tuple[str, ...]:
+    if able is None or not able.effort.supported:
+        return ()
+    levels = ((level, getattr(able.effort, level, None)) for level in LEVELS)
+    return tuple(level for level, support in levels if support is not None and support.supported)
+
+
+def _setting_problem(settings: Settings, told: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the values of settings that the model has, by what was told of it."""
+    thinking = "enabled" if isinstance(settings.thinking, int) else settings.thinking
+    allowed = told.get("thinking", ("adaptive", "enabled", "disabled"))
+    if thinking is not None and thinking not in allowed:
+        words = ", ".join("a number of tokens" if each == "enabled" else each for each in allowed)
+        return f"thinking={settings.thinking!r} is not allowed; allowed: {words}"
+    if isinstance(settings.thinking, int) and not 1024 <= settings.thinking < settings.max_tokens:
+        return f"thinking={settings.thinking!r} is not allowed; a number from 1024 and below max_tokens is"
+    levels = told.get("effort", LEVELS)
+    if settings.effort is not None and settings.effort not in levels:
+        return f"effort={settings.effort!r} is not allowed; allowed: {', '.join(levels)}"
+    most = told.get("max_tokens")
+    if most is not None and settings.max_tokens > most:
+        return f"max_tokens={settings.max_tokens} is not allowed; this model has at most {most}"
+    return None
+
+
+def from_name(name: ModelName) -> AnthropicModel:
+    """Return the hosted model that a name asks for (see `registry.open_model`)."""
+    name.check_options(("timeout",))
+    try:
+        installed = importlib.util.find_spec("anthropic") is not None
+    except ValueError:
+        installed = False
+    if not installed:
+        raise ModelError(f"model {name.full!r} needs the Anthropic SDK: pip install 'bartleby[anthropic]'")
+    return AnthropicModel(name.name, name=name.full, timeout=name.number("timeout", TIMEOUT, least=0.1))

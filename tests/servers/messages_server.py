@@ -1,0 +1,243 @@
+"""A faithful loopback Messages API with faults on demand and a ledger, in a thread or as a process.
+
+    python -m tests.servers.messages_server --port 0 --ledger FILE --latency 0.01 --fault rate_limit=0.05
+
+prints the address it listens on, on one line, and serves until it is killed. Clients are pointed at it
+with `ANTHROPIC_BASE_URL` and the key in `KEY`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.servers.ledger import Ledger
+from tests.servers.messages_api import NotAccepted, answer, body_hash, check, model_info
+
+KEY = "sk-ant-loopback-key-0123456789"
+STATUSES: Mapping[str, tuple[int, str]] = {
+    "rate_limit": (429, "rate_limit_error"),
+    "overloaded": (529, "overloaded_error"),
+    "server": (500, "api_error"),
+    "bad_request": (400, "invalid_request_error"),
+    "payment": (402, "billing_error"),
+    "forbidden": (403, "permission_error"),
+    "too_large": (413, "request_too_large"),
+}
+FAULTS = (*STATUSES, "drop_before", "drop_after", "truncated", "not_json", "not_a_message", "hang", "refusal")
+"""Everything that can be made to go wrong. The `drop_after`, `truncated`, ... replies were billed."""
+
+
+@dataclass
+class MessagesServer:
+    """How the server behaves: `script` names each next request's fault ("ok" for none), then rates rule."""
+
+    latency: float = 0.0
+    retry_after: str | None = "1"
+    faults: Mapping[str, float] = field(default_factory=dict)
+    script: list[str] = field(default_factory=list)
+    key: str = KEY
+    tells_models: bool = True
+    ledger: Ledger = field(default_factory=Ledger)
+    seed: int = 0
+    address: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in (*self.faults, *self.script) if name not in (*FAULTS, "ok")]
+        if unknown:
+            raise ValueError(f"no fault {unknown}; there are {FAULTS}")
+        self._draws = random.Random(self.seed)  # noqa: S311
+        self._number = 0
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_post("/v1/messages", self._messages)
+        if self.tells_models:
+            app.router.add_get("/v1/models/{model}", self._model)
+        return app
+
+    async def _model(self, request: web.Request) -> web.StreamResponse:
+        if not self._has_key(request):
+            return _error(401, "authentication_error", "invalid bearer token")
+        try:
+            return web.json_response(model_info(request.match_info["model"]))
+        except NotAccepted as error:
+            return _error(error.status, error.kind, str(error))
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        self._number += 1
+        number, name = self._number, body_hash(raw)
+        self.ledger.write("asked", name, number)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            refusal = self._refuse(request, raw)
+            if refusal is not None:
+                self.ledger.write("refused", name, number, refusal.status)
+                return refusal
+            return await self._reply(request, json.loads(raw), name, number)
+        finally:
+            self.under_way -= 1
+
+    def _refuse(self, request: web.Request, raw: bytes) -> web.Response | None:
+        if not self._has_key(request):
+            return _error(401, "authentication_error", "invalid bearer token")
+        try:
+            body = json.loads(raw)
+            self.requests.append(body)
+            self.headers.append(dict(request.headers))
+            check(body)
+        except NotAccepted as error:
+            return _error(error.status, error.kind, str(error))
+        return None
+
+    async def _reply(
+        self, request: web.Request, body: dict[str, Any], name: str, number: int
+    ) -> web.StreamResponse:
+        fault = self._fault()
+        if fault in STATUSES:
+            status, kind = STATUSES[fault]
+            self.ledger.write("refused", name, number, status)
+            wait = {"retry-after": self.retry_after} if self.retry_after and status in (429, 529) else {}
+            return _error(status, kind, f"this is what {fault} looks like", wait)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        if fault == "drop_before":
+            return await _drop(request)
+        if fault == "hang":
+            await asyncio.sleep(3600)
+        message = answer(body, number)
+        self.ledger.write("billed", name, number)
+        if fault == "refusal":
+            message |= {"stop_reason": "refusal", "content": []}
+            message["stop_details"] = {"type": "refusal", "category": "general_harms", "explanation": None}
+        if fault in ("drop_after", "truncated", "not_json", "not_a_message"):
+            return await _spoilt(request, message, fault)
+        return await self._deliver(request, message, name, number)
+
+    async def _deliver(
+        self, request: web.Request, message: dict[str, Any], name: str, number: int
+    ) -> web.StreamResponse:
+        payload = json.dumps(message).encode()
+        headers = {"content-type": "application/json", "request-id": f"req_{number:06d}"}
+        response = web.StreamResponse(headers={**headers, "content-length": str(len(payload))})
+        await response.prepare(request)
+        # Told at the moment the bytes are handed over, so that a client that has them finds it told.
+        if request.transport is not None and not request.transport.is_closing():
+            self.ledger.write("delivered", name, number)
+        await response.write(payload)
+        await response.write_eof()
+        return response
+
+    def _has_key(self, request: web.Request) -> bool:
+        given = (request.headers.get("x-api-key"), request.headers.get("authorization"))
+        return self.key in given or f"Bearer {self.key}" in given
+
+    def _fault(self) -> str:
+        if self.script:
+            return self.script.pop(0)
+        point = self._draws.random()
+        for name, rate in self.faults.items():
+            if point < rate:
+                return name
+            point -= rate
+        return "ok"
+
+
+def _error(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_error"}
+    return web.json_response(body, status=status, headers={"request-id": "req_error", **(headers or {})})
+
+
+async def _drop(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _spoilt(request: web.Request, message: dict[str, Any], fault: str) -> web.StreamResponse:
+    if fault == "drop_after":
+        return await _drop(request)
+    text = json.dumps(message)
+    spoilt = {"truncated": text[: len(text) // 2], "not_json": "<html>gateway</html>", "not_a_message": "{}"}
+    kind = "text/html" if fault == "not_json" else "application/json"
+    return web.Response(text=spoilt[fault], content_type=kind)
+
+
+@contextmanager
+def serve(server: MessagesServer | None = None, port: int = 0) -> Iterator[MessagesServer]:
+    """Serve in a thread of its own on 127.0.0.1; `address` says where."""
+    made = server or MessagesServer()
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        runner = web.AppRunner(made.application(), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        made.address = _address(runner)
+        ready.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
+    thread.start()
+    if not ready.wait(30):
+        raise RuntimeError("the loopback server did not start")
+    try:
+        yield made
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+        loop.close()
+
+
+def _address(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME=RATE", help=", ".join(FAULTS))
+    parser.add_argument("--retry-after", default="1")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    faults = {name: float(rate) for name, rate in (each.split("=") for each in given.fault)}
+    server = MessagesServer(
+        latency=given.latency,
+        retry_after=given.retry_after,
+        faults=faults,
+        ledger=Ledger(given.ledger),
+        seed=given.seed,
+    )
+    with serve(server, given.port):
+        sys.stdout.write(server.address + "\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
