@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
@@ -238,7 +238,8 @@ class Reply:
 
     def to_json(self) -> str:
         """Return the reply as JSON, without what is empty."""
-        return canonical_json(_drop_empty(asdict(self)))
+        data = {**asdict(self), "usage": _drop_empty(asdict(self.usage))}
+        return canonical_json(_drop_empty(data))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -260,13 +261,8 @@ class Exchange:
 
 
 def _drop_empty(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what says nothing, so that a field added later does not change old identities."""
-    return {key: _jsonable(value) for key, value in data.items() if value not in (None, (), {}, "", [])}
+    """Leave out fields that say nothing, so that one added later does not change old identities.
 
-
-def _jsonable(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _jsonable(each) for key, each in value.items() if each is not None}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_jsonable(each) for each in value]
-    return value
+    Only fields of ours: what a provider sent is kept to the letter, its nulls included.
+    """
+    return {name: value for name, value in data.items() if value not in (None, (), {}, "", [])}
