@@ -30,6 +30,7 @@ def test_the_ceiling_of_tokens_and_cost_is_what_max_tokens_allows() -> None:
     assert told.most_output_tokens == 90 * 100
     assert told.most_cost == pytest.approx((told.input_tokens + 10 * 9000) / 1e6, rel=1e-3)
     assert told.cost is not None
+    assert told.most_cost is not None
     assert told.cost < told.most_cost
 
 

@@ -1,0 +1,1 @@
+"""Asking it: models, the collector, and the log it writes."""

@@ -1,0 +1,228 @@
+"""The log as the collector writes it: the frozen study, every attempt, every reply, every outcome.
+
+Only one run writes a log at a time; a lock beside it sees to that and is let go by the system when a run
+is killed. Readers (`reader`, `trial_table`, `transcripts`) open it read-only and are never in the way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock
+
+from bartleby.collectors.environment import redact
+from bartleby.collectors.frozen import Frozen
+from bartleby.collectors.opening import begin_session, plan_trials, scalar, take_lock
+from bartleby.collectors.schema import connect, explain, in_order, storable
+from bartleby.collectors.writer import Writer
+from bartleby.exchange import Reply, Usage
+from bartleby.outcome import Outcome
+from bartleby.studies.trial import Reading, Trial
+
+__all__ = ["Log", "Spent", "StoredReply"]
+
+_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_FAIL = """UPDATE attempts SET seconds = ?, ok = 0, kind = ?, message = ?, status = ?, request_id = ?
+    WHERE number = ?"""
+_ANSWER = """UPDATE attempts SET seconds = ?, ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
+    cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
+_REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
+_BODY = "INSERT OR IGNORE INTO bodies (hash, body) VALUES (?, ?)"
+_OUTCOME = """INSERT OR REPLACE INTO outcomes (trial, outcome, refused, turn, turns, columns, message, asks,
+    input_tokens, output_tokens, seconds, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """A reply from an earlier session, and the hash of the request it answered."""
+
+    hash: str
+    reply: Reply
+    seconds: float
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the replies of a trial cost, added up: asks, tokens, and the model's seconds."""
+
+    asks: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float = 0.0
+
+    def add(self, usage: Usage, seconds: float) -> None:
+        """Add one reply."""
+        self.asks += 1
+        self.seconds += seconds
+        if usage.input_tokens is not None:
+            self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
+        if usage.output_tokens is not None:
+            self.output_tokens = (self.output_tokens or 0) + usage.output_tokens
+
+
+class Log:
+    """A log that is being written. Made by `Log.open`; ended by `close`, whatever happened.
+
+    Attributes
+    ----------
+    begun
+        For each trial that was begun and has not ended: attempts made so far by number of the ask.
+    failures
+        Attempts of this session that brought no reply.
+    """
+
+    def __init__(self, path: Path, lock: FileLock, connection: sqlite3.Connection, session: int) -> None:
+        self.path = path
+        self._lock = lock
+        self._session = session
+        self._reader = connection
+        self._writer = Writer(connection, path)
+        self._next_attempt = scalar(connection, "SELECT coalesce(max(number), 0) FROM attempts") + 1
+        self._retried: frozenset[str] = frozenset()
+        self.begun = self._begun()
+        self.failures = 0
+
+    @classmethod
+    def open(cls, path: Path, frozen: Frozen, *, retry_errors: bool = False) -> Self:
+        """Open a new log, or an old one of the same study and model.
+
+        Parameters
+        ----------
+        path
+            The file; missing directories above it are made.
+        frozen
+            The study and the model that will be asked.
+        retry_errors
+            Whether trials that ended in `error` count as not ended. Where the design has several rounds,
+            only those of the last one do: later rounds were built on the others.
+
+        Raises
+        ------
+        LogError
+            If it cannot be written, is in use, is corrupted, or belongs to another study or model.
+        """
+        lock = take_lock(path)
+        try:
+            connection = connect(path)
+            try:
+                session = begin_session(path, connection, frozen)
+                log = cls(path, lock, connection, session)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException as error:
+            lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise explain(path, error) from error
+            raise
+        if retry_errors:
+            log._retry_errors()
+        return log
+
+    def ended(self) -> dict[str, Outcome]:
+        """Return the outcome of every trial that ended, by id; those to be tried again are left out."""
+        rows = self._reader.execute("SELECT id, outcome FROM outcomes JOIN trials ON number = trial")
+        return {name: Outcome(outcome) for name, outcome in rows if name not in self._retried}
+
+    async def plan(self, trials: Sequence[Trial], ended: Mapping[str, Outcome]) -> list[int]:
+        """Store the trials that are now known to be asked, and return the number of each.
+
+        Raises
+        ------
+        LogError
+            If they do not fit those that were planned before: the same declaration now shows other texts.
+        """
+        return await self._writer.alone(lambda connection: plan_trials(self.path, connection, trials, ended))
+
+    def attempt_started(self, trial: int, ask: int, attempt: int, digest: str, body: str) -> int:
+        """Note that an attempt is about to be made, and return its number."""
+        number = self._next_attempt
+        self._next_attempt += 1
+        if attempt == 1:
+            self._writer.put(_BODY, (digest, storable(body)))
+        self._writer.put(_START, (number, self._session, trial, ask, attempt, digest, time.time()))
+        return number
+
+    def attempt_failed(
+        self,
+        number: int,
+        seconds: float,
+        kind: str,
+        message: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Note that an attempt brought no reply."""
+        self.failures += 1
+        told = storable(redact(message))
+        self._writer.put(_FAIL, (seconds, kind, told, status, request_id, number))
+
+    async def attempt_answered(self, number: int, trial: int, ask: int, reply: Reply, seconds: float) -> None:
+        """Store a reply, and wait until it is on the disk."""
+        used = reply.usage
+        tokens = (used.input_tokens, used.output_tokens, used.cache_read_tokens, used.cache_write_tokens)
+        self._writer.put(_ANSWER, (seconds, reply.request_id, *tokens, number))
+        self._writer.put(_REPLY, (number, trial, ask, storable(reply.to_json())))
+        await self._writer.committed()
+
+    def trial_ended(self, trial: int, reading: Reading, spent: Spent, message: str | None = None) -> None:
+        """Note how a trial ended. It can be read anew from the replies, so nobody waits for the disk."""
+        refused = None if reading.refused is None else int(reading.refused)
+        columns = in_order(dict(reading.columns)) if reading.columns else None
+        told = None if message is None else storable(redact(message))
+        read = (reading.outcome.value, refused, reading.turn, reading.turns, columns, told)
+        cost = (spent.asks, spent.input_tokens, spent.output_tokens, spent.seconds if spent.asks else None)
+        self._writer.put(_OUTCOME, (trial, *read, *cost, time.time()))
+
+    def stored(self, trial: int) -> dict[int, StoredReply]:
+        """Return the replies that a trial had in earlier sessions, by number of the ask."""
+        rows = self._reader.execute(
+            "SELECT r.ask, a.hash, r.reply, a.seconds FROM replies r JOIN attempts a ON a.number = r.attempt "
+            "WHERE r.trial = ?",
+            (trial,),
+        )
+        return {
+            ask: StoredReply(digest, Reply.from_json(reply), seconds) for ask, digest, reply, seconds in rows
+        }
+
+    async def finish(self, ending: str) -> None:
+        """Note how this session ended (`finished`, `stopped`) and wait until all is on the disk."""
+        self._writer.put(
+            "UPDATE sessions SET ended = ?, ending = ? WHERE number = ?", (time.time(), ending, self._session)
+        )
+        await self._writer.committed()
+
+    async def close(self) -> None:
+        """Write what is left, close the file and let go of the lock."""
+        try:
+            await self._writer.close()
+        finally:
+            self._lock.release()
+
+    def _begun(self) -> dict[int, dict[int, int]]:
+        found: dict[int, dict[int, int]] = {}
+        rows = self._reader.execute(
+            "SELECT trial, ask, max(attempt) FROM attempts WHERE trial NOT IN (SELECT trial FROM outcomes) "
+            "GROUP BY trial, ask"
+        )
+        for trial, ask, attempts in rows:
+            found.setdefault(trial, {})[ask] = attempts
+        return found
+
+    def _retry_errors(self) -> None:
+        rows = self._reader.execute(
+            "SELECT t.id, a.trial, a.ask, max(a.attempt) FROM outcomes o JOIN trials t ON t.number = o.trial "
+            "LEFT JOIN attempts a ON a.trial = o.trial "
+            "WHERE o.outcome = 'error' AND t.round = (SELECT max(round) FROM trials) GROUP BY t.id, a.ask"
+        ).fetchall()
+        self._retried = frozenset(row[0] for row in rows)
+        for _, trial, ask, attempts in rows:
+            if trial is not None:
+                self.begun.setdefault(trial, {})[ask] = attempts

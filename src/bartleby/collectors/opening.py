@@ -1,0 +1,136 @@
+"""How a log is begun: its lock is taken, the study is frozen in it or compared, its trials are planned."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bartleby.collectors.environment import versions
+from bartleby.collectors.frozen import Frozen, list_some
+from bartleby.collectors.schema import create, empty, in_order, is_new, storable
+from bartleby.errors import LogError
+from bartleby.exchange import canonical_json
+from bartleby.outcome import Outcome
+from bartleby.studies.trial import Trial
+
+__all__ = ["begin_session", "is_running", "plan_trials", "scalar", "take_lock"]
+
+
+def take_lock(path: Path) -> FileLock:
+    """Make the directories of a log and take its lock."""
+    if path.is_dir():
+        raise LogError(f"log {path}: this is a directory; name a file in it")
+    lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise LogError(
+            f"log {path}: another run is writing it; wait for it or give this run a log of its own"
+        ) from None
+    except OSError as error:
+        raise LogError(f"log {path}: cannot be written: {error.strerror or error}") from error
+    return lock
+
+
+def is_running(path: Path) -> bool:
+    """Return whether a run holds the lock of a log."""
+    lock = Path(f"{path}.lock")
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder that cannot be written has no run in it
+        return False
+
+
+def begin_session(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> int:
+    """Freeze the study in a new log, or compare it with an old one's; return the number of the session."""
+    connection.execute("BEGIN IMMEDIATE")
+    if is_new(connection):
+        create(connection)
+        _freeze(connection, frozen)
+    else:
+        _compare(path, connection, frozen)
+    told = in_order({**versions(), "model": frozen.description})
+    row = connection.execute("INSERT INTO sessions (started, versions) VALUES (?, ?)", (time.time(), told))
+    connection.execute("COMMIT")
+    return int(row.lastrowid or 0)
+
+
+def _freeze(connection: sqlite3.Connection, frozen: Frozen) -> None:
+    told = {
+        "study": in_order(frozen.study),
+        "fingerprint": frozen.fingerprint,
+        "model": frozen.model,
+        "description": in_order(frozen.description),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", list(told.items()))
+    items = ((storable(item["id"]), in_order(item)) for item in frozen.study["items"])
+    connection.executemany("INSERT INTO items (id, attributes) VALUES (?, ?)", list(items))
+
+
+def _compare(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> None:
+    """Refuse another study or model, unless nothing was asked yet: then the log becomes theirs."""
+    meta = dict(connection.execute("SELECT key, value FROM meta"))
+    before = Frozen(json.loads(meta["study"]), meta["fingerprint"], meta["model"])
+    found = before.differences(frozen)
+    if not found:
+        return
+    if scalar(connection, "SELECT count(*) FROM (SELECT 1 FROM attempts LIMIT 1)"):
+        raise LogError(
+            f"log {path}: it belongs to another run ({list_some(found)}); "
+            "give this run a log of its own with --log"
+        )
+    empty(connection)
+    _freeze(connection, frozen)
+
+
+def plan_trials(
+    path: Path, connection: sqlite3.Connection, trials: Sequence[Trial], ended: Mapping[str, Outcome]
+) -> list[int]:
+    """Store trials that are new, within the caller's transaction; return the number of each.
+
+    Raises
+    ------
+    LogError
+        If they do not go on from those that were planned before.
+    """
+    known: dict[str, int] = dict(connection.execute("SELECT id, number FROM trials"))
+    new = [trial for trial in trials if trial.id not in known] if known else trials
+    if known and (len(trials) - len(new) != len(known) or (new and len(ended) < len(known))):
+        raise LogError(
+            f"log {path}: this version of the study shows other texts than the {len(known)} trials it "
+            "planned; use the version that began it, or give this run a log of its own with --log"
+        )
+    level = scalar(connection, "SELECT coalesce(max(round), -1) FROM trials") + 1
+    cells: dict[str, int] = dict(connection.execute("SELECT conditions, number FROM cells"))
+    first = scalar(connection, "SELECT coalesce(max(number), 0) FROM trials") + 1
+    for number, trial in enumerate(new, start=first):
+        conditions = storable(canonical_json(dict(trial.conditions)))
+        cell = cells.setdefault(conditions, len(cells) + 1)
+        items = storable(canonical_json([item.id for item in trial.items]))
+        row = (number, trial.id, level, items, cell, trial.sample, trial.template)
+        connection.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    connection.executemany(
+        "INSERT OR IGNORE INTO cells (conditions, number) VALUES (?, ?)", list(cells.items())
+    )
+    if not known:
+        return list(range(first, first + len(new)))
+    known.update((trial.id, number) for number, trial in enumerate(new, start=first))
+    return [known[trial.id] for trial in trials]
+
+
+def scalar(connection: sqlite3.Connection, query: str) -> int:
+    """Return the one number that a query asks for."""
+    return int(connection.execute(query).fetchone()[0])

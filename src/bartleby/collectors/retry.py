@@ -1,0 +1,198 @@
+"""How an ask reaches a model that answers at once: attempts, waiting between them, one logged row each.
+
+This is the only piece of the collector that knows how requests travel. Another way of bringing them to a
+model (in batches, say) is another `Delivery`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Protocol
+
+from bartleby.collectors.environment import redact
+from bartleby.collectors.log import Log
+from bartleby.collectors.models.base import Model, TransientError
+from bartleby.errors import ModelError, RequestError
+from bartleby.exchange import Reply, Request
+
+__all__ = ["LONGEST_WAIT", "Delivery", "Live", "NoReply", "Question", "waiting_time"]
+
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+"""Seconds: no wait between two attempts is longer, whatever a server asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One ask of one trial, on its way to a model.
+
+    Parameters
+    ----------
+    trial
+        Number of the trial in the log.
+    ask
+        Number of the ask within the trial, from 0.
+    request
+        What is asked.
+    digest, body
+        Hash and JSON text of what will be shown.
+    attempts
+        Attempts made at it in earlier sessions.
+    """
+
+    trial: int
+    ask: int
+    request: Request
+    digest: str
+    body: str
+    attempts: int = 0
+
+
+class NoReply(Exception):  # noqa: N818 - how a question ended
+    """No reply could be had to a question, and none will be in this session.
+
+    Parameters
+    ----------
+    message
+        What happened, without secrets.
+    kind
+        A short name for it.
+    transient
+        Whether it is the kind of failure that may pass.
+    """
+
+    def __init__(self, message: str, kind: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.transient = transient
+
+
+class Delivery(Protocol):
+    """A way of bringing a question to a model."""
+
+    async def __call__(self, question: Question) -> tuple[Reply, float]:
+        """Return the reply, once it is in the log, and the seconds the model took.
+
+        Raises
+        ------
+        NoReply
+            If this question gets none.
+        ModelError
+            If no question will.
+        LogError
+            If the log cannot be written.
+        """
+        ...
+
+
+class Live:
+    """Ask a model, and ask again after failures that may pass.
+
+    Parameters
+    ----------
+    model
+        An open model.
+    log
+        Where every attempt is noted and every reply stored before it is returned.
+    max_attempts
+        The most attempts at one question in a session.
+    sleep
+        How to wait; tests pass one that does not.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        log: Log,
+        *,
+        max_attempts: int = 6,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._model = model
+        self._log = log
+        self._max_attempts = max_attempts
+        self._sleep = sleep
+
+    async def __call__(self, question: Question) -> tuple[Reply, float]:
+        """Return the reply to a question, in as many attempts as are allowed."""
+        for count in range(1, self._max_attempts + 1):
+            try:
+                return await self._attempt(question, question.attempts + count)
+            except TransientError as error:
+                if count == self._max_attempts:
+                    tries = f" ({count} attempts)" if count > 1 else ""
+                    message = redact(str(error)) + tries
+                    raise NoReply(message, error.kind, transient=True) from error
+                await self._sleep(waiting_time(count, error.retry_after))
+        raise NoReply("no attempt is allowed", "attempts")
+
+    async def _attempt(self, question: Question, attempt: int) -> tuple[Reply, float]:
+        """Make one attempt and note how it went; whatever a model may raise is a failure of this attempt."""
+        number = self._log.attempt_started(
+            question.trial, question.ask, attempt, question.digest, question.body
+        )
+        started = time.perf_counter()
+        try:
+            reply = await self._model.answer(question.request)
+        except BaseException as error:
+            failure = _as_failure(error)
+            self._note_failure(number, time.perf_counter() - started, failure)
+            raise _translated(failure) from error
+        seconds = time.perf_counter() - started
+        await self._log.attempt_answered(number, question.trial, question.ask, reply, seconds)
+        return reply, seconds
+
+    def _note_failure(self, number: int, seconds: float, error: BaseException) -> None:
+        if isinstance(error, TransientError):
+            told = str(error)
+            self._log.attempt_failed(
+                number, seconds, error.kind, told, status=error.status, request_id=error.request_id
+            )
+        elif isinstance(error, Exception):
+            self._log.attempt_failed(number, seconds, _kind(error), _text(error))
+        else:
+            self._log.attempt_failed(number, seconds, "cancelled", "the run was stopped meanwhile")
+
+
+def waiting_time(failures: int, retry_after: float | None = None) -> float:
+    """Return how many seconds to wait after a number of failures in a row.
+
+    Exponential back-off with full jitter, so that many requests that failed together do not come back
+    together. Where the server named a time, that is the least; `LONGEST_WAIT` caps both.
+    """
+    jitter = SystemRandom().uniform(0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (failures - 1)))
+    if retry_after is None:
+        return jitter
+    return min(LONGEST_WAIT, max(0.0, retry_after) + min(jitter, FIRST_WAIT))
+
+
+def _as_failure(error: BaseException) -> BaseException:
+    """Tell a cancellation that nobody asked for, from inside a client library, from our own."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling():
+        return ConnectionError("the client library cancelled the request")
+    return error
+
+
+def _translated(error: BaseException) -> BaseException:
+    """Return the exception as the collector knows it, without secrets in its message."""
+    if isinstance(error, ModelError):
+        return ModelError(redact(str(error)))
+    if isinstance(error, TransientError) or not isinstance(error, Exception):
+        return error
+    return NoReply(_text(error), _kind(error))
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, RequestError):
+        return "request"
+    return "model" if isinstance(error, ModelError) else "unexpected"
+
+
+def _text(error: Exception) -> str:
+    expected = isinstance(error, (RequestError, ModelError))
+    return redact(str(error) if expected else f"{type(error).__name__}: {error}")

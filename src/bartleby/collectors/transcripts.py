@@ -1,0 +1,179 @@
+"""What people read of a log: the record of its study and model, and the conversations."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from bartleby.collectors.schema import open_to_read
+from bartleby.exchange import Reply, ToolCall
+
+__all__ = ["Transcript", "Turn", "study_record", "transcripts"]
+
+_ROWS = """SELECT t.number, t.id, t.items, t.sample, c.conditions, o.outcome, o.seconds, o.message,
+        r.ask, r.reply, b.body
+    FROM trials t JOIN cells c ON c.number = t.cell LEFT JOIN outcomes o ON o.trial = t.number
+    LEFT JOIN replies r ON r.trial = t.number LEFT JOIN attempts a ON a.number = r.attempt
+    LEFT JOIN bodies b ON b.hash = a.hash
+    WHERE o.trial IS NOT NULL OR r.trial IS NOT NULL ORDER BY t.number, r.ask"""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What was said once.
+
+    Parameters
+    ----------
+    role
+        `system`, `user` or `assistant`.
+    text
+        What was said, as it came: untrusted.
+    tool_calls
+        Tools the model called.
+    stop, stop_detail
+        Why the model stopped, and the provider's words for it.
+    probabilities
+        Probability of each label, where the model told.
+    """
+
+    role: str
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    stop: str | None = None
+    stop_detail: str | None = None
+    probabilities: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The conversation of one trial.
+
+    Parameters
+    ----------
+    trial, sample
+        Id of the trial, and number of the repetition.
+    items
+        Ids of the items, in the order shown.
+    conditions
+        Level of each condition.
+    outcome
+        How it ended; None while it has not.
+    turns
+        All that was said, the system prompt first where there is one.
+    seconds
+        What the model took.
+    message
+        Why there is no reply, where the outcome is `error`.
+    """
+
+    trial: str
+    sample: int
+    items: tuple[str, ...]
+    conditions: Mapping[str, str]
+    outcome: str | None
+    turns: tuple[Turn, ...]
+    seconds: float | None = None
+    message: str | None = None
+
+
+def study_record(log: Path | str) -> dict[str, Any]:
+    """Return what a log says of its study and model, and of each session that wrote it.
+
+    Returns
+    -------
+    dict
+        `study` (the frozen declaration), `fingerprint`, `model`, `description`, `created`, and `sessions`:
+        a list with `started`, `ended` (ISO 8601, UTC; None where a run was killed), `ending` (`finished`,
+        `stopped`, `failed` or None) and `versions`.
+
+    Raises
+    ------
+    LogError
+        If there is no such log, or it cannot be read.
+    """
+    with open_to_read(Path(log)) as connection:
+        meta = dict(connection.execute("SELECT key, value FROM meta"))
+        rows = connection.execute("SELECT started, ended, ending, versions FROM sessions ORDER BY number")
+        sessions = [
+            {"started": _iso(start), "ended": _iso(end), "ending": how, "versions": json.loads(versions)}
+            for start, end, how, versions in rows
+        ]
+    return {
+        "study": json.loads(meta["study"]),
+        "fingerprint": meta["fingerprint"],
+        "model": meta["model"],
+        "description": json.loads(meta["description"]),
+        "created": meta["created"],
+        "sessions": sessions,
+    }
+
+
+def transcripts(log: Path | str, trials: Collection[str] | None = None) -> Iterator[Transcript]:
+    """Yield the conversation of every trial that was answered or ended, in the order asked.
+
+    Parameters
+    ----------
+    log
+        The file; it is opened read-only.
+    trials
+        Ids of those wanted; None for all.
+
+    Raises
+    ------
+    LogError
+        If there is no such log, or it cannot be read.
+    """
+    wanted = None if trials is None else frozenset(trials)
+    with open_to_read(Path(log)) as connection:
+        for _, group in groupby(_rows(connection), key=lambda row: row[0]):
+            rows = list(group)
+            if wanted is None or rows[0][1] in wanted:
+                yield _transcript(rows)
+
+
+def _rows(connection: sqlite3.Connection) -> Iterator[Sequence[Any]]:
+    return iter(connection.execute(_ROWS))
+
+
+def _transcript(rows: Sequence[Sequence[Any]]) -> Transcript:
+    _, name, items, sample, conditions, outcome, seconds, message, *_ = rows[0]
+    said = _Said()
+    for row in rows:
+        if row[8] is not None:
+            said.add(json.loads(row[10]), Reply.from_json(row[9]))
+    turns = tuple(said.turns)
+    ids = tuple(json.loads(items))
+    return Transcript(name, sample, ids, json.loads(conditions), outcome, turns, seconds, message)
+
+
+@dataclass
+class _Said:
+    """A conversation put together from requests, each of which holds all that came before it."""
+
+    turns: list[Turn] = field(default_factory=list)
+    messages: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, body: Mapping[str, Any], reply: Reply) -> None:
+        """Add what is new in a request, and the reply to it."""
+        system = body["settings"].get("system")
+        if system and not self.turns:
+            self.turns.append(Turn("system", system))
+        shown = [(each["role"], each.get("text", "")) for each in body["messages"]]
+        # A request that does not go on from the conversation so far begins another one.
+        known = len(self.messages) if shown[: len(self.messages)] == self.messages else 0
+        self.turns += [Turn(role, text) for role, text in shown[known:]]
+        self.messages = [*shown, ("assistant", reply.text)]
+        calls, told = reply.tool_calls, (reply.stop, reply.stop_detail, reply.probabilities)
+        self.turns.append(Turn("assistant", reply.text, calls, *told))
+
+
+def _iso(moment: float | None) -> str | None:
+    if moment is None:
+        return None
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,243 @@
+"""The trial table: one row a trial, read from a log alone. Analysis starts here."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bartleby.collectors.playback import read_anew
+from bartleby.collectors.schema import open_to_read
+from bartleby.outcome import Outcome
+from bartleby.studies.study import Study
+from bartleby.studies.trial import Reading
+
+__all__ = ["read"]
+
+CHUNK = 20_000
+NOT_ATTRIBUTES = frozenset({"id", "text", "title"})
+_ROWS = """SELECT t.id, t.sample, t.items, t.cell, t.template, o.outcome, o.refused, o.turn,
+    o.turns, o.columns, o.input_tokens, o.output_tokens, o.seconds
+    FROM trials t JOIN outcomes o ON o.trial = t.number ORDER BY t.number"""
+
+
+def read(log: Path | str, study: Study | None = None) -> pd.DataFrame:
+    """Return the trial table of a log, also while a run goes on.
+
+    Parameters
+    ----------
+    log
+        The file. It is opened read-only and never changed.
+    study
+        Read the outcomes anew with this study's paradigm, from the stored replies, as a better reader would
+        have read them. None for the outcomes as they were read when the trials ended.
+
+    Returns
+    -------
+    DataFrame
+        One row a trial that ended, in the order asked: `study`, `model`, `paradigm`, `trial`, `sample`, the
+        items (`first` and `second`, or `item`), one column a condition, `template`, `outcome`, `refused`,
+        `turn`, `turns`, the columns of the paradigm's own reading, item attributes under their own names
+        (with `_first` and `_second` in pairs; an attribute named like a column above it has `item_` before
+        its name), `input_tokens`, `output_tokens`, `seconds`. NA where a column does not apply.
+
+    Raises
+    ------
+    LogError
+        If there is no such log, it cannot be read, or the study shows other texts than the log's trials.
+    StudyError
+        If the paradigm cannot read the stored replies.
+    """
+    path = Path(log)
+    with open_to_read(path) as connection:
+        meta = dict(connection.execute("SELECT key, value FROM meta"))
+        attributes = [
+            json.loads(row[0]) for row in connection.execute("SELECT attributes FROM items ORDER BY number")
+        ]
+        cells = {number: json.loads(text) for number, text in connection.execute("SELECT * FROM cells")}
+        shown = [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
+        anew = None if study is None else read_anew(path, connection, study)
+        rows = _gather(connection.execute(_ROWS), anew)
+    frozen = json.loads(meta["study"])
+    fixed = {
+        "study": frozen["name"],
+        "model": meta["model"],
+        "paradigm": frozen["paradigm"].get("paradigm", ""),
+    }
+    names = dict.fromkeys([*frozen["conditions"], *(name for each in cells.values() for name in each)])
+    return _assemble(rows, fixed, _Items(attributes, shown), _Conditions(list(names), cells))
+
+
+@dataclass
+class _Rows:
+    """Columns as they are read, in compact form; texts that repeat are kept once."""
+
+    trial: list[str] = field(default_factory=list)
+    sample: array[int] = field(default_factory=lambda: array("q"))
+    items: list[str] = field(default_factory=list)
+    cell: array[int] = field(default_factory=lambda: array("q"))
+    template: list[str] = field(default_factory=list)
+    outcome: list[str] = field(default_factory=list)
+    refused: list[bool | None] = field(default_factory=list)
+    turn: list[int | None] = field(default_factory=list)
+    turns: list[int | None] = field(default_factory=list)
+    input_tokens: list[int | None] = field(default_factory=list)
+    output_tokens: list[int | None] = field(default_factory=list)
+    seconds: list[float | None] = field(default_factory=list)
+    own: dict[str, list[Any]] = field(default_factory=dict)
+
+    def add_own(self, columns: Mapping[str, Any]) -> None:
+        """Add what the reading of the row just added says beyond its outcome."""
+        for name, value in columns.items():
+            values = self.own.setdefault(name, [])
+            values.extend([None] * (len(self.trial) - 1 - len(values)))
+            values.append(value)
+
+
+def _gather(cursor: sqlite3.Cursor, anew: Iterator[tuple[int, Reading]] | None) -> _Rows:
+    rows, kept = _Rows(), dict[str, str]()
+    while chunk := cursor.fetchmany(CHUNK):
+        for trial, sample, items, cell, template, outcome, *rest in chunk:
+            refused, turn, turns, columns, input_tokens, output_tokens, seconds = rest
+            rows.trial.append(trial)
+            rows.sample.append(sample)
+            rows.items.append(kept.setdefault(items, items))
+            rows.cell.append(cell)
+            rows.template.append(kept.setdefault(template, template))
+            rows.input_tokens.append(input_tokens)
+            rows.output_tokens.append(output_tokens)
+            rows.seconds.append(seconds)
+            if anew is None:
+                declined = None if refused is None else bool(refused)
+                reading = (kept.setdefault(outcome, outcome), declined, turn, turns)
+                own = json.loads(columns) if columns else {}
+            else:
+                _, again = next(anew)  # the same trials in the same order
+                reading = (again.outcome.value, again.refused, again.turn, again.turns)
+                own = again.columns
+            rows.outcome.append(reading[0])
+            rows.refused.append(reading[1])
+            rows.turn.append(reading[2])
+            rows.turns.append(reading[3])
+            rows.add_own(own)
+    for values in rows.own.values():
+        values.extend([None] * (len(rows.trial) - len(values)))
+    return rows
+
+
+@dataclass(frozen=True)
+class _Conditions:
+    """The conditions of a log in the study's order, and their combinations by number."""
+
+    names: Sequence[str]
+    cells: Mapping[int, Mapping[str, str]]
+
+
+class _Items:
+    """The items of a log: which are shown together, and their attributes."""
+
+    def __init__(self, attributes: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> None:
+        self.attributes = {each["id"]: each for each in attributes}
+        self.ids = list(self.attributes)
+        self.by_text: dict[str, tuple[str, ...]] = {text: tuple(json.loads(text)) for text in shown}
+        self.counts = sorted({len(ids) for ids in self.by_text.values()})
+
+    def sides(self) -> list[tuple[int, int, str, str]]:
+        """Return (how many are shown, place, column, suffix of attributes) of each item column."""
+        found = []
+        for count in self.counts:
+            names = {1: ("item",), 2: ("first", "second")}.get(count)
+            names = names or tuple(f"item_{place}" for place in range(1, count + 1))
+            suffixes = [""] if count == 1 else [f"_{name.removeprefix('item_')}" for name in names]
+            found += [
+                (count, place, name, suffix)
+                for place, (name, suffix) in enumerate(zip(names, suffixes, strict=True))
+            ]
+        return found
+
+    def attribute_names(self) -> list[str]:
+        """Return the attributes that some item has, in the order in which they occur."""
+        names = dict.fromkeys(name for each in self.attributes.values() for name in each)
+        return [
+            name
+            for name in names
+            if name not in NOT_ATTRIBUTES
+            and any(each.get(name) is not None for each in self.attributes.values())
+        ]
+
+
+def _assemble(rows: _Rows, fixed: Mapping[str, str], items: _Items, conditions: _Conditions) -> pd.DataFrame:
+    size = len(rows.trial)
+    columns: dict[str, Any] = {name: _constant(value, size) for name, value in fixed.items()}
+    columns["trial"] = pd.array(rows.trial, dtype="string")
+    columns["sample"] = pd.array(rows.sample, dtype="Int64")
+    shown = pd.Categorical(rows.items, categories=list(items.by_text))
+    sides = items.sides()
+    for count, place, name, _ in sides:
+        levels = [ids[place] if len(ids) == count else None for ids in items.by_text.values()]
+        columns[name] = pd.Categorical(_spread(shown, levels), categories=items.ids)
+    cell = pd.Categorical(rows.cell, categories=list(conditions.cells))
+    for name in conditions.names:
+        levels = [each.get(name) for each in conditions.cells.values()]
+        known = list(dict.fromkeys(level for level in levels if level is not None))
+        columns[name] = pd.Categorical(_spread(cell, levels), categories=known)
+    columns["template"] = pd.Categorical(rows.template)
+    columns["outcome"] = pd.Categorical(rows.outcome, categories=[each.value for each in Outcome])
+    columns["refused"] = pd.array(rows.refused, dtype="boolean")
+    columns["turn"] = pd.array(rows.turn, dtype="Int64")
+    columns["turns"] = pd.array(rows.turns, dtype="Int64")
+    for name, values in rows.own.items():
+        columns.setdefault(name, typed(values))
+    _add_attributes(columns, items, shown, sides)
+    columns["input_tokens"] = pd.array(rows.input_tokens, dtype="Int64")
+    columns["output_tokens"] = pd.array(rows.output_tokens, dtype="Int64")
+    columns["seconds"] = pd.array(rows.seconds, dtype="Float64")
+    return pd.DataFrame(columns)
+
+
+def _add_attributes(
+    columns: dict[str, Any],
+    items: _Items,
+    shown: Any,  # noqa: ANN401 - an extension array
+    sides: Sequence[tuple[int, int, str, str]],
+) -> None:
+    """Join item attributes: looked up once for each set of items shown, then spread over the trials."""
+    last = ("input_tokens", "output_tokens", "seconds")
+    for attribute in items.attribute_names():
+        for count, place, _, suffix in sides:
+            values = [
+                items.attributes[ids[place]].get(attribute) if len(ids) == count else None
+                for ids in items.by_text.values()
+            ]
+            name = f"{attribute}{suffix}"
+            name = f"item_{name}" if name in columns or name in last else name
+            column = typed(values)
+            column = pd.Categorical(column) if column.dtype == "string" else column
+            columns[name] = column.take(shown.codes, allow_fill=True)
+
+
+def _constant(value: str, size: int) -> Any:  # noqa: ANN401 - an extension array
+    return pd.Categorical([value], categories=[value]).take([0] * size)
+
+
+def _spread(codes: Any, levels: Sequence[str | None]) -> Any:  # noqa: ANN401 - an extension array
+    """Return the level of each code."""
+    return pd.Categorical(list(levels)).take(codes.codes, allow_fill=True)
+
+
+def typed(values: Sequence[Any]) -> Any:  # noqa: ANN401 - an extension array
+    """Return values as the narrowest nullable column that holds them: whether, integer, number, or text."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds and kinds <= {bool}:
+        return pd.array(list(values), dtype="boolean")
+    if kinds and kinds <= {int}:
+        return pd.array(list(values), dtype="Int64")
+    if kinds and kinds <= {int, float}:
+        return pd.array(list(values), dtype="Float64")
+    return pd.array([value if value is None else str(value) for value in values], dtype="string")

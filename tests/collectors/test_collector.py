@@ -1,0 +1,437 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from bartleby.collectors import retry
+from bartleby.collectors.collector import collect
+from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.status import status
+from bartleby.errors import LogError, ModelError, RequestError, SettingError, StudyError
+from bartleby.exchange import Exchange, Reply, Request, Settings, Usage
+from bartleby.outcome import Outcome
+from bartleby.studies.design.graphs import SwissRounds
+from bartleby.studies.paradigms.base import Ask
+from bartleby.studies.paradigms.task_choice import TaskChoice
+from bartleby.studies.study import Study
+from bartleby.studies.trial import Reading, Trial
+from tests.collectors.fakes import FakeModel, HangingModel, after, always_first, small_study
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "run.db"
+
+
+def query(log: Path, text: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(log) as connection:
+        rows = connection.execute(text).fetchall()
+    connection.close()
+    return rows
+
+
+async def test_every_trial_is_asked_once_and_its_outcome_kept(log: Path) -> None:
+    model = FakeModel()
+    summary = await collect(small_study(), model, log, price=lambda usage: (usage.output_tokens or 0) / 1000)
+    assert (summary.trials, summary.replies, summary.failures) == (12, 12, 0)
+    assert summary.cost == pytest.approx(0.024)
+    assert summary.status.ended == {"chose_first": 12}
+    assert summary.status.finished
+    assert (model.opened, model.closed) == (1, 1)
+    assert "12 of 12 trials ended (chose_first 12)" in str(summary)
+
+
+async def test_a_finished_run_started_again_asks_nothing(log: Path) -> None:
+    await collect(small_study(), FakeModel(), log)
+    again = FakeModel()
+    summary = await collect(small_study(), again, log)
+    assert again.asked == []
+    assert (summary.trials, summary.status.planned) == (0, 12)
+
+
+async def test_no_more_than_the_bound_are_under_way(log: Path) -> None:
+    model = FakeModel(concurrency=50)
+    await collect(small_study(6), model, log, concurrency=3)
+    assert model.most_under_way == 3
+    with pytest.raises(SettingError, match="concurrency is 0; allowed: 1 or more"):
+        await collect(small_study(6), FakeModel(), log, concurrency=0)
+
+
+async def test_a_reply_is_on_the_disk_before_the_paradigm_reads_it(log: Path) -> None:
+    stored: list[bool] = []
+
+    @dataclass(frozen=True)
+    class Looks(TaskChoice):
+        def read(self, trial: Trial, exchanges: Sequence[Exchange]) -> Reading:
+            found = query(log, "SELECT t.id FROM replies r JOIN trials t ON t.number = r.trial")
+            stored.append((trial.id,) in found)
+            return super().read(trial, exchanges)
+
+    await collect(small_study(paradigm=Looks()), FakeModel(), log)
+    assert stored == [True] * 12
+
+
+async def test_cancelling_keeps_what_was_answered_and_says_how_to_go_on(log: Path) -> None:
+    task = asyncio.create_task(collect(small_study(), model := HangingModel(5, waiting=4), log))
+    await model.stuck.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError, match="stopped: 5 of 12 trials have ended") as caught:
+        await task
+    assert str(log) in str(caught.value)
+    assert model.closed == 1
+    stands = status(log)
+    assert (stands.lost_attempts, stands.failed_attempts, stands.finished) == (4, 0, False)
+    second = FakeModel()
+    summary = await collect(small_study(), second, log)
+    assert len(second.asked) == 7
+    assert summary.status.finished
+    answered = query(log, "SELECT trial FROM replies")
+    assert len(set(answered)) == len(answered) == 12
+
+
+async def test_a_trial_of_two_asks_goes_on_between_them(log: Path) -> None:
+    study = small_study(conditions={"commitment": ["does"]})
+
+    def works_later(request: Request, number: int) -> Reply:
+        if not request.options:
+            raise ModelError("the key was refused")
+        return always_first(request, number)
+
+    first = FakeModel(works_later)
+    with pytest.raises(ModelError, match="the key was refused"):
+        await collect(study, first, log)
+    answered = query(log, "SELECT count(*) FROM replies WHERE ask = 0")[0][0]
+    assert answered
+    assert query(log, "SELECT count(*) FROM replies WHERE ask = 1")[0][0] == 0
+    second = FakeModel()
+    summary = await collect(study, second, log)
+    assert len(second.asked) == 24 - int(str(answered))
+    assert summary.status.ended == {"chose_first": 12}
+    assert query(log, "SELECT count(*) FROM replies") == [(24,)]
+    assert query(log, "SELECT min(asks), min(input_tokens), max(output_tokens) FROM outcomes") == [(2, 20, 4)]
+
+
+async def test_seeds_depend_on_study_trial_and_ask_alone(log: Path, tmp_path: Path) -> None:
+    study = small_study(conditions={"commitment": ["does"]}, samples=2)
+    one, other = FakeModel(concurrency=1), FakeModel(concurrency=7)
+    await collect(study, one, log)
+    await collect(study, other, tmp_path / "other.db")
+    seeds = {request.seed for request in one.asked}
+    assert seeds == {request.seed for request in other.asked}
+    assert len(seeds) == 48
+    assert all(seed is not None and 0 <= seed < 2**31 for seed in seeds)
+
+
+async def test_failures_that_pass_are_tried_again_and_each_attempt_is_logged(log: Path) -> None:
+    def busy(request: Request, number: int) -> Reply:
+        if number % 3:
+            raise TransientError(
+                "overloaded", kind="overloaded", status=529, request_id="req_x", retry_after=0.0
+            )
+        return always_first(request, number)
+
+    model = FakeModel(busy, concurrency=1)
+    summary = await collect(small_study(), model, log)
+    assert summary.status.ended == {"chose_first": 12}
+    assert (summary.status.attempts, summary.failures) == (34, 22)
+    rows = query(log, "SELECT DISTINCT kind, message, status, request_id, ok FROM attempts WHERE ok = 0")
+    assert rows == [("overloaded", "overloaded", 529, "req_x", 0)]
+    assert query(log, "SELECT max(attempt) FROM attempts") == [(3,)]
+
+
+async def test_what_fails_for_good_is_an_error_with_its_message(log: Path) -> None:
+    def refuses_some(request: Request, number: int) -> Reply:
+        if "line 3" in request.messages[0].text:
+            raise RequestError("prompt is too long: 9 tokens > 8")
+        return always_first(request, number)
+
+    summary = await collect(small_study(), FakeModel(refuses_some), log)
+    assert summary.status.ended == {"chose_first": 6, "error": 6}
+    assert summary.status.finished
+    told = query(log, "SELECT DISTINCT message, refused FROM outcomes WHERE outcome = 'error'")
+    assert told == [("prompt is too long: 9 tokens > 8", None)]
+    assert query(log, "SELECT DISTINCT kind FROM attempts WHERE ok = 0") == [("request",)]
+
+
+async def test_errors_are_asked_again_only_if_wished(log: Path) -> None:
+    await collect(small_study(), FakeModel(after(8, lambda: RequestError("no"))), log)
+    assert status(log).ended == {"chose_first": 8, "error": 4}
+    untouched = FakeModel()
+    await collect(small_study(), untouched, log)
+    assert untouched.asked == []
+    again = FakeModel()
+    summary = await collect(small_study(), again, log, retry_errors=True)
+    assert len(again.asked) == 4
+    assert summary.status.ended == {"chose_first": 12}
+    assert query(log, "SELECT count(*) FROM attempts WHERE attempt = 2 AND ok") == [(4,)]
+
+
+async def test_a_failure_half_way_keeps_what_was_said_before(log: Path) -> None:
+    def no_work(request: Request, number: int) -> Reply:
+        if not request.options and number > 3:
+            raise TransientError("lost", kind="connection")
+        return always_first(request, number)
+
+    model = FakeModel(no_work, concurrency=1)
+    summary = await collect(small_study(conditions={"commitment": ["does"]}), model, log, max_attempts=2)
+    assert summary.status.ended == {"chose_first": 2, "error": 10}
+    told = query(log, "SELECT DISTINCT message, columns, asks FROM outcomes WHERE outcome = 'error'")
+    assert told == [("lost (2 attempts)", '{"said":"chose_first"}', 1)]
+
+
+async def test_a_surprise_in_the_model_is_an_error_of_its_trial_alone(log: Path) -> None:
+    def breaks(request: Request, number: int) -> Reply:
+        if number == 5:
+            raise ZeroDivisionError("division by zero")
+        return always_first(request, number)
+
+    summary = await collect(small_study(), FakeModel(breaks), log)
+    assert summary.status.ended == {"chose_first": 11, "error": 1}
+    assert query(log, "SELECT message FROM outcomes WHERE message IS NOT NULL") == [
+        ("ZeroDivisionError: division by zero",)
+    ]
+
+
+async def test_a_request_that_a_library_cancels_by_itself_is_an_error_of_its_trial_alone(log: Path) -> None:
+    def cancels(request: Request, number: int) -> Reply:
+        if number == 5:
+            raise asyncio.CancelledError
+        return always_first(request, number)
+
+    summary = await collect(small_study(), FakeModel(cancels), log)
+    assert summary.status.ended == {"chose_first": 11, "error": 1}
+    assert summary.status.finished
+
+
+@pytest.mark.parametrize(
+    ("error", "answered"),
+    [
+        (lambda: RequestError("unknown field"), 0),
+        (lambda: KeyError("choices"), 0),
+        (lambda: TransientError("connection lost", kind="connection"), 0),
+        (lambda: TransientError("connection lost", kind="connection"), 30),
+    ],
+)
+async def test_a_run_in_which_everything_fails_stops_and_can_go_on(
+    log: Path, error: Callable[[], Exception], answered: int
+) -> None:
+    study = small_study(10)
+    model = FakeModel(after(answered, error), concurrency=1)
+    with pytest.raises(ModelError, match=r"20 trials one after the other failed the same way.*Run again"):
+        await collect(study, model, log, max_attempts=1)
+    assert len(model.asked) == answered + 20
+    assert status(log).ended == ({"chose_first": answered} if answered else {})
+    summary = await collect(study, FakeModel(), log)
+    assert summary.status.ended == {"chose_first": 90}
+
+
+async def test_requests_that_are_not_accepted_do_not_stop_a_run_that_had_answers(log: Path) -> None:
+    summary = await collect(small_study(10), FakeModel(after(30, lambda: RequestError("too long"))), log)
+    assert summary.status.ended == {"chose_first": 30, "error": 60}
+
+
+async def test_secrets_do_not_reach_the_log_or_an_error(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "plain-words-as-a-key")
+
+    def leaks(request: Request, number: int) -> Reply:
+        if number == 2:
+            raise RuntimeError("header x-api-key: abcdefgh1234 was plain-words-as-a-key")
+        if number == 5:
+            raise ModelError("key sk-ant-REDACTED refused")
+        return always_first(request, number)
+
+    with pytest.raises(ModelError) as caught:
+        await collect(small_study(), FakeModel(leaks, concurrency=1), log)
+    written = b"".join(path.read_bytes() for path in log.parent.iterdir()) + str(caught.value).encode()
+    for secret in (b"plain-words-as-a-key", b"abcdefgh1234", b"sk-ant-REDACTED"):
+        assert secret not in written
+    assert b"[secret]" in written
+
+
+async def test_settings_that_a_model_does_not_accept_are_refused_before_anything_is_sent(log: Path) -> None:
+    model = FakeModel()
+    study = replace(small_study(), settings=Settings(temperature=0.5, top_p=0.9, effort="low"))
+    with pytest.raises(StudyError, match=r"sets effort='low', top_p=0.9, which fake/one does not accept"):
+        await collect(study, model, log)
+    assert model.asked == []
+    assert model.closed == 1
+    with pytest.raises(LogError, match="there is no such file"):
+        status(log)
+
+
+async def test_the_channel_is_resolved_and_frozen(log: Path) -> None:
+    await collect(small_study(), FakeModel(), log)
+    assert query(log, "SELECT DISTINCT json_extract(conditions, '$.channel') FROM cells") == [("text",)]
+    fixed = small_study(conditions={"channel": ["text"]})
+    assert (await collect(fixed, FakeModel(), log)).trials == 0
+    with pytest.raises(StudyError, match="fixes the answer channel 'tool'"):
+        await collect(small_study(conditions={"channel": ["tool"]}), FakeModel(), log)
+
+
+async def test_another_study_or_model_is_refused_naming_what_differs(log: Path) -> None:
+    await collect(small_study(samples=2), FakeModel(), log)
+    longer = replace(small_study(5, samples=3), settings=Settings(max_tokens=64))
+    with pytest.raises(LogError, match="--log") as caught:
+        await collect(longer, FakeModel(), log)
+    default = Settings().max_tokens
+    differing = f"items.t4 added; samples 2 -> 3; settings.max_tokens {default} -> 64"
+    assert differing in str(caught.value)
+    with pytest.raises(LogError, match="model fake/one -> fake/two"):
+        await collect(small_study(samples=2), FakeModel(name="fake/two"), log)
+    assert (await collect(small_study(samples=2), FakeModel(), log)).trials == 0
+
+
+async def test_a_log_in_which_nothing_was_asked_belongs_to_nobody(log: Path) -> None:
+    def no_key(request: Request, number: int) -> Reply:
+        raise AssertionError
+
+    hanging = HangingModel(0)
+    task = asyncio.create_task(collect(small_study(samples=2), hanging, log))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(StudyError):
+        await collect(_broken(small_study(5)), FakeModel(no_key), log)
+    summary = await collect(small_study(3), FakeModel(), log)
+    assert (summary.status.planned, summary.status.ended) == (6, {"chose_first": 6})
+
+
+def _broken(study: Study) -> Study:
+    @dataclass(frozen=True)
+    class Fails(TaskChoice):
+        async def present(self, trial: Trial, settings: Settings, ask: Ask) -> None:
+            raise ValueError("nothing to show")
+
+    return replace(study, paradigm=Fails())
+
+
+async def test_a_mistake_in_a_paradigm_stops_the_run_naming_the_trial(log: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        StudyError, match=r"'task_choice' failed on trial \w+ \(t. / t.\): ValueError: nothing"
+    ):
+        await collect(_broken(small_study()), FakeModel(), log)
+
+    @dataclass(frozen=True)
+    class Misreads(TaskChoice):
+        def read(self, trial: Trial, exchanges: Sequence[Exchange]) -> Reading:
+            raise IndexError("list index out of range")
+
+    study = small_study(paradigm=Misreads())
+    with pytest.raises(StudyError, match="IndexError: list index out of range"):
+        await collect(study, FakeModel(), tmp_path / "other.db")
+    fixed = FakeModel()
+    summary = await collect(small_study(), fixed, tmp_path / "other.db")
+    assert summary.status.ended == {"chose_first": 12}
+    assert len(fixed.asked) < 12
+
+
+async def test_a_reply_to_another_text_is_not_played_back(log: Path) -> None:
+    study = small_study(conditions={"commitment": ["does"]})
+
+    def works_later(request: Request, number: int) -> Reply:
+        if not request.options:
+            raise ModelError("the key was refused")
+        return always_first(request, number)
+
+    with pytest.raises(ModelError):
+        await collect(study, FakeModel(works_later, concurrency=1), log)
+    with sqlite3.connect(log) as connection:
+        connection.execute("UPDATE attempts SET hash = 'other' WHERE ok = 1")
+    connection.close()
+    with pytest.raises(LogError, match=r"trial \w+: ask 1 would now show another text"):
+        await collect(study, FakeModel(), log)
+
+
+async def test_a_study_whose_trials_changed_unseen_is_refused(log: Path) -> None:
+    with pytest.raises(ModelError):
+        await collect(small_study(), FakeModel(after(3, lambda: ModelError("gone"))), log)
+    with sqlite3.connect(log) as connection:
+        connection.execute("UPDATE trials SET id = 'x' || id WHERE number = 7")
+    connection.close()
+    with pytest.raises(LogError, match="shows other texts than the 12 trials it planned"):
+        await collect(small_study(), FakeModel(), log)
+
+
+async def test_rounds_follow_from_outcomes_and_a_stopped_run_takes_the_same_way(
+    log: Path, tmp_path: Path
+) -> None:
+    study = small_study(7, paradigm=TaskChoice(SwissRounds(3)))
+    whole = await collect(study, FakeModel(), tmp_path / "whole.db")
+    assert query(tmp_path / "whole.db", "SELECT DISTINCT round FROM trials") == [(0,), (1,), (2,)]
+    for answers in (2, 3, 4, 2):
+        with pytest.raises(ModelError):
+            await collect(study, FakeModel(after(answers, lambda: ModelError("gone"))), log)
+    summary = await collect(study, FakeModel(), log)
+    assert summary.status.ended == whole.status.ended
+    trials = "SELECT id, round, items FROM trials ORDER BY number"
+    assert query(log, trials) == query(tmp_path / "whole.db", trials)
+
+
+async def test_two_runs_on_one_log_are_refused(log: Path) -> None:
+    task = asyncio.create_task(collect(small_study(), model := HangingModel(2), log))
+    await model.stuck.wait()
+    with pytest.raises(LogError, match="another run is writing it"):
+        await collect(small_study(), FakeModel(), log)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ud800 lone \udfff",
+        "NUL \x00 and \x1b[31m",
+        "日本語 \U0001f9ea",
+        '{"choice": "A"}\n\\',
+        "",
+        "x" * 3_000_000,
+    ],
+)
+async def test_whatever_a_model_returns_is_kept_as_it_came(log: Path, text: str) -> None:
+    study = small_study(2, conditions={"commitment": ["does"]})
+
+    def answer(request: Request, number: int) -> Reply:
+        label = request.options[0].label if request.options else text
+        return Reply(label, usage=Usage(1, 1), blocks=({"type": "text", "text": label},))
+
+    await collect(study, FakeModel(answer), log)
+    rows = query(log, "SELECT reply FROM replies WHERE ask = 1")
+    assert [Reply.from_json(str(row[0])).text for row in rows] == [text, text]
+    failing = small_study(2, name="other")
+
+    def fail(request: Request, number: int) -> Reply:
+        raise RequestError(f"bad: {text[:50]}")
+
+    summary = await collect(failing, FakeModel(fail), log.with_name("other.db"))
+    assert summary.status.ended == {"error": 2}
+
+
+async def test_replies_under_way_to_the_disk_when_a_run_stops_are_kept(log: Path) -> None:
+    with pytest.raises(ModelError):
+        await collect(small_study(), FakeModel(after(2, lambda: ModelError("gone"))), log)
+    stands = status(log)
+    assert query(log, "SELECT count(*) FROM replies") == [(2,)]
+    assert stands.attempts == 2 + stands.failed_attempts + stands.lost_attempts
+    rest = FakeModel()
+    await collect(small_study(), rest, log)
+    assert len(rest.asked) == 10
+
+
+async def test_an_outcome_is_what_the_paradigm_reads(log: Path) -> None:
+    texts = ["A", "B", "I would rather not do either, I'm sorry, I can't help with that.", "a pie"]
+    model = FakeModel(lambda request, number: Reply(texts[number % 4]), concurrency=1)
+    summary = await collect(small_study(), model, log)
+    assert sum(summary.status.ended.values()) == 12
+    assert {Outcome.CHOSE_FIRST, Outcome.CHOSE_SECOND, Outcome.UNPARSED} <= set(summary.status.ended)
+    assert summary.status.cost is None
+    assert summary.cost is None

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pytest
+
+from bartleby.collectors.status import status
+from bartleby.collectors.transcripts import transcripts
+from tests.collectors.killed_run import CONCURRENCY, TRIALS, run
+from tests.servers.ledger import Entry, Ledger
+from tests.servers.messages_server import KEY
+
+ROOT = Path(__file__).parents[2]
+
+
+class LineServer:
+    """Takes a hash, counts it as billed, and delivers an answer; it remembers both in order."""
+
+    def __init__(self, latency: float) -> None:
+        self.billed: list[str] = []
+        self.delivered: list[str] = []
+        self._latency = latency
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        self._ready.wait()
+
+    def _serve(self) -> None:
+        server = self._loop.run_until_complete(asyncio.start_server(self._answer, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        self._loop.run_until_complete(server.wait_closed())
+        self._loop.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        digest = (await reader.readline()).decode().strip()
+        if digest:
+            self.billed.append(digest)
+            await asyncio.sleep(random.uniform(0, 2 * self._latency))  # noqa: S311
+            writer.write(b"A\n")
+            try:
+                await writer.drain()
+            except ConnectionError:
+                return
+            self.delivered.append(digest)
+        writer.close()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[LineServer]:
+    opened = LineServer(0.004)
+    yield opened
+    opened.close()
+
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["tests.collectors.killed_run", "bartleby.collectors.models.anthropic", "anthropic"]
+)
+"""Runs are forked from a process that has imported what they need, because that is most of a start."""
+
+
+def start(
+    log: Path, name: str, turns: int = 0, environment: dict[str, str] | None = None
+) -> ForkServerProcess:
+    child = PROCESSES.Process(target=run, args=(str(log), name, turns, environment), daemon=True)
+    child.start()
+    return child
+
+
+def finish(child: ForkServerProcess) -> int | None:
+    child.join(100)
+    return child.exitcode
+
+
+def count(log: Path, query: str = "SELECT count(*) FROM replies") -> int:
+    """Return a number from a log, 0 while there is no log."""
+    if not log.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection:
+        try:
+            return int(connection.execute(query).fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
+
+
+def committed(log: Path) -> set[str]:
+    with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection:
+        return {row[0] for row in connection.execute("SELECT hash FROM attempts WHERE ok = 1")}
+
+
+def kill_when(child: ForkServerProcess, log: Path, replies: int, pause: float) -> None:
+    """Kill a run, without any warning, a moment after so many replies are in its log."""
+    deadline = time.monotonic() + 60
+    while count(log) < replies and child.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(pause)
+    child.kill()
+    child.join()
+
+
+@pytest.fixture
+def messages(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A Messages API in a process of its own: the file of its ledger, and how to reach it."""
+    pytest.importorskip("anthropic")
+    ledger = tmp_path / "ledger.jsonl"
+    command = [sys.executable, "-m", "tests.servers.messages_server", "--latency", "0.01"]
+    process = subprocess.Popen(
+        [*command, "--ledger", str(ledger)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        yield ledger, {"ANTHROPIC_BASE_URL": address, "ANTHROPIC_API_KEY": KEY}
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_2000_trials_through_the_sdk_killed_ten_times_ask_nothing_twice(
+    tmp_path: Path, messages: tuple[Path, dict[str, str]]
+) -> None:
+    """What was billed and delivered is never asked for again, but for what was under way at the kill."""
+    rng = random.Random(7)  # noqa: S311
+    book, environment = messages
+    log, how = tmp_path / "run.db", ("anthropic/claude-test-1", 0, environment)
+    kept: list[tuple[set[str], int]] = []
+    unread = 0
+    for threshold in sorted(rng.sample(range(TRIALS - 100), 10)):
+        kill_when(start(log, *how), log, threshold, rng.uniform(0, 0.05))
+        time.sleep(0.1)  # what is under way at the server comes to its end
+        entries = Ledger.read(book).entries
+        answered = bodies_answered(log, entries)
+        assert len(answered) == count(log) < TRIALS
+        delivered = {entry.body for entry in entries if entry.event == "delivered"}
+        assert len(delivered - answered) <= CONCURRENCY
+        unread += len(delivered - answered)
+        kept.append((answered, len(entries)))
+    assert finish(start(log, *how)) == 0
+    ledger = Ledger.read(book)
+    for answered, already in kept:
+        assert answered.isdisjoint(entry.body for entry in ledger.entries[already:])
+    stands = status(log)
+    assert (stands.planned, sum(stands.ended.values()), stands.finished) == (TRIALS, TRIALS, True)
+    assert set(stands.ended) <= {"chose_first", "chose_second"}
+    assert count(log) == len(bodies_answered(log, ledger.entries)) == TRIALS
+    # Delivered twice: only what arrived in the moment of a kill. Billed twice: at most what was under way,
+    # and the log knows of it.
+    assert ledger.count("delivered") - TRIALS <= unread
+    assert ledger.count("billed") - TRIALS <= stands.lost_attempts + CONCURRENCY
+    assert stands.lost_attempts <= 10 * CONCURRENCY
+
+
+def bodies_answered(log: Path, entries: Sequence[Entry]) -> set[str]:
+    """Return the requests whose replies a log holds, by the names that the server has for them."""
+    by_number = {f"req_{entry.attempt:06d}": entry.body for entry in entries}
+    with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(
+            "SELECT a.request_id FROM replies r JOIN attempts a ON a.number = r.attempt"
+        )
+        return {by_number[row[0]] for row in rows}
+
+
+def test_conversations_killed_at_random_go_on_at_the_turn_where_they_stood(
+    tmp_path: Path, server: LineServer
+) -> None:
+    rng = random.Random(8)  # noqa: S311
+    log, arguments = tmp_path / "run.db", (f"line/{server.port}", 12)
+    kept: list[tuple[set[str], int]] = []
+    for threshold in (60, 150, 260, 350, 430):
+        kill_when(start(log, *arguments), log, threshold, rng.uniform(0, 0.01))
+        kept.append((committed(log), len(server.billed)))
+    assert count(log, "SELECT count(*) FROM outcomes") < 40
+    assert finish(start(log, *arguments)) == 0
+    for answered, already in kept:
+        assert answered.isdisjoint(server.billed[already:])
+    assert status(log).ended == {"completed": 40}
+    assert count(log) == 480
+    assert len(server.billed) <= 480 + 5 * CONCURRENCY
+    told = list(transcripts(log))
+    assert [len(each.turns) for each in told] == [24] * 40
+    assert {each.turns[-1].text for each in told} == {"A"}

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bartleby.collectors.collector import collect
+from bartleby.collectors.schema import VERSION
+from bartleby.collectors.status import status
+from bartleby.collectors.transcripts import study_record, transcripts
+from bartleby.collectors.trial_table import read
+from bartleby.errors import LogError
+from tests.collectors.fakes import FakeModel, small_study
+
+ROOT = Path(__file__).parents[2]
+
+
+def one_line(error: LogError) -> str:
+    assert "\n" not in str(error)
+    return str(error)
+
+
+def in_a_child(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, with the fakes at hand."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+async def test_missing_directories_are_made(tmp_path: Path) -> None:
+    summary = await collect(small_study(), FakeModel(), tmp_path / "a" / "b" / "run.db")
+    assert summary.status.finished
+
+
+async def test_an_empty_file_becomes_a_log_but_has_nothing_to_read(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    log.touch()
+    with pytest.raises(LogError, match="the file is empty; nothing was ever recorded in it"):
+        read(log)
+    assert (await collect(small_study(), FakeModel(), log)).status.finished
+
+
+async def test_a_directory_is_no_log(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="this is a directory; name a file in it"):
+        await collect(small_study(), FakeModel(), tmp_path)
+    with pytest.raises(LogError, match="this is a directory"):
+        status(tmp_path)
+
+
+async def test_a_log_below_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(LogError, match="cannot be written") as caught:
+        await collect(small_study(), FakeModel(), tmp_path / "file" / "run.db")
+    one_line(caught.value)
+
+
+def test_a_directory_that_may_not_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    script = """
+        import asyncio, os, sys
+        from bartleby.collectors.collector import collect
+        from bartleby.errors import LogError
+        from tests.collectors.fakes import FakeModel, small_study
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        for name in ("run.db", "deeper/run.db"):
+            try:
+                asyncio.run(collect(small_study(), FakeModel(), f"{sys.argv[1]}/{name}"))
+            except LogError as error:
+                print(error)
+    """
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.geteuid() and "pytest" in parent.name:
+            parent.chmod(0o755)
+    done = in_a_child(script, str(tmp_path))
+    tmp_path.chmod(0o755)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2, done.stderr
+    assert all(line.endswith("cannot be written: Permission denied") for line in lines)
+
+
+def test_a_log_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    for reader in (read, status, study_record, lambda log: list(transcripts(log))):
+        with pytest.raises(LogError, match=r"nowhere\.db: there is no such file"):
+            reader(tmp_path / "nowhere.db")
+
+
+@pytest.mark.parametrize("content", [b"first,second,outcome\nx,y,chose_first\n" * 50, b"\x00\xff" * 4000])
+async def test_a_file_of_something_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "run.db"
+    log.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(LogError, match="is corrupted or is no log of Bartleby"):
+            await collect(small_study(), FakeModel(), log)
+    with pytest.raises(LogError, match="is corrupted or is no log of Bartleby"):
+        read(log)
+    assert log.read_bytes() == content
+
+
+async def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    with sqlite3.connect(log) as connection:
+        connection.execute("CREATE TABLE places (url TEXT)")
+    connection.close()
+    with pytest.raises(LogError, match="was not written by Bartleby; name another file"):
+        await collect(small_study(), FakeModel(), log)
+    with pytest.raises(LogError, match="was not written by Bartleby"):
+        status(log)
+
+
+async def test_a_log_of_a_newer_layout_is_refused_naming_the_version(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    await collect(small_study(), FakeModel(), log)
+    with sqlite3.connect(log) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 6}")
+    connection.close()
+    with pytest.raises(LogError, match=rf"layout has version {VERSION + 6} and this Bartleby reads up to"):
+        await collect(small_study(), FakeModel(), log)
+    with pytest.raises(LogError, match=f"version {VERSION + 6}"):
+        read(log)
+
+
+async def test_a_corrupted_log_is_told_in_one_line_and_not_written(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    await collect(small_study(12), FakeModel(), log)
+    content = bytearray(log.read_bytes())
+    content[16384:] = b"\x5a" * (len(content) - 16384)
+    log.write_bytes(content)
+    with pytest.raises(LogError, match="corrupted") as caught:
+        await collect(small_study(12), FakeModel(), log)
+    one_line(caught.value)
+    with pytest.raises(LogError, match="corrupted") as caught:
+        read(log)
+    one_line(caught.value)
+    log.write_bytes(log.read_bytes()[:20_000])
+    with pytest.raises(LogError):
+        status(log)
+
+
+def test_a_full_disk_stops_the_run_and_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
+    script = """
+        import asyncio, resource, sys
+        from bartleby.collectors.collector import collect
+        from bartleby.errors import LogError
+        from bartleby.exchange import Reply
+        from tests.collectors.fakes import FakeModel, small_study
+        delivered = 0
+        def answer(request, number):
+            return Reply("A" + " " * 3000)
+        limit = int(sys.argv[2])
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        model = FakeModel(answer, concurrency=8)
+        try:
+            summary = asyncio.run(collect(small_study(20), model, sys.argv[1]))
+            print(len(model.asked), summary.status.finished)
+        except LogError as error:
+            print(len(model.asked), error)
+            sys.exit(3)
+    """
+    log = tmp_path / "run.db"
+    first = in_a_child(script, str(log), "600000")
+    assert (first.returncode, first.stderr) == (3, "")
+    asked, _, message = first.stdout.strip().partition(" ")
+    assert "nothing that was answered before is lost; free space and run again" in message
+    assert "\n" not in message
+    kept = sqlite3.connect(f"file:{log}?mode=ro", uri=True)
+    count = kept.execute("SELECT count(*) FROM replies").fetchone()[0]
+    kept.close()
+    assert int(asked) - 16 <= count <= int(asked)
+    second = in_a_child(script, str(log), "0")
+    assert second.returncode == 0, second.stderr
+    assert second.stdout.split() == [str(380 - count), "True"]
+
+
+def test_a_disk_without_space_is_called_full(tmp_path: Path) -> None:
+    """A file system of its own needs rights that not everybody has."""
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=600k", "none", place], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        script = """
+            import asyncio, sys
+            from bartleby.collectors.collector import collect
+            from bartleby.errors import LogError
+            from bartleby.exchange import Reply
+            from tests.collectors.fakes import FakeModel, small_study
+            model = FakeModel(lambda *a: Reply("A" + " " * 3000))
+            try:
+                asyncio.run(collect(small_study(20), model, sys.argv[1]))
+            except LogError as error:
+                print(error)
+        """
+        done = in_a_child(script, str(place / "run.db"))
+        assert "the disk is full; nothing that was answered before is lost" in done.stdout, done.stderr
+        assert status(place / "run.db").planned == 380
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_a_log_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    asyncio.run(collect(small_study(), FakeModel(), log))
+    before = log.read_bytes()
+    assert len(read(log)) == 12
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == ["run.db"]
+    assert log.read_bytes() == before
+    tmp_path.chmod(0o555)
+    log.chmod(0o444)
+    script = """
+        import os, sys
+        from bartleby.collectors.trial_table import read
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        print(len(read(sys.argv[1])))
+    """
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.geteuid() and "pytest" in parent.name:
+            parent.chmod(0o755)
+    done = in_a_child(script, str(log))
+    tmp_path.chmod(0o755)
+    assert done.stdout.strip() == "12", done.stderr
+
+
+def test_limits_of_this_process_are_as_they_were() -> None:
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
