@@ -8,14 +8,14 @@ Six verbs, the same here and on the command line: `load`, `check`, `run` (`colle
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bartleby.analysis.choice_model import choice_model
-    from bartleby.analysis.difference import difference
+    from bartleby.analysis.differences import difference
     from bartleby.analysis.effects import effects
-    from bartleby.analysis.rate import rate
+    from bartleby.analysis.expected import expected_choices
+    from bartleby.analysis.rates import rate
     from bartleby.collectors.models import open_model
     from bartleby.collectors.models.simulated import SimulatedModel
     from bartleby.errors import BartlebyError
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from bartleby.studies.loading import load_tasks
     from bartleby.studies.paradigms.task_choice import TaskChoice
     from bartleby.studies.study import Study
-    from bartleby.verbs import check, collect, read, report, run, status
-
-__version__ = version("bartleby")
+    from bartleby.verbs import check, collect, export, init, read, report, run, status
 
 __all__ = [
     "AllPairs",
@@ -47,6 +45,9 @@ __all__ = [
     "collect",
     "difference",
     "effects",
+    "expected_choices",
+    "export",
+    "init",
     "load",
     "load_tasks",
     "open_model",
@@ -73,6 +74,9 @@ _WHERE = {
     "collect": "verbs",
     "difference": "analysis.differences",
     "effects": "analysis.effects",
+    "expected_choices": "analysis.expected",
+    "export": "verbs",
+    "init": "verbs",
     "load": "studies.load",
     "load_tasks": "studies.loading",
     "open_model": "collectors.models",
@@ -86,6 +90,8 @@ _WHERE = {
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("bartleby")
     if name not in _WHERE:
         raise AttributeError(f"module 'bartleby' has no attribute {name!r}")
     return getattr(import_module(f"bartleby.{_WHERE[name]}"), name)

@@ -43,8 +43,10 @@ def load_tasks(path: str | Path) -> tuple[Task, ...]:
     rows = list(_read(path))
     if not rows:
         raise DataError(f"{path}: there is no task in it; allowed: at least one row after the header")
-    problems = _missing_columns(path, rows) + _duplicates(path, rows)
-    tasks = []
+    missing = _missing_columns(path, rows)
+    if missing:
+        raise DataError(missing)
+    problems, tasks = _duplicates(path, rows), []
     for line, row in rows:
         try:
             tasks.append(_task(row))

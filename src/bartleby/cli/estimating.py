@@ -1,0 +1,189 @@
+"""`bartleby estimate ...`: the estimators on anybody's table, for people without Python.
+
+Options mean the same for every estimator, and the same as the keyword arguments in Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from bartleby.cli.arguments import add_command
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bartleby.analysis.estimates import Estimates
+    from bartleby.cli.arguments import Commands
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `estimate` with one subcommand an estimator."""
+    estimate = commands.add_parser(
+        "estimate",
+        help="estimate from anybody's table of trials",
+        description="Estimate from a table of trials: a CSV, JSONL or Parquet file.",
+        epilog="example: bartleby estimate choice trials.csv --baseline do-nothing --json",
+    )
+    estimators = estimate.add_subparsers(title="estimators", metavar="ESTIMATOR", required=True)
+    _add_choice(estimators)
+    _add_rate(estimators)
+    _add_difference(estimators)
+    _add_effects(estimators)
+
+
+def _add_choice(estimators: Commands) -> None:
+    choice = add_command(
+        estimators,
+        "choice",
+        _choice,
+        "utilities of items from paired choices, with the slot effect",
+        "bartleby estimate choice trials.csv --baseline do-nothing --json",
+    )
+    _add_shared(choice)
+    choice.add_argument("--baseline", help="item that is the zero of the scale (default: the items' mean)")
+    choice.add_argument("--ties", choices=("none", "half", "davidson", "rao-kupper"), default="none")
+    choice.add_argument("--bias-reduced", action="store_true", default=None, help="Firth's bias reduction")
+    choice.add_argument("--no-slot", action="store_true", help="the order was not recorded")
+    for name in ("opted-out", "refusals"):
+        choice.add_argument(f"--{name}", choices=("left_out", "neither"), default="left_out")
+    choice.add_argument(
+        "--share-by", nargs="*", metavar="COL", help="also the share of items below the baseline, by class"
+    )
+
+
+def _add_rate(estimators: Commands) -> None:
+    rate = add_command(
+        estimators,
+        "rate",
+        _rate,
+        "how often an outcome occurs",
+        "bartleby estimate rate trials.csv --outcome opted_out --by harm --cluster item --json",
+    )
+    _add_shared(rate)
+    rate.add_argument("--outcome", required=True, metavar="NAME", help="outcome, such as opted_out")
+
+
+def _add_difference(estimators: Commands) -> None:
+    difference = add_command(
+        estimators,
+        "difference",
+        _difference,
+        "how much the rate of an outcome differs between conditions",
+        "bartleby estimate difference trials.csv --outcome opted_out --between channel --json",
+    )
+    _add_shared(difference)
+    difference.add_argument("--outcome", required=True, metavar="NAME", help="outcome, such as opted_out")
+    difference.add_argument("--between", required=True, metavar="COL", help="column of the conditions")
+    difference.add_argument("--reference", metavar="LEVEL", help="condition the others are compared with")
+    difference.add_argument("--paired", metavar="COL", help="column that pairs trials over conditions")
+
+
+def _add_effects(estimators: Commands) -> None:
+    effects = add_command(
+        estimators,
+        "effects",
+        _effects,
+        "odds ratios and average marginal effects",
+        'bartleby estimate effects trials.csv "opted_out ~ harm + difficulty" --cluster item --json',
+    )
+    _add_shared(effects, before_options=("formula", "an outcome or 0/1 column ~ terms"))
+    effects.add_argument("--method", choices=("logistic", "firth", "mixed"), default="logistic")
+
+
+def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str] | None = None) -> None:
+    parser.add_argument("file", help="table of trials: .csv, .jsonl or .parquet")
+    if before_options is not None:
+        parser.add_argument(before_options[0], help=before_options[1])
+    parser.add_argument("--by", nargs="+", metavar="COL", default=None, help="estimate within each group")
+    parser.add_argument(
+        "--cluster", metavar="COL", default=None, help="trials that share it are not independent"
+    )
+    parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
+    parser.add_argument("--estimand", choices=("these_items", "new_items"), default="new_items")
+    parser.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _table(options: argparse.Namespace) -> pd.DataFrame:
+    from bartleby.analysis.files import read_table
+
+    return read_table(options.file)
+
+
+def _print(estimates: Estimates, options: argparse.Namespace) -> int:
+    print(estimates.to_json() if options.json else estimates.summary())
+    return 0
+
+
+def _choice(options: argparse.Namespace) -> int:
+    from bartleby.analysis.choice_model import choice_model
+    from bartleby.analysis.estimates import joined
+
+    fit = choice_model(
+        _table(options),
+        baseline=options.baseline,
+        cluster=options.cluster or "pair",
+        by=options.by,
+        level=options.level,
+        estimand=options.estimand,
+        ties=options.ties,
+        slot=not options.no_slot,
+        bias_reduced=options.bias_reduced,
+        opted_out=options.opted_out,
+        refusals=options.refusals,
+        seed=options.seed,
+    )
+    shares = [] if options.share_by is None else [fit.share_below(by=options.share_by)]
+    return _print(joined(fit, *shares), options)
+
+
+def _rate(options: argparse.Namespace) -> int:
+    from bartleby.analysis.rates import rate
+
+    estimates = rate(
+        _table(options),
+        options.outcome,
+        by=options.by,
+        cluster=options.cluster,
+        level=options.level,
+        estimand=options.estimand,
+        seed=options.seed,
+    )
+    return _print(estimates, options)
+
+
+def _difference(options: argparse.Namespace) -> int:
+    from bartleby.analysis.differences import difference
+
+    estimates = difference(
+        _table(options),
+        options.outcome,
+        between=options.between,
+        reference=options.reference,
+        paired=options.paired,
+        by=options.by,
+        cluster=options.cluster,
+        level=options.level,
+        estimand=options.estimand,
+        seed=options.seed,
+    )
+    return _print(estimates, options)
+
+
+def _effects(options: argparse.Namespace) -> int:
+    from bartleby.analysis.effects import effects
+
+    estimates = effects(
+        _table(options),
+        options.formula,
+        by=options.by,
+        cluster=options.cluster,
+        level=options.level,
+        estimand=options.estimand,
+        method=options.method,
+        seed=options.seed,
+    )
+    return _print(estimates, options)

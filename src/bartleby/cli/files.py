@@ -1,0 +1,50 @@
+"""`bartleby init` and `bartleby studies`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from bartleby.cli.arguments import add_command
+
+if TYPE_CHECKING:
+    from bartleby.cli.arguments import Commands
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    init = add_command(
+        commands,
+        "init",
+        _init,
+        "lay out a research folder of your own, with one working study",
+        "bartleby init my_research",
+    )
+    init.add_argument("folder", help="folder to make; what is there already is left as it is")
+    add_command(
+        commands,
+        "studies",
+        _studies,
+        "list the studies of this folder and those that come with Bartleby",
+        "bartleby studies",
+    )
+
+
+def _init(options: argparse.Namespace) -> int:
+    from bartleby.verbs import init
+
+    for path in init(options.folder):
+        print(path)
+    print(f"\nnext: cd {options.folder} && bartleby check studies/task_preferences.py")
+    return 0
+
+
+def _studies(_: argparse.Namespace) -> int:
+    from bartleby.studies.load import available, load
+
+    for file in available():
+        study = load(file)
+        print(f"{study.name:<24}{study.count():>8,} trials  {study.title or ''}  ({file})")
+    return 0

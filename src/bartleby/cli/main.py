@@ -1,0 +1,57 @@
+"""Parsing the command line, and turning what goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from bartleby.cli import collecting, estimating, files
+from bartleby.errors import BartlebyError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+FAILED = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 1 for an error, 2 for bad usage, 130 for Ctrl-C."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BartlebyError as error:
+        sys.stderr.write("".join(f"bartleby: error: {line}\n" for line in str(error).splitlines()))
+        return FAILED
+    except KeyboardInterrupt as stopped:
+        sys.stderr.write(f"bartleby: {stopped or 'interrupted'}\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads our output has heard enough (`| head`); say nothing more, not even on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command."""
+    parser = argparse.ArgumentParser(
+        prog="bartleby",
+        description="Measure what language models would prefer not to do, with confidence intervals.",
+        epilog="example: bartleby run task_preferences --model local/smollm2 --log runs/smollm2.db",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (files, collecting, estimating):
+        module.add_commands(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Show the version; it is looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from bartleby import __version__
+
+        sys.stdout.write(f"bartleby {__version__}\n")
+        parser.exit()
