@@ -1,0 +1,1 @@
+"""Estimates in, a matplotlib figure out: one file a kind of picture."""

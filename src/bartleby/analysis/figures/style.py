@@ -1,0 +1,288 @@
+"""What all figures share: sizes, colours with a fixed meaning, fonts, and saving.
+
+Figures are made without pyplot, so that nothing global is left behind and a figure can be made in any
+thread. A colour never carries a meaning alone: every class has a marker of its own as well.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib.style
+from cycler import cycler
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
+
+from bartleby.errors import SettingError
+
+__all__ = [
+    "CLASSES",
+    "INK",
+    "MUTED",
+    "ONE_COLUMN",
+    "PAGE_HEIGHT",
+    "TWO_COLUMNS",
+    "Look",
+    "Picture",
+    "Width",
+    "inches",
+    "looks",
+    "new_picture",
+    "save",
+    "style",
+    "to_svg",
+]
+
+ONE_COLUMN = 3.5
+"""Width of one journal column, in inches (89 mm)."""
+TWO_COLUMNS = 7.2
+"""Width of two journal columns, in inches (183 mm)."""
+PAGE_HEIGHT = 9.4
+"""Height that a figure may have on a journal page, in inches."""
+
+INK = "#1a1a1a"
+MUTED = "#6b6b6b"
+
+Width = Literal["one", "two"] | float
+"""`one` or `two` journal columns, or inches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a class of items is drawn: a colour, a marker, and what it is called."""
+
+    colour: str
+    marker: str
+    label: str
+
+
+CLASSES: Mapping[str, Look] = {
+    "positive": Look("#0072B2", "o", "Positive impact"),
+    "neutral": Look("#56789A", "s", "Neutral impact"),
+    "harmful": Look("#D55E00", "v", "Harmful impact"),
+    "free_choice": Look("#009E73", "P", "Free choice"),
+    "opt_out": Look("#000000", "D", "Opting out"),
+}
+"""The classes with a fixed look, in the order in which figures show them (colours after Okabe and Ito)."""
+
+_OTHERS = (
+    ("#0072B2", "o"),
+    ("#D55E00", "v"),
+    ("#009E73", "s"),
+    ("#CC79A7", "^"),
+    ("#8A6D00", "D"),
+    ("#1F9BCF", "X"),
+    ("#56789A", "P"),
+    ("#000000", "<"),
+)
+
+_FALLBACK_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Emoji",
+    "Droid Sans Fallback",
+)
+
+_SETTINGS: Mapping[str, Any] = {
+    "font.size": 7.0,
+    "axes.titlesize": 7.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.0,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.prop_cycle": cycler(color=[colour for colour, _ in _OTHERS]),
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in an id is a dollar sign
+    "text.usetex": False,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "lines.linewidth": 0.9,
+    "patch.linewidth": 0.6,
+    "hatch.linewidth": 0.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.dpi": 150,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "path",  # outlines: looks the same on a machine without the font
+    "svg.hashsalt": "bartleby",  # otherwise ids are random, and the file another one every time
+}
+
+
+class Picture(Figure):
+    """A matplotlib figure that shows itself in a notebook and says in words what is to be seen.
+
+    `description` is the text alternative of the figure for those who cannot see it.
+    """
+
+    description: str = ""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw it; a character that no installed font has is drawn as a box, without a warning."""
+        with _quiet_about_glyphs():
+            super().draw(renderer)
+
+    def savefig(self, fname: Any, **options: Any) -> None:  # noqa: ANN401 - as matplotlib declares it
+        """Save it in the look it was made in; see `Figure.savefig`."""
+        with style(), _quiet_about_glyphs():
+            super().savefig(fname, **options)
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=150)
+        return buffer.getvalue()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the look of all figures; the settings from before come back afterwards."""
+    own = {**_SETTINGS, "font.family": ["DejaVu Sans", *_installed_fallbacks()]}
+    with matplotlib.style.context(["default", own]):
+        yield
+
+
+def inches(width: Width) -> float:
+    """Return a width in inches.
+
+    Raises
+    ------
+    SettingError
+        If it is neither `one`, `two` nor a number above 1.
+    """
+    if width == "one":
+        return ONE_COLUMN
+    if width == "two":
+        return TWO_COLUMNS
+    if isinstance(width, bool) or not isinstance(width, int | float) or not 1 <= width <= 100:
+        raise SettingError(f"width is {width!r}; allowed: 'one', 'two' (journal columns) or 1 to 100 inches")
+    return float(width)
+
+
+def new_picture(width: float, height: float) -> Picture:
+    """Return an empty figure of a size in inches that finds room for its labels by itself."""
+    return Picture(figsize=(width, height), layout="constrained")
+
+
+def looks(values: Iterable[str]) -> dict[str, Look]:
+    """Return a look for each class: the fixed one where it has one, else the next that is free."""
+    names = list(dict.fromkeys(values))
+    known = {name: CLASSES[name] for name in CLASSES if name in names}
+    taken = {(each.colour, each.marker) for each in known.values()}
+    free = [each for each in _OTHERS if each not in taken] or list(_OTHERS)
+    others = [name for name in names if name not in known]
+    for position, name in enumerate(others):
+        colour, marker = free[position % len(free)]
+        known[name] = Look(colour, marker, name)
+    return known
+
+
+def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
+    """Save a figure as PDF, SVG (both vector, fonts embedded) and PNG (300 dots an inch).
+
+    The files hold no date: the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    path
+        Where to; the endings `.pdf`, `.svg` and `.png` are added. The folder is made if it is not there.
+
+    Returns
+    -------
+    The three files.
+    """
+    stem = Path(path)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    files = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in _METADATA}
+    with _laid_out(figure):
+        for ending, file in files.items():
+            figure.savefig(file, format=ending, metadata=_METADATA[ending])
+    return files["pdf"], files["svg"], files["png"]
+
+
+def to_svg(figure: Figure) -> str:
+    """Return a figure as the text of an SVG file."""
+    buffer = BytesIO()
+    with _laid_out(figure):
+        figure.savefig(buffer, format="svg", metadata=_METADATA["svg"])
+    return buffer.getvalue().decode("utf-8")
+
+
+_METADATA: Mapping[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Creator": "Bartleby", "Producer": "matplotlib"},
+    "svg": {"Date": None, "Creator": "Bartleby"},
+    "png": {"Software": "Bartleby"},
+}
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Find room for all labels once, so that it is the same in every format, and keep it meanwhile."""
+    engine = figure.get_layout_engine()
+    with style(), _quiet_about_glyphs():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        try:
+            yield
+        finally:
+            figure.set_layout_engine(engine)
+
+
+@contextmanager
+def _quiet_about_glyphs() -> Iterator[None]:
+    """Say nothing of fallback fonts without a glyph or a bold face: there is nothing to be done about it."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with _no_warnings():
+            yield
+    finally:
+        log.setLevel(level)
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing", category=UserWarning)
+        warnings.filterwarnings("ignore", message=r".*constrained_layout not applied", category=UserWarning)
+        yield
+
+
+@cache
+def _installed_fallbacks() -> tuple[str, ...]:
+    """Return the fonts on this machine that have scripts which DejaVu Sans lacks."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _FALLBACK_FONTS if name in installed)

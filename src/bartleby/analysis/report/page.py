@@ -1,0 +1,272 @@
+"""One page about a study, complete in itself: the result, what it rests on, and the trials to read.
+
+The page needs no network and no server, and asks for none: its content-security policy allows its own
+script and style, by their hashes, and nothing else. Beside it lie the figures (PDF, SVG, PNG) and the tables
+(CSV with full precision, LaTeX).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from bartleby.analysis.estimates import Estimates
+from bartleby.analysis.figures.labels import visible
+from bartleby.analysis.figures.outcomes import count_outcomes
+from bartleby.analysis.figures.style import ONE_COLUMN, save
+from bartleby.analysis.report.record import design_of, provenance_of
+from bartleby.analysis.report.rounding import number_text
+from bartleby.analysis.report.sections import Section, TranscriptLike
+from bartleby.analysis.report.svg import inline_svg
+from bartleby.analysis.report.tables import to_csv, to_html, to_latex
+from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
+from bartleby.errors import DataError, SettingError
+
+__all__ = ["CLAIM", "write_report"]
+
+CLAIM = (
+    "These are expressed preferences: choices made between texts, and exits taken or not. "
+    "Nothing here shows that a model feels anything, and nothing here shows that it does not."
+)
+"""What every page says of what it claims."""
+
+FOLDED = 25
+"""Rows from which a table is folded away, to be opened."""
+
+
+def write_report(
+    folder: Path | str,
+    *,
+    record: Mapping[str, Any],
+    trials: pd.DataFrame,
+    sections: Sequence[Section],
+    transcripts: Iterable[TranscriptLike] = (),
+    facets: Sequence[str] = (),
+    max_trials: int = 5_000,
+    seed: int = 0,
+) -> Path:
+    """Write a self-contained page, its figures and its tables. The same input gives the same bytes.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there; files of the same names are replaced.
+    record
+        What is known of the study and the run: `study` (the frozen declaration), `model`, and anything else
+        to be told under "Provenance".
+    trials
+        The trial table.
+    sections
+        The parts of the page; the first one is the headline.
+    transcripts
+        The conversations. What they hold is taken for text and never for markup.
+    facets
+        Columns of the trial table by which trials can be filtered, beyond outcome and conditions.
+    max_trials
+        Most conversations inside the page; of more, a random sample stratified by outcome, and the page
+        says so.
+    seed
+        Seed of that sample.
+
+    Returns
+    -------
+    The page, `index.html`.
+
+    Raises
+    ------
+    SettingError
+        If two sections have one name, or a setting is not allowed.
+    DataError
+        If the folder cannot be written.
+    """
+    _check(sections, max_trials)
+    target = Path(folder)
+    study_items = list((record.get("study") or {}).get("items") or ())
+    embedded = embed(transcripts, trials, study_items, maximum=max_trials, seed=seed, facets=facets)
+    try:
+        shown = [_written(section, target) for section in sections]
+        page = _render(record, trials, sections, shown, embedded)
+        target.mkdir(parents=True, exist_ok=True)
+        index = target / "index.html"
+        index.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        place = error.filename or target
+        raise DataError(f"{place}: the report cannot be written: {error.strerror}") from None
+    return index
+
+
+def _render(
+    record: Mapping[str, Any],
+    trials: pd.DataFrame,
+    sections: Sequence[Section],
+    shown: Sequence[Mapping[str, Any]],
+    embedded: Embedded,
+) -> str:
+    css, script = _read("page.css"), _read("reader.js")
+    counts, columns = _outcomes(trials, sections)
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            policy=_policy(css, script),
+            css=Markup(css),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            data=Markup(as_script_text(embedded.data)),  # noqa: S704 - holds no '<'
+            claim=CLAIM,
+            design=design_of(record, trials),
+            model=visible(record.get("model") or ""),
+            sections=shown,
+            warnings=_warnings(sections),
+            outcomes=counts,
+            outcome_columns=columns,
+            bounds=_bounds(sections),
+            provenance=provenance_of(record),
+            note=embedded.note,
+        )
+    )
+
+
+def _check(sections: Sequence[Section], max_trials: int) -> None:
+    problems = []
+    names = [section.name for section in sections]
+    reserved = {"headline", "outcomes", "design", "provenance", "trials"}
+    problems += [
+        f"two sections have the name {name!r}" for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    problems += [
+        f"section name {name!r} is taken by the page itself" for name in names[1:] if name in reserved
+    ]
+    if max_trials < 0:
+        problems.append(f"max_trials is {max_trials}; allowed: 0 or more")
+    if problems:
+        raise SettingError("\n".join(problems))
+
+
+def _written(section: Section, folder: Path) -> dict[str, Any]:
+    """Save the files of a section, and return what the page shows of it."""
+    shown: dict[str, Any] = {
+        "title": visible(section.title),
+        "name": section.name,
+        "text": visible(section.text),
+        "svg": "",
+        "alternative": "",
+        "wide": False,
+        "table_html": "",
+        "rows": 0,
+        "folded": False,
+        "plain": section.table,
+    }
+    if section.figure is not None:
+        _, file, _ = save(section.figure, folder / "figures" / section.name)
+        told = section.alternative or str(getattr(section.figure, "description", ""))
+        svg = inline_svg(file.read_text(encoding="utf-8"), section.name, section.title, told)
+        wide = section.figure.get_figwidth() > 1.3 * ONE_COLUMN
+        shown |= {"svg": Markup(svg), "alternative": visible(told), "wide": wide}  # noqa: S704 - from matplotlib
+    if section.estimates is not None:
+        _write_tables(section.estimates, section, folder / "tables")
+        rows = len(section.estimates.frame)
+        table = Markup(to_html(section.estimates))  # noqa: S704 - escaped there
+        shown |= {"table_html": table, "rows": rows, "folded": rows >= FOLDED}
+    return shown
+
+
+def _write_tables(estimates: Estimates, section: Section, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{section.name}.csv").write_bytes(to_csv(estimates))
+    latex = to_latex(estimates, caption=section.title, label=f"tab:{section.name}")
+    (folder / f"{section.name}.tex").write_text(latex, encoding="utf-8", newline="\n")
+
+
+def _warnings(sections: Sequence[Section]) -> list[str]:
+    told = [visible(each) for section in sections if section.estimates for each in section.estimates.warnings]
+    return list(dict.fromkeys(told))
+
+
+def _outcomes(
+    trials: pd.DataFrame, sections: Sequence[Section]
+) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """Return counts by outcome, and how each estimate counted them (once, where all did the same)."""
+    counts = count_outcomes(trials)[""] if "outcome" in trials else {}
+    ways: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for section in sections:
+        if section.estimates is not None:
+            accounting = section.estimates.accounting
+            way = tuple((name, accounting.counted_as.get(name, "left out")) for name in counts)
+            ways.setdefault(way, []).append(section.title)
+    named = [
+        f"counted as ({', '.join(titles)})" if len(ways) > 1 else "counted as" for titles in ways.values()
+    ]
+    total = sum(counts.values())
+    rows = [
+        (
+            visible(name).replace("_", " "),
+            f"{count:,.6g}",
+            f"{count / total:.1%}" if total else "–",
+            *(visible(dict(way)[name]) for way in ways),
+        )
+        for name, count in counts.items()
+    ]
+    return rows, ("outcome", "trials", "share", *named)
+
+
+def _bounds(sections: Sequence[Section]) -> list[str]:
+    told = []
+    for section in sections:
+        if section.estimates is None:
+            continue
+        accounting = section.estimates.accounting
+        parts = [
+            f"{visible(term)} {number_text(low, 2)} to {number_text(high, 2)}"
+            for term, (low, high) in accounting.bounds.items()
+        ]
+        if parts and accounting.left_out > 0:
+            told.append(
+                f"Had the {accounting.left_out:,.6g} trials that were left out all gone one way, or all the "
+                f"other: {'; '.join(parts)}."
+            )
+    return list(dict.fromkeys(told))
+
+
+def _policy(css: str, script: str) -> str:
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["paragraphs"] = _paragraphs
+    environment.globals["simple_table"] = _simple_table
+    return environment
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in text.split("\n\n") if part.strip()]
+
+
+def _simple_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
+    """Return cells as an HTML table, all of them escaped."""
+    head = Markup("").join(Markup('<th scope="col">{}</th>').format(visible(name)) for name in columns)
+    cells = [Markup("").join(Markup("<td>{}</td>").format(visible(cell)) for cell in row) for row in rows]
+    body = Markup("\n").join(Markup("<tr>{}</tr>").format(row) for row in cells)
+    return Markup("<table><thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody></table>").format(head, body)
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,228 @@
+"use strict";
+// The reader of trials. All that a model wrote reaches the page as text (textContent) and never as markup.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const PAGE = 50;
+  const MISSING = new Set(["unparsed", "truncated", "abandoned", "error", "not finished"]);
+  const EXITS = new Set(["opted_out", "refused"]);
+  const byId = new Map(data.items.map((item) => [item.id, item]));
+  const place = (id) => document.getElementById(id);
+  const list = place("list"), search = place("search"), itemChoice = place("item");
+  let found = data.trials, page = 0, current = -1;
+
+  function make(tag, className, text) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  }
+  const words = (name) => String(name).replaceAll("_", " ");
+  const title = (id) => (byId.get(id) || {}).title || id;
+
+  // What can be filtered by: the outcome, every condition with several levels, and the named columns.
+  function facetValues(trial) {
+    const values = { outcome: trial.outcome, ...trial.conditions };
+    for (const name of ["refused", ...data.facets]) {
+      if (trial.facts[name] !== undefined) values[name] = String(trial.facts[name]);
+    }
+    return values;
+  }
+  const facets = new Map();
+  for (const trial of data.trials) {
+    trial.values = facetValues(trial);
+    for (const [name, value] of Object.entries(trial.values)) {
+      if (!facets.has(name)) facets.set(name, new Map());
+      const counts = facets.get(name);
+      counts.set(value, (counts.get(value) || 0) + 1);
+    }
+  }
+  for (const [name, counts] of facets) {
+    if (counts.size < 2) facets.delete(name);
+  }
+
+  function option(select, value, text) {
+    const element = make("option", "", text);
+    element.value = value;
+    select.append(element);
+  }
+  function buildFilters() {
+    for (const [name, counts] of facets) {
+      const label = make("label", "", words(name));
+      const select = make("select");
+      select.dataset.facet = name;
+      option(select, "", "any");
+      const values = [...counts].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+      for (const [value, count] of values) option(select, "=" + value, `${words(value)} (${count})`);
+      label.append(select);
+      place("facets").append(label);
+    }
+    option(itemChoice, "", "any");
+    data.groups.forEach((group, index) => option(itemChoice, "g" + index, group.label));
+    const used = new Set(data.trials.flatMap((trial) => trial.items));
+    for (const id of [...used].sort()) option(itemChoice, "i" + id, title(id));
+  }
+
+  function haystack(trial) {
+    if (trial.text === undefined) {
+      const parts = [trial.id, ...trial.items, ...trial.items.map(title), trial.message || ""];
+      for (const turn of trial.turns) parts.push(turn.text, ...(turn.calls || []));
+      trial.text = parts.join("\n").toLowerCase();
+    }
+    return trial.text;
+  }
+  function itemFilter() {
+    const value = itemChoice.value;
+    if (!value) return () => true;
+    const wanted = value[0] === "g" ? new Set(data.groups[+value.slice(1)].items) : new Set([value.slice(1)]);
+    return (trial) => trial.items.some((id) => wanted.has(id));
+  }
+  function filter() {
+    const sought = search.value.trim().toLowerCase();
+    const wanted = [...document.querySelectorAll("#facets select")].filter((each) => each.value);
+    const involves = itemFilter();
+    found = data.trials.filter((trial) =>
+      wanted.every((each) => "=" + trial.values[each.dataset.facet] === each.value) &&
+      involves(trial) && (!sought || haystack(trial).includes(sought)));
+    page = 0;
+    current = -1;
+    show();
+  }
+
+  function kindOf(outcome) {
+    if (MISSING.has(outcome)) return "missing";
+    return EXITS.has(outcome) ? "exit" : "choice";
+  }
+  function lastReply(trial) {
+    const replies = trial.turns.filter((turn) => turn.role === "assistant");
+    const last = replies[replies.length - 1];
+    if (!last) return trial.message || "";
+    return (last.text || (last.calls || []).join(" ")).slice(0, 200).replace(/\s+/g, " ");
+  }
+  function heading(trial) {
+    const items = make("span", "items");
+    const taken = { chose_first: 0, chose_second: 1 }[trial.outcome];
+    trial.items.forEach((id, index) => {
+      if (index) items.append(" / ");
+      items.append(make("span", index === taken ? "taken" : "", title(id)));
+    });
+    return items;
+  }
+  function card(trial, index) {
+    const element = make("li", "trial");
+    const button = make("button");
+    button.type = "button";
+    button.setAttribute("aria-expanded", "false");
+    const ended = make("span", "ended", words(trial.outcome));
+    ended.dataset.kind = kindOf(trial.outcome);
+    button.append(ended, heading(trial));
+    const about = [...facets.keys()].filter((name) => trial.conditions[name] !== undefined)
+      .map((name) => `${words(name)}: ${trial.conditions[name]}`);
+    if (about.length) button.append(make("span", "about", about.join(" · ")));
+    button.append(make("span", "preview", lastReply(trial)));
+    button.addEventListener("click", () => { mark(index); toggle(element, trial); });
+    element.append(button);
+    return element;
+  }
+  function turnOf(turn) {
+    const element = make("div", "turn " + (turn.role === "assistant" ? "assistant" : "other"));
+    element.append(make("div", "role", turn.role));
+    if (turn.text) element.append(make("pre", "", turn.text));
+    for (const call of turn.calls || []) element.append(make("pre", "call", "tool call: " + call));
+    const notes = [];
+    if (!turn.text && !(turn.calls || []).length) notes.push("no text");
+    if (turn.cut) notes.push(`${turn.cut.toLocaleString()} more characters are in the log`);
+    if (turn.stop && turn.stop !== "end") notes.push("stopped: " + turn.stop);
+    for (const [label, chance] of Object.entries(turn.chances || {})) notes.push(`P(${label}) = ${chance}`);
+    if (notes.length) element.append(make("p", "facts", notes.join(" · ")));
+    return element;
+  }
+  function bodyOf(trial) {
+    const body = make("div", "body");
+    for (const turn of trial.turns) body.append(turnOf(turn));
+    if (trial.message) body.append(make("p", "failed", trial.message));
+    const facts = Object.entries({ ...trial.conditions, ...trial.facts }).map(([name, value]) => `${words(name)}: ${value}`);
+    body.append(make("p", "facts", [...facts, "items: " + trial.items.join(", "), "trial " + trial.id].join(" · ")));
+    return body;
+  }
+  function toggle(element, trial, open) {
+    const button = element.firstChild;
+    const isOpen = button.getAttribute("aria-expanded") === "true";
+    if (open === isOpen) return;
+    button.setAttribute("aria-expanded", String(!isOpen));
+    if (isOpen) element.lastChild.remove();
+    else element.append(bodyOf(trial));
+    if (!isOpen) try { history.replaceState(null, "", "#trial=" + encodeURIComponent(trial.id)); } catch { /* no address to change */ }
+  }
+  function mark(index) {
+    const at = (each) => list.children[each - page * PAGE];
+    if (at(current)) at(current).classList.remove("current");
+    current = index;
+    if (at(current)) at(current).classList.add("current");
+  }
+
+  function show() {
+    const pages = Math.max(1, Math.ceil(found.length / PAGE));
+    page = Math.min(Math.max(page, 0), pages - 1);
+    const first = page * PAGE;
+    list.replaceChildren(...found.slice(first, first + PAGE).map((trial, at) => card(trial, first + at)));
+    place("count").textContent = `${found.length.toLocaleString()} of ${data.trials.length.toLocaleString()} trials`;
+    place("where").textContent = `page ${page + 1} of ${pages}`;
+    place("earlier").disabled = page === 0;
+    place("later").disabled = page >= pages - 1;
+    place("pager").hidden = pages < 2;
+  }
+  function turn(by) {
+    const before = page;
+    page += by;
+    show();
+    if (page !== before) { current = page * PAGE - 1; place("filters").scrollIntoView(); }
+  }
+  function step(by) {
+    const next = current < 0 || current < page * PAGE - 1 ? page * PAGE + (by > 0 ? 0 : -1) : current + by;
+    if (next < 0 || next >= found.length) return;
+    const opened = list.children[current - page * PAGE];
+    if (opened) toggle(opened, found[current], false);
+    if (Math.floor(next / PAGE) !== page) { page = Math.floor(next / PAGE); show(); }
+    mark(next);
+    const element = list.children[next - page * PAGE];
+    toggle(element, found[next], true);
+    element.firstChild.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
+  }
+  function openAddressed() {
+    const match = /^#trial=(.+)$/.exec(location.hash);
+    if (!match) return;
+    let id = "";
+    try { id = decodeURIComponent(match[1]); } catch { return; }
+    const index = found.findIndex((trial) => trial.id === id);
+    if (index < 0) return;
+    page = Math.floor(index / PAGE);
+    show();
+    mark(index);
+    toggle(list.children[index - page * PAGE], found[index], true);
+    list.children[index - page * PAGE].scrollIntoView();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && event.target === search) { search.blur(); return; }
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    const actions = { j: () => step(1), k: () => step(-1), n: () => turn(1), p: () => turn(-1), "/": () => search.focus() };
+    if (!actions[event.key]) return;
+    event.preventDefault();
+    actions[event.key]();
+  });
+  let waiting = 0;
+  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, 120); });
+  place("filters").addEventListener("change", (event) => { if (event.target !== search) filter(); });
+  place("filters").addEventListener("reset", () => setTimeout(filter));
+  place("filters").addEventListener("submit", (event) => { event.preventDefault(); filter(); });
+  place("earlier").addEventListener("click", () => turn(-1));
+  place("later").addEventListener("click", () => turn(1));
+  window.addEventListener("hashchange", openAddressed);
+
+  buildFilters();
+  if (data.trials.length) for (const id of ["filters", "list", "keys"]) place(id).hidden = false;
+  show();
+  openAddressed();
+})();

@@ -1,0 +1,228 @@
+"""The page about a study of task choice: which tasks this model would rather not do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bartleby.analysis.choice_model import ChoiceFit, choice_model
+from bartleby.analysis.estimates import Estimates
+from bartleby.analysis.expected import expected_choices
+from bartleby.analysis.figures.labels import visible
+from bartleby.analysis.figures.outcomes import plot_outcomes
+from bartleby.analysis.figures.shares import plot_shares
+from bartleby.analysis.figures.utilities import plot_utilities
+from bartleby.analysis.report.page import write_report
+from bartleby.analysis.report.rounding import percent_text
+from bartleby.analysis.report.sections import Section, TranscriptLike
+from bartleby.outcome import CHOICES
+
+__all__ = ["headline", "sections_of", "write"]
+
+BY = "impact"
+
+_MOST = 0.9
+"""Share of trials with known probabilities from which on they are shown as well."""
+
+
+def write(
+    folder: Path | str,
+    *,
+    record: Mapping[str, Any],
+    trials: pd.DataFrame,
+    transcripts: Iterable[TranscriptLike] = (),
+    baseline: str | None = None,
+    level: float = 0.95,
+) -> Path:
+    """Fit the choice model and write the page.
+
+    Parameters
+    ----------
+    folder
+        Folder to write.
+    record
+        What is known of the study and the run; see `write_report`.
+    trials
+        The trial table.
+    transcripts
+        The conversations.
+    baseline
+        Item that is the zero of the scale; without one, there are no shares below it.
+    level
+        Confidence level of the intervals.
+
+    Returns
+    -------
+    The page.
+
+    Raises
+    ------
+    DataError, SettingError
+        If the table cannot be used, or the folder cannot be written.
+    """
+    items = {item["id"]: item for item in (record.get("study") or {}).get("items") or ()}
+    taken = {str(each) for each in CHOICES}
+    if "outcome" not in trials or taken.isdisjoint(trials["outcome"].dropna().astype(str)):
+        sections = [_nothing(trials)]
+    else:
+        sections = _fitted(trials, items, baseline, level)
+        if _has_probabilities(trials):
+            exact = _fitted(expected_choices(trials), items, baseline, level)
+            sections += [_from_probabilities(section) for section in exact]
+    return write_report(folder, record=record, trials=trials, sections=sections, transcripts=transcripts)
+
+
+def _fitted(
+    trials: pd.DataFrame, items: Mapping[str, Mapping[str, Any]], baseline: str | None, level: float
+) -> list[Section]:
+    fit = choice_model(trials, baseline=baseline, cluster="pair", level=level)
+    shares = fit.share_below(by=BY) if baseline is not None and BY in fit.attributes_of_items else None
+    return sections_of(fit, shares, items, baseline)
+
+
+def _has_probabilities(trials: pd.DataFrame) -> bool:
+    """Return whether the model told how probable its answers were, in most of the trials."""
+    names = ("probability_first", "probability_second")
+    return all(name in trials and trials[name].notna().mean() > _MOST for name in names)
+
+
+def _from_probabilities(section: Section) -> Section:
+    """Return a section of estimates from exact probabilities, named and explained as such."""
+    text = (
+        f"The same, fitted to the exact probabilities of the answers and not to those drawn. {section.text}"
+    )
+    return replace(
+        section, title=f"{section.title}, from exact probabilities", text=text, name=f"{section.name}_exact"
+    )
+
+
+def sections_of(
+    fit: ChoiceFit | Estimates,
+    shares: Estimates | None,
+    items: Mapping[str, Mapping[str, Any]],
+    baseline: str | None,
+) -> list[Section]:
+    """Return the sections of the page: the headline, then the utilities of each model.
+
+    Parameters
+    ----------
+    fit
+        Utilities against the baseline, of one model or several.
+    shares
+        Shares below the baseline by class.
+    items
+        Attributes of the items by id.
+    baseline
+        The item that is the zero.
+    """
+    sections = []
+    if shares is not None:
+        text = headline(shares, _title(baseline, items))
+        figure = plot_shares(shares.frame, axis_label=f"Share below “{_title(baseline, items)}”")
+        sections.append(Section("Which tasks it would rather not do", text, figure, shares, "shares"))
+    frame = fit.to_frame()
+    models = list(dict.fromkeys(frame["model"])) if "model" in frame else [None]
+    for number, model in enumerate(models, 1):
+        part = frame if model is None else frame[frame["model"] == model]
+        own = None if shares is None or model is None else shares.frame[shares.frame["model"] == model]
+        figure = plot_utilities(
+            part.reset_index(drop=True),
+            items=items or None,
+            shares=own if own is not None else (None if shares is None else shares.frame),
+            accounting=fit.accounting if len(models) == 1 else None,
+            baseline=baseline,
+            separated=_separated(fit, model),
+        )
+        title = "Utilities by task" if len(models) == 1 else f"Utilities by task: {visible(model)}"
+        name = "utilities" if len(models) == 1 else f"utilities_{number}"
+        estimates = _with_frame(fit, part)
+        sections.append(Section(title, _explained(baseline, items), figure, estimates, name))
+    return sections
+
+
+def headline(shares: Estimates, baseline: str) -> str:
+    """Return the shares below the baseline as sentences, each with its interval.
+
+    Parameters
+    ----------
+    shares
+        Rows with `estimate`, `low`, `high`, `level` and what identifies them before `term`.
+    baseline
+        What the baseline is called.
+    """
+    frame = shares.frame
+    lead = [str(name) for name in frame.columns[: list(frame.columns).index("term")]]
+    several = "model" in lead and frame["model"].nunique() > 1  # noqa: PD101 - a few rows
+    new = shares.settings.get("estimand") == "new_items"
+    sentences = []
+    for _, row in frame.iterrows():
+        classes = [visible(row[name]).replace("_", " ") for name in lead if name != "model"]
+        who = f"For {visible(row['model'])}, " if several else ""
+        share = percent_text(float(row["estimate"]))
+        interval = _interval(row)
+        sentences.append(f"{who}{share} ({interval}) of {' '.join(classes)} tasks")
+    if not sentences:
+        return "No share could be estimated."
+    scope = "tasks like these" if new else "these tasks"
+    return (
+        f"Ranked below “{visible(baseline)}”: {'; '.join(sentences)}. "
+        f"The question answered is about {scope}; the intervals carry the noise of the baseline as well."
+    )
+
+
+def _separated(fit: ChoiceFit | Estimates, model: object) -> set[str]:
+    """Return the items that won or lost every comparison that could place them."""
+    found = set()
+    for group in fit.groups if isinstance(fit, ChoiceFit) else ():
+        if model is None or group.key.get("model") == model:
+            split = group.separation
+            codes = (*split.never, *split.always, *split.others)
+            found |= {str(group.data.items[code]) for code in codes}
+    return found
+
+
+def _with_frame(estimates: Estimates, frame: pd.DataFrame) -> Estimates:
+    """Return estimates with other rows: the same accounting, warnings and settings."""
+    return Estimates(frame, estimates.accounting, estimates.warnings, estimates.settings)
+
+
+def _interval(row: pd.Series) -> str:
+    low, high, level = (float(row[name]) for name in ("low", "high", "level"))
+    if math.isnan(low) or math.isnan(high):
+        return "no interval"
+    return f"{100 * level:.4g}% interval {percent_text(low)} to {percent_text(high)}"
+
+
+def _title(item: str | None, items: Mapping[str, Mapping[str, Any]]) -> str:
+    return str(items.get(item or "", {}).get("title") or item or "")
+
+
+def _explained(baseline: str | None, items: Mapping[str, Mapping[str, Any]]) -> str:
+    if baseline is None:
+        return (
+            "Utilities are in logits against the mean of all items: the difference between two is the log "
+            "odds of one being taken over the other. No item was made the zero, so none is above or below it."
+        )
+    return (
+        f"Utilities are in logits against “{visible(_title(baseline, items))}”, which is 0: put against it, "
+        "an item below 0 is expected to be taken less than half the time. Every interval is of the "
+        "difference to the baseline, so it carries the baseline's own noise. Where there are other opt-out "
+        "items, the band is an interval for their mean. The slot effect is above 0 when the item shown "
+        "first is favoured."
+    )
+
+
+def _nothing(trials: pd.DataFrame) -> Section:
+    if "outcome" not in trials or trials["outcome"].isna().all():
+        return Section("Nothing to estimate yet", "No trial has ended, so there is nothing to estimate.")
+    return Section(
+        "Nothing to estimate",
+        "No trial ended with one of the two tasks being taken, so no preference can be estimated.",
+        plot_outcomes(trials),
+        name="ended",
+    )

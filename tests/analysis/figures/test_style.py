@@ -1,0 +1,70 @@
+"""What all figures share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bartleby.analysis.figures.labels import clip, visible
+from bartleby.analysis.figures.style import CLASSES, looks, new_picture, save, style
+
+
+def test_classes_keep_their_look_whatever_else_is_there() -> None:
+    assert looks(["x", "harmful", "y"])["harmful"] == CLASSES["harmful"]
+    others = looks([f"class {i}" for i in range(8)]).values()
+    assert len({(each.colour, each.marker) for each in others}) == 8
+
+
+def test_classes_differ_in_marker_and_are_dark_enough_on_white() -> None:
+    assert len({each.marker for each in CLASSES.values()}) == len(CLASSES)
+    for look in CLASSES.values():
+        assert 1.05 / (luminance(look.colour) + 0.05) >= 3, look
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_files_embed_their_fonts_and_hold_no_date(tmp_path: Path) -> None:
+    with style():
+        picture = new_picture(3, 2)
+        picture.add_subplot().set_title("Title")
+    pdf, svg, png = save(picture, tmp_path / "deeper" / "name.with.dots")
+    assert pdf.name == "name.with.dots.pdf"
+    assert b"/FontFile2" in pdf.read_bytes()
+    assert b"CreationDate" not in pdf.read_bytes()
+    assert b"<dc:date>" not in svg.read_bytes()
+    assert b"<text" not in svg.read_bytes()
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x00b", "a⟨U+0000⟩b"),
+        ("\u202etxt", "⟨U+202E⟩txt"),
+        ("\ud800", "⟨U+D800⟩"),
+        ("\u200b", "⟨U+200B⟩"),
+        ("\U000e0041", "⟨U+E0041⟩"),
+        ("a\r\nb\tc\n", "a\nb\tc\n"),
+        ("👩\u200d🔬 می\u200cخواهم", "👩\u200d🔬 می\u200cخواهم"),
+    ],
+)
+def test_hidden_characters_are_shown(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@given(st.text(st.characters()))
+def test_visible_text_can_always_be_written_and_is_stable(text: str) -> None:
+    once = visible(text)
+    once.encode("utf-8")
+    assert visible(once) == once
+
+
+def test_clipping_keeps_one_line() -> None:
+    assert clip("one\ntwo   three", 9) == "one two…"
