@@ -11,11 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bartleby.analysis.agreement import agreement
     from bartleby.analysis.choice_model import choice_model
+    from bartleby.analysis.choice_sets import choice_sets
+    from bartleby.analysis.commitment import stated_and_revealed
     from bartleby.analysis.differences import difference
     from bartleby.analysis.effects import effects
     from bartleby.analysis.expected import expected_choices
+    from bartleby.analysis.framing import flips
+    from bartleby.analysis.predictive_fit import predictive_fit
     from bartleby.analysis.rates import rate
+    from bartleby.analysis.transitivity import transitivity
     from bartleby.collectors.models import open_model
     from bartleby.collectors.models.simulated import SimulatedModel
     from bartleby.errors import BartlebyError
@@ -40,22 +46,28 @@ __all__ = [
     "SwissRounds",
     "Task",
     "TaskChoice",
+    "agreement",
     "check",
     "choice_model",
+    "choice_sets",
     "collect",
     "difference",
     "effects",
     "expected_choices",
     "export",
+    "flips",
     "init",
     "load",
     "load_tasks",
     "open_model",
+    "predictive_fit",
     "rate",
     "read",
     "report",
     "run",
+    "stated_and_revealed",
     "status",
+    "transitivity",
 ]
 
 _WHERE = {
@@ -69,22 +81,28 @@ _WHERE = {
     "SwissRounds": "studies.design.graphs",
     "Task": "studies.items",
     "TaskChoice": "studies.paradigms.task_choice",
+    "agreement": "analysis.agreement",
     "check": "verbs",
     "choice_model": "analysis.choice_model",
+    "choice_sets": "analysis.choice_sets",
     "collect": "verbs",
     "difference": "analysis.differences",
     "effects": "analysis.effects",
     "expected_choices": "analysis.expected",
     "export": "verbs",
+    "flips": "analysis.framing",
     "init": "verbs",
     "load": "studies.load",
     "load_tasks": "studies.loading",
     "open_model": "collectors.models",
+    "predictive_fit": "analysis.predictive_fit",
     "rate": "analysis.rates",
     "read": "verbs",
     "report": "verbs",
     "run": "verbs",
+    "stated_and_revealed": "analysis.commitment",
     "status": "verbs",
+    "transitivity": "analysis.transitivity",
 }
 
 

@@ -104,7 +104,11 @@ def joined(first: Estimates, *others: Estimates) -> Estimates:
         return first
     every = (first, *others)
     names = dict.fromkeys(name for each in every for name in _identifying(each.frame))
-    rows = [row for each in every for row in each.frame.to_dict(orient="records")]
+    rows = [
+        {str(name): value for name, value in row.items()}
+        for each in every
+        for row in each.frame.to_dict(orient="records")
+    ]
     return Estimates(
         frame=estimate_frame(rows, names),
         accounting=first.accounting,

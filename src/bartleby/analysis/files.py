@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -76,7 +77,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _without_formulas(column: pd.Series[object]) -> pd.Series[object]:
+def _without_formulas(column: pd.Series[Any]) -> pd.Series[Any]:
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     plain = column.astype(object)

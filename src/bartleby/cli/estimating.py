@@ -6,7 +6,7 @@ Options mean the same for every estimator, and the same as the keyword arguments
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bartleby.cli.arguments import add_command
 
@@ -90,7 +90,7 @@ def _add_effects(estimators: Commands) -> None:
         'bartleby estimate effects trials.csv "opted_out ~ harm + difficulty" --cluster item --json',
     )
     _add_shared(effects, before_options=("formula", "an outcome or 0/1 column ~ terms"))
-    effects.add_argument("--method", choices=("logistic", "firth", "mixed"), default="logistic")
+    effects.add_argument("--method", choices=("auto", "logistic", "firth", "mixed"), default="auto")
 
 
 def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str] | None = None) -> None:
@@ -122,19 +122,16 @@ def _choice(options: argparse.Namespace) -> int:
     from bartleby.analysis.choice_model import choice_model
     from bartleby.analysis.estimates import joined
 
+    shared = _shared(options)
     fit = choice_model(
         _table(options),
         baseline=options.baseline,
-        cluster=options.cluster or "pair",
-        by=options.by,
-        level=options.level,
-        estimand=options.estimand,
         ties=options.ties,
         slot=not options.no_slot,
         bias_reduced=options.bias_reduced,
         opted_out=options.opted_out,
         refusals=options.refusals,
-        seed=options.seed,
+        **{**shared, "cluster": shared["cluster"] or "pair"},
     )
     shares = [] if options.share_by is None else [fit.share_below(by=options.share_by)]
     return _print(joined(fit, *shares), options)
@@ -143,16 +140,7 @@ def _choice(options: argparse.Namespace) -> int:
 def _rate(options: argparse.Namespace) -> int:
     from bartleby.analysis.rates import rate
 
-    estimates = rate(
-        _table(options),
-        options.outcome,
-        by=options.by,
-        cluster=options.cluster,
-        level=options.level,
-        estimand=options.estimand,
-        seed=options.seed,
-    )
-    return _print(estimates, options)
+    return _print(rate(_table(options), options.outcome, **_shared(options)), options)
 
 
 def _difference(options: argparse.Namespace) -> int:
@@ -164,11 +152,7 @@ def _difference(options: argparse.Namespace) -> int:
         between=options.between,
         reference=options.reference,
         paired=options.paired,
-        by=options.by,
-        cluster=options.cluster,
-        level=options.level,
-        estimand=options.estimand,
-        seed=options.seed,
+        **_shared(options),
     )
     return _print(estimates, options)
 
@@ -176,14 +160,10 @@ def _difference(options: argparse.Namespace) -> int:
 def _effects(options: argparse.Namespace) -> int:
     from bartleby.analysis.effects import effects
 
-    estimates = effects(
-        _table(options),
-        options.formula,
-        by=options.by,
-        cluster=options.cluster,
-        level=options.level,
-        estimand=options.estimand,
-        method=options.method,
-        seed=options.seed,
-    )
+    estimates = effects(_table(options), options.formula, method=options.method, **_shared(options))
     return _print(estimates, options)
+
+
+def _shared(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that mean the same to every estimator."""
+    return {name: getattr(options, name) for name in ("by", "cluster", "level", "estimand", "seed")}

@@ -36,18 +36,20 @@ def plot_estimates(frame: pd.DataFrame, *, axis_label: str = "Estimate", width: 
     rows = [
         Row(
             row_label(", ".join(str(record[name]) for name in names), 40),
-            *(float(record[column]) for column in ("estimate", "low", "high")),
+            float(record["estimate"]),
+            float(record["low"]),
+            float(record["high"]),
         )
         for record in frame.to_dict(orient="records")
     ]
-    levels = frame["level"].dropna().unique() if "level" in frame else []
+    levels = set(frame["level"].dropna()) if "level" in frame else set()
     with style():
         picture = new_picture(inches(width), FRAME_HEIGHT + ROW_HEIGHT * max(len(rows), 1))
         axes = picture.subplots()
         limits = axis_limits(rows)
         axes.axvline(0, color="#dddddd", linewidth=0.5, zorder=0)
         draw_rows(axes, rows, limits=limits)
-        told = notes(rows, float(levels[0]) if len(levels) == 1 else None, limits)
+        told = notes(rows, float(levels.pop()) if len(levels) == 1 else None, limits)
         axes.set_xlabel("\n".join([axis_label, *told]))
     picture.description = f"{axis_label} with intervals, {len(rows)} rows."
     return picture

@@ -1,0 +1,1 @@
+"""What the answers show: tables in, estimates with intervals out."""

@@ -1,0 +1,251 @@
+"""What makes an item unwanted? Utilities regressed on attributes of items, all attributes at once.
+
+Ratings such as harm and difficulty go together, so a correlation of each alone says little of either.
+These are partial effects. For `new_items` the items are a sample: what attributes leave unexplained is
+estimated too and adds to every interval, and adding repeats of the same items cannot take it away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import optimize
+
+from bartleby.analysis.choice_fit import GroupFit, t_quantile
+from bartleby.analysis.choice_options import Estimand
+from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.errors import SettingError
+
+if TYPE_CHECKING:
+    from bartleby.analysis.choice_result import ChoiceFit
+
+__all__ = ["Regression", "attribute_effects", "dose_rows", "regress_utilities"]
+
+Floats = npt.NDArray[np.float64]
+
+ORDERED = ("none", "mild", "moderate", "severe")
+"""Words whose order is known; others are ordered as numbers or by the alphabet."""
+_MOST_LEVELS = 12
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A regression of utilities on attributes.
+
+    Parameters
+    ----------
+    coefficients
+        (p,).
+    covariance
+        Their covariance (p, p).
+    df
+        Degrees of freedom of their t intervals.
+    between
+        Standard deviation of utilities between items that attributes leave unexplained, in logits.
+    method
+        In words.
+    """
+
+    coefficients: Floats
+    covariance: Floats
+    df: float
+    between: float
+    method: str
+
+    def row(self, contrast: Floats, level: float) -> dict[str, Any]:
+        """Return estimate and interval of a contrast of the coefficients."""
+        estimate = float(contrast @ self.coefficients)
+        error = math.sqrt(max(float(contrast @ self.covariance @ contrast), 0.0))
+        half = float(t_quantile(level, self.df)) * error if self.df > 0 else math.nan
+        error = error if self.df > 0 else math.nan
+        return {
+            "estimate": estimate,
+            "std_error": error,
+            "low": estimate - half,
+            "high": estimate + half,
+            "level": level,
+            "method": self.method,
+            "df": self.df,
+        }
+
+
+def regress_utilities(utilities: Floats, noise: Floats, X: Floats, estimand: Estimand) -> Regression:
+    """Regress estimated utilities on attributes of their items.
+
+    Parameters
+    ----------
+    utilities
+        Estimates (n,).
+    noise
+        Their covariance (n, n), with whatever noise of the baseline they share.
+    X
+        Attributes (n, p).
+    estimand
+        `these_items`: the least-squares coefficients among exactly these items. `new_items`: those of the
+        population, by generalised least squares with a variance between items.
+
+    Notes
+    -----
+    For `new_items` the utilities have covariance noise + v I. The variance v is estimated by restricted
+    maximum likelihood, and standard errors are those of Knapp & Hartung (2003), on n - p degrees of freedom.
+    """
+    size, width = X.shape
+    if estimand == "these_items":
+        pseudo = np.linalg.pinv(X)
+        covariance = pseudo @ noise @ pseudo.T
+        return Regression(pseudo @ utilities, covariance, math.inf, math.nan, "least squares, these items, z")
+    variance = _between_variance(utilities, noise, X)
+    weight = np.linalg.inv(noise + variance * np.eye(size))
+    covariance = np.linalg.inv(X.T @ weight @ X)
+    coefficients = covariance @ (X.T @ (weight @ utilities))
+    left = utilities - X @ coefficients
+    df = size - width
+    stretch = float(left @ weight @ left) / df if df > 0 else math.nan
+    method = "random-effects regression (REML, Knapp-Hartung t)"
+    return Regression(coefficients, covariance * stretch, float(df), math.sqrt(variance), method)
+
+
+def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, level: float) -> Estimates:
+    """Return partial effects of attributes on utility; see `ChoiceFit.attributes`."""
+    table = fit.item_classes(names)
+    rows, notes = [], list(fit.warnings)
+    for group in fit.groups:
+        known = _usable(group, table, fit.options.baseline)
+        columns, labels, problems = _design(known)
+        notes += [f"{_name(group)}{problem}" for problem in problems]
+        utilities, noise = _utilities(group, known.index)
+        X = np.column_stack([np.ones(len(known)), *columns])
+        if len(known) <= X.shape[1] or np.linalg.matrix_rank(X) < X.shape[1]:
+            notes.append(f"{_name(group)}{len(known)} items cannot tell these attributes apart: no estimate")
+            continue
+        found = regress_utilities(utilities, noise + 100.0 * np.mean(np.diag(noise)), X, estimand)
+        for at, (attribute, term) in enumerate(labels, 1):
+            rows.append(
+                {
+                    **group.key,
+                    "attribute": attribute,
+                    "term": term,
+                    **found.row(np.eye(X.shape[1])[at], level),
+                    "n": len(known),
+                    "n_clusters": group.data.n_clusters,
+                    "sd_between_items": found.between,
+                }
+            )
+    settings = {**fit.settings, "attributes": list(names), "estimand": estimand, "level": level}
+    lead = (*fit.groups[0].key, "attribute")
+    return Estimates(estimate_frame(rows, lead), fit.accounting, tuple(dict.fromkeys(notes)), settings)
+
+
+def dose_rows(fit: ChoiceFit, name: str, estimand: Estimand, level: float) -> Estimates:
+    """Return mean utilities over the levels of an attribute; see `ChoiceFit.dose_response`."""
+    table = fit.item_classes([name])
+    rows, notes = [], list(fit.warnings)
+    for group in fit.groups:
+        known = _usable(group, table, fit.options.baseline)[name]
+        levels = _ordered(known)
+        if not 2 <= len(levels) <= _MOST_LEVELS:
+            raise SettingError(
+                f"dose_response of {name!r}: {len(levels)} levels among the items; give an attribute with 2 "
+                f"to {_MOST_LEVELS}, or use attributes([{name!r}]) for a slope"
+            )
+        X = np.column_stack([(known == each).to_numpy(dtype=float) for each in levels])
+        utilities, noise = _utilities(group, known.index)
+        found = regress_utilities(utilities, noise, X, estimand)
+        shared = {**group.key, "n_clusters": group.data.n_clusters, "sd_between_items": found.between}
+        for at, (quantity, term, contrast) in enumerate(_dose_contrasts(name, levels)):
+            n = X.sum() if at >= len(levels) else X[:, at].sum()
+            rows.append(
+                {**shared, "quantity": quantity, "term": term, **found.row(contrast, level), "n": int(n)}
+            )
+    settings = {**fit.settings, "attribute": name, "estimand": estimand, "level": level}
+    lead = (*fit.groups[0].key, "quantity")
+    return Estimates(estimate_frame(rows, lead), fit.accounting, tuple(notes), settings)
+
+
+def _dose_contrasts(name: str, levels: Sequence[Any]) -> list[tuple[str, str, Floats]]:
+    """Return means of levels, steps between neighbours, and the trend a step."""
+    eye = np.eye(len(levels))
+    means = [("mean", f"{name}[{each}]", eye[at]) for at, each in enumerate(levels)]
+    steps = [
+        ("step", f"{name}[{levels[at]}] - {name}[{levels[at - 1]}]", eye[at] - eye[at - 1])
+        for at in range(1, len(levels))
+    ]
+    numeric = all(isinstance(each, (int, float)) for each in levels)
+    place = np.array(levels, dtype=float) if numeric else np.arange(len(levels), dtype=float)
+    centred = place - place.mean()
+    trend = ("trend", f"{name} per {'unit' if numeric else 'step'}", centred / (centred @ centred))
+    return [*means, *steps, trend]
+
+
+def _between_variance(utilities: Floats, noise: Floats, X: Floats) -> float:
+    """Return the variance between items that maximises the restricted likelihood."""
+    size, width = X.shape
+    if size <= width:
+        return 0.0
+    free = np.linalg.svd(X, full_matrices=True)[0][:, width:]
+    values, vectors = np.linalg.eigh(free.T @ noise @ free)
+    squares = (vectors.T @ (free.T @ utilities)) ** 2
+    values = np.maximum(values, 0.0)
+
+    def loss(log_variance: float) -> float:
+        total = values + math.exp(log_variance)
+        return float(np.sum(np.log(total) + squares / total))
+
+    found = optimize.minimize_scalar(loss, bounds=(-12.0, 8.0), method="bounded", options={"xatol": 1e-10})
+    return math.exp(float(found.x))
+
+
+def _usable(group: GroupFit, table: pd.DataFrame, baseline: str | None) -> pd.DataFrame:
+    """Return attributes of items that have all of them and a utility on the common scale."""
+    layout = group.layout
+    home = layout.component[layout.nodes.index(baseline)] if baseline in layout.nodes else 0
+    here = [
+        item
+        for at, item in enumerate(layout.nodes)
+        if layout.component[at] == home and item != baseline and item not in group.reasons
+    ]
+    return table[table.index.isin(here)].dropna().sort_index()
+
+
+def _utilities(group: GroupFit, items: pd.Index[Any]) -> tuple[Floats, Floats]:
+    """Return estimates and their covariance, by the information and the overdispersion of clusters."""
+    rows = group.layout.contrasts[pd.Index(group.layout.nodes).get_indexer(items)]
+    return rows @ group.maximum.estimated[0], rows @ group.model_covariance @ rows.T
+
+
+def _design(known: pd.DataFrame) -> tuple[list[Floats], list[tuple[str, str]], list[str]]:
+    """Return a column for each numeric attribute, and for each level of a word but the first."""
+    columns: list[Floats] = []
+    labels, problems = [], []
+    for name in map(str, known.columns):
+        levels = _ordered(known[name])
+        if len(levels) < 2:
+            problems.append(f"{name} is the same for all items: it has no effect to estimate")
+        elif all(isinstance(each, (int, float)) for each in levels):
+            columns.append(known[name].to_numpy(dtype=float))
+            labels.append((name, name))
+        else:
+            for each in levels[1:]:
+                columns.append((known[name] == each).to_numpy(dtype=float))
+                labels.append((name, f"{name}[{each}]"))
+    return columns, labels, problems
+
+
+def _ordered(values: pd.Series[Any]) -> list[Any]:
+    """Return the levels of an attribute: numbers and harm levels in their order, words by the alphabet."""
+    found = [value.item() if isinstance(value, np.generic) else value for value in values.unique()]
+    if all(isinstance(each, (int, float)) for each in found):
+        return sorted(found)
+    if set(map(str, found)) <= set(ORDERED):
+        return sorted(found, key=lambda each: ORDERED.index(str(each)))
+    return sorted(found, key=str)
+
+
+def _name(group: GroupFit) -> str:
+    return "".join(f"{name}={value}: " for name, value in group.key.items())

@@ -1,0 +1,210 @@
+"""Rows become counts: any frame is grouped by its own engine, and only the counts come here.
+
+Everything an estimator needs from a table is how often each combination of labels occurred, so a million
+rows cost a group-by and nothing more. Any frame that `narwhals` reads will do: pandas, polars, PyArrow, a
+DuckDB relation, a PySpark or Dask frame.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from narwhals.exceptions import NarwhalsError
+
+from bartleby.errors import DataError
+
+__all__ = ["Frame", "as_frame", "column_names", "count_rows", "distinct_rows", "first_row"]
+
+Frame: TypeAlias = Any
+"""What `narwhals` reads: an eager or lazy frame of any engine."""
+
+Counted: TypeAlias = tuple[dict[str, npt.NDArray[np.object_]], npt.NDArray[np.floating[Any]]]
+"""Labels of each combination by key, and the number of rows that have it."""
+
+_TABLE_CELLS = 4_000_000
+"""The most combinations of labels that are counted in one flat array."""
+_RANGE = 65_536
+"""Whole numbers within such a range can be their own codes."""
+_PIECE = 1 << 18
+"""Rows whose flat codes stand in memory at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Coded:
+    """A column as codes of its labels: label number `codes - low`; -1 is missing."""
+
+    codes: npt.NDArray[np.integer[Any] | np.bool_]
+    low: int
+    labels: pd.Index[Any]
+
+
+def as_frame(trials: object) -> Frame:
+    """Return a table as a narwhals frame.
+
+    Raises
+    ------
+    DataError
+        It is not a table that narwhals reads.
+    """
+    try:
+        return nw.from_native(trials)
+    except (TypeError, NarwhalsError) as error:
+        kind = type(trials).__name__
+        raise DataError(
+            f"trials: a {kind} is not a table; give a pandas, polars, PyArrow, DuckDB or PySpark frame"
+        ) from error
+
+
+def column_names(frame: Frame) -> list[str]:
+    """Return the names of a frame's columns, in order."""
+    return list(frame.collect_schema().names())
+
+
+def count_rows(
+    frame: Frame, keys: Sequence[str], weight: str | None = None, *, name: str = "count"
+) -> pd.DataFrame:
+    """Return how many rows there are of each combination of `keys`.
+
+    Parameters
+    ----------
+    frame
+        From `as_frame`.
+    keys
+        Columns to group by; missing values are a group of their own.
+    weight
+        A column of row weights to sum; None counts each row once.
+    name
+        Name of the column of counts.
+
+    Returns
+    -------
+    DataFrame
+        The columns `keys` and the counts, one row a combination that occurs. Rows of weight 0 may leave a
+        count of 0.
+    """
+    native = frame.to_native()
+    if isinstance(native, pd.DataFrame):
+        labels, total = _count_pandas(native, list(keys), weight)
+        return pd.DataFrame({**labels, name: total.astype(float)})
+    sum_of = nw.len() if weight is None else nw.col(weight).sum()
+    counted = _collect(frame.group_by(*keys).agg(sum_of.alias("_bartleby_count")))
+    counted = counted.rename(columns={"_bartleby_count": name})
+    counted[name] = counted[name].astype(float)
+    return counted
+
+
+def distinct_rows(frame: Frame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the distinct combinations of some columns."""
+    return count_rows(frame, columns, name="_bartleby_count").drop(columns="_bartleby_count")
+
+
+def first_row(frame: Frame, condition: nw.Expr) -> int | None:
+    """Return the number (from 1) of the first row that meets a condition; None if lazy or not found."""
+    if not isinstance(frame, nw.DataFrame):
+        return None
+    found = frame.with_row_index("_bartleby_row").filter(condition)
+    return int(found["_bartleby_row"][0]) + 1 if len(found) else None
+
+
+def _collect(frame: Frame) -> pd.DataFrame:
+    eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    return eager.to_pandas().reset_index(drop=True)
+
+
+def _count_pandas(data: pd.DataFrame, keys: list[str], weight: str | None) -> Counted:
+    """Count a pandas frame by way of integer codes: labels are looked up once, and then only added."""
+    weights = None if weight is None else data[weight].to_numpy(dtype=float)
+    coded = [_coded(data[key]) for key in keys]
+    if _cells(coded) > _TABLE_CELLS:
+        # Whole numbers with gaps take cells that stay empty; by appearance they have none.
+        coded = [_by_appearance(data[key]) for key in keys]
+    if _cells(coded) > _TABLE_CELLS:
+        return _count_grouped(coded, keys, weights)
+    shape = tuple(len(each.labels) + 1 for each in coded)
+    rows, total = _count_flat(coded, len(data), weights)
+    present = np.flatnonzero(rows)
+    parts = np.unravel_index(present, shape) if len(present) else [present] * len(keys)
+    columns = {
+        key: _labels_at(each.labels, part - 1) for key, part, each in zip(keys, parts, coded, strict=True)
+    }
+    return columns, total[present].astype(np.float64)
+
+
+def _coded(values: pd.Series[Any]) -> _Coded:
+    """Return codes of labels; whole numbers that lie close together are their own codes, without hashing."""
+    kind = values.dtype
+    narrow = isinstance(kind, np.dtype) and (kind.kind in "bi" or (kind.kind == "u" and kind.itemsize < 8))
+    if narrow and len(values):
+        numbers = values.to_numpy()
+        low, high = int(numbers.min()), int(numbers.max())
+        if high - low < min(_RANGE, len(values)):
+            labels: pd.Index[Any] = pd.RangeIndex(low, high + 1)
+            return _Coded(numbers, low, labels.astype(bool) if kind.kind == "b" else labels)
+    return _by_appearance(values)
+
+
+def _by_appearance(values: pd.Series[Any]) -> _Coded:
+    """Return codes of labels in order of category or appearance, as narrow as they come."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return _Coded(values.cat.codes.to_numpy(), 0, values.cat.categories)
+    codes, labels = pd.factorize(values)
+    return _Coded(codes.astype(np.int32), 0, pd.Index(labels))
+
+
+def _cells(coded: Sequence[_Coded]) -> float:
+    """Return the number of combinations of labels, missing being one of each; a float cannot overflow."""
+    return math.prod(float(len(each.labels) + 1) for each in coded)
+
+
+def _count_flat(
+    coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.float64] | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | npt.NDArray[np.float64]]:
+    """Return rows and their weight by combination, counted in pieces so that wide codes stay few."""
+    cells = int(_cells(coded))
+    rows = np.zeros(cells, dtype=np.int64)
+    total = None if weights is None else np.zeros(cells)
+    size = max(_PIECE, cells)
+    for start in range(0, n_rows, size):
+        piece = slice(start, min(start + size, n_rows))
+        flat = np.zeros(piece.stop - start, dtype=np.int64)
+        for each in coded:
+            flat *= len(each.labels) + 1
+            flat += each.codes[piece]
+            flat += 1 - each.low
+        rows += np.bincount(flat, minlength=cells)
+        if total is not None and weights is not None:
+            total += np.bincount(flat, weights[piece], minlength=cells)
+    return rows, rows if total is None else total
+
+
+def _count_grouped(
+    coded: Sequence[_Coded],
+    keys: list[str],
+    weights: npt.NDArray[np.float64] | None,
+) -> Counted:
+    """Count where a flat array of all combinations would be too large."""
+    table = pd.DataFrame({str(at): each.codes for at, each in enumerate(coded)})
+    names = list(table.columns)
+    table["weight"] = 1.0 if weights is None else weights
+    counted = table.groupby(names, sort=True)["weight"].sum().reset_index()
+    columns = {
+        key: _labels_at(each.labels, counted[name].to_numpy())
+        for key, name, each in zip(keys, names, coded, strict=True)
+    }
+    return columns, counted["weight"].to_numpy()
+
+
+def _labels_at(labels: pd.Index[Any], codes: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+    """Return labels by code as an array, None for code -1."""
+    values = labels.to_numpy(dtype=object)
+    taken = np.empty(len(codes), dtype=object)
+    known = codes >= 0
+    taken[known] = values[codes[known]]
+    return taken

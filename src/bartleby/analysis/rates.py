@@ -1,0 +1,222 @@
+"""How often something happens: opting out, refusing, leaving; with intervals that respect repeats.
+
+Ten answers to one item are not ten items. By default the interval is for items *like* these
+(`estimand="new_items"`), and then repeats of an item count as one cluster; `these_items` asks instead what
+exactly these items would give if asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bartleby.analysis.counts import as_frame, column_names
+from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.analysis.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.intervals import RateFit, clustered_rate, independent_rate, stratified_rate
+from bartleby.analysis.outcomes import Refusals, missing_warnings, read_events
+
+__all__ = ["RateOptions", "fit_rate", "group_label", "natural_order", "rate", "split_cells", "sums_by"]
+
+Method = Literal["auto", "logit_t", "wilson"]
+
+FEW = 20
+RARE = 0.1
+"""Fewer clusters and rarer than this, and the intervals cover less than they say: `coverage_rates.py`."""
+
+
+@dataclass(frozen=True)
+class RateOptions:
+    """How a rate is to be estimated: the cluster column (None: independent rows) and the settings."""
+
+    cluster: str | None
+    level: float
+    estimand: Estimand
+    method: Method = "auto"
+
+
+def rate(
+    trials: object,
+    outcome: str | Sequence[str] = "opted_out",
+    *,
+    by: str | Sequence[str] | None = None,
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    method: Method = "auto",
+    refusals: Refusals = "counted",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how often an outcome happens.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads, one row a trial (or `count` trials).
+    outcome
+        One or several of Bartleby's outcome words (`"opted_out"`, `["opted_out", "refused"]`), or the
+        name of a column of 0 and 1.
+    by
+        Columns that split the table: one rate for each combination. `model` splits by itself.
+    cluster
+        The column whose repeats belong together. None takes the first of `item`, `scenario`, `prompt`
+        or `pair` that is there (or the pair of `first` and `second`) and says so in the settings; False
+        takes every row as independent.
+    level
+        Of the interval.
+    estimand
+        `new_items`: the rate among items like these; `these_items`: among exactly these, asked again.
+    method
+        `logit_t`: cluster t on the logit scale; `wilson`: score interval with effective n and t; `auto`:
+        `logit_t` with clusters. Independent rows always have Wilson's interval.
+    refusals
+        Trials that ended in a refusal in words: `counted` as trials without the outcome, `left_out`,
+        or counted `as_event`.
+    seed
+        Recorded; nothing here is random.
+
+    Returns
+    -------
+    Estimates
+        Beside the fixed columns: `events`, `missing` (trials left out as missing), `bound_low` and
+        `bound_high` (the rate if all of those had gone one way or the other), `df`.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    Intervals: `bartleby.analysis.intervals`; their coverage: `benchmarks/coverage_rates.py`.
+    """
+    check_settings(
+        level,
+        estimand,
+        method=(method, ("auto", "logit_t", "wilson")),
+        refusals=(refusals, ("counted", "left_out", "as_event")),
+    )
+    frame = as_frame(trials)
+    groups = group_names(column_names(frame), by)
+    clusters = choose_cluster(frame, cluster)
+    keys = [*groups, *([clusters.column] if clusters.column else [])]
+    table = read_events(frame, outcome, keys=keys, may_be_empty=groups, refusals=refusals)
+    options = RateOptions(clusters.column, level, estimand, method)
+    rows, bounds, warnings = [], {}, missing_warnings(table, groups)
+    warnings += [clusters.warning] if clusters.warning else []
+    for key, part in split_cells(table.cells, groups):
+        row = _rate_row(part, table.event, options)
+        warnings += _row_warnings(row, key, options)
+        bounds[group_label(table.event, key)] = (row["bound_low"], row["bound_high"])
+        rows.append({**key, **row})
+    settings = {
+        "estimand": estimand,
+        "level": level,
+        "cluster": clusters.described,
+        "by": list(groups),
+        "method": method,
+        "refusals": refusals,
+        "seed": seed,
+    }
+    return Estimates(estimate_frame(rows, groups), table.accounting(bounds), tuple(warnings), settings)
+
+
+def _rate_row(part: pd.DataFrame, event: str, options: RateOptions) -> dict[str, Any]:
+    used = part[part["_event"].notna()]
+    fit, n_clusters = fit_rate(used, options)
+    events = float((used["_event"] * used["count"]).sum())
+    missing = float(part.loc[part["_event"].isna(), "count"].sum())
+    total = float(part["count"].sum())
+    return {
+        "term": event,
+        "estimate": fit.estimate,
+        "std_error": fit.std_error,
+        "low": fit.low,
+        "high": fit.high,
+        "level": options.level,
+        "n": float(used["count"].sum()),
+        "n_clusters": n_clusters,
+        "method": fit.method,
+        "events": events,
+        "missing": missing,
+        "bound_low": events / total,
+        "bound_high": (events + missing) / total,
+        "df": fit.df,
+    }
+
+
+def _row_warnings(row: Mapping[str, Any], key: Mapping[str, Any], options: RateOptions) -> list[str]:
+    where = group_label("", key)
+    if row["n"] == 0:
+        return [f"{row['term']}{where}: no usable trial, so the rate is undefined"]
+    if row["n_clusters"] == 1 and np.isnan(row["low"]):
+        return [
+            f"{row['term']}{where}: one cluster says nothing about how others differ, so there is no "
+            "interval for new items; estimand='these_items' asks about this one alone"
+        ]
+    extreme = min(row["estimate"], 1 - row["estimate"]) < RARE
+    if options.cluster and options.estimand == "new_items" and row["n_clusters"] < FEW and extreme:
+        return [
+            f"{row['term']}{where}: {row['n_clusters']} clusters seldom include the rare ones that differ, "
+            "so an interval for a rate near 0 or 1 covers less often than it says (0.86 to 0.92 instead of "
+            "0.95 for 10 clusters and a rate of 5%)"
+        ]
+    return []
+
+
+def fit_rate(used: pd.DataFrame, options: RateOptions) -> tuple[RateFit, float]:
+    """Return the rate of counted trials with `_event` 0 or 1, and the number of clusters."""
+    if options.cluster is None:
+        total = float(used["count"].sum())
+        return independent_rate(float((used["_event"] * used["count"]).sum()), total, options.level), total
+    sums = sums_by(used, options.cluster)
+    events, n = sums["events"].to_numpy(dtype=float), sums["n"].to_numpy(dtype=float)
+    if options.estimand == "these_items":
+        return stratified_rate(events, n, options.level), len(sums)
+    return clustered_rate(events, n, options.level, method=options.method), len(sums)
+
+
+def sums_by(used: pd.DataFrame, column: str | list[str]) -> pd.DataFrame:
+    """Return `events` and `n` of each value of a column, in the order of its values."""
+    counted = used.assign(events=used["_event"] * used["count"], n=used["count"])
+    return counted.groupby(column, sort=False)[["events", "n"]].sum()
+
+
+def split_cells(cells: pd.DataFrame, groups: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """Return each group's cells with the values that name it, sorted by those values as text."""
+    if not groups:
+        return [({}, cells)]
+    parts = [
+        (dict(zip(groups, key, strict=True)), part)
+        for key, part in cells.groupby(list(groups), sort=False, dropna=False)
+    ]
+    return sorted(parts, key=lambda pair: _natural(pair[0].values()))
+
+
+def natural_order(values: Iterable[object]) -> list[Any]:
+    """Return values in order: numbers as numbers, then words."""
+    return sorted(values, key=_natural_one)
+
+
+def _natural(values: Iterable[object]) -> list[tuple[int, float, str]]:
+    """Sort numbers as numbers, before words, and what is missing last."""
+    return [_natural_one(value) for value in values]
+
+
+def _natural_one(value: object) -> tuple[int, float, str]:
+    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN of any kind
+        return (2, 0.0, "")
+    if isinstance(value, (int, float, np.number)):
+        return (0, float(value), "")
+    return (1, 0.0, str(value))
+
+
+def group_label(term: str, key: Mapping[str, Any]) -> str:
+    """Return a term with the values that say which row it is: `opted_out [model=a, channel=b]`."""
+    if not key:
+        return term
+    return f"{term} [{', '.join(f'{name}={value}' for name, value in key.items())}]"
