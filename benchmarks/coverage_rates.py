@@ -1,0 +1,262 @@
+"""How often nominal 95% intervals of rates, differences and effects hold the truth, on this field's data.
+
+Usage: python benchmarks/coverage_rates.py [--replications 2000] [--seed 1]
+
+Prints a Markdown table. Items are drawn anew in each replication (`new_items`) unless the row says otherwise.
+`naive` is the usual practice beside it: repeats taken as independent (Wilson, Newcombe, logistic
+regression with model standard errors).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import brentq, root
+from scipy.special import expit, logit
+
+from bartleby.analysis.contrasts import clustered_contrast, independent_contrast, pairs_contrast
+from bartleby.analysis.formulas import Design
+from bartleby.analysis.intervals import clustered_rate, critical_value, independent_rate, stratified_rate
+from bartleby.analysis.logistic import Cells, fit_logistic
+from bartleby.analysis.regression import Counted, regress
+
+LEVEL = 0.95
+Floats = npt.NDArray[np.float64]
+Interval = tuple[float, float]
+Replication = tuple[float, Interval, Interval]
+"""The truth, the default interval, the naive interval."""
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A kind of data, and a generator of replications of it."""
+
+    quantity: str
+    name: str
+    replicate: Callable[[np.random.Generator], Replication]
+
+
+def mean_rate(logits: float, spread: float) -> float:
+    """Return the mean probability of items whose logits are normal."""
+    return float(_WEIGHTS @ expit(logits + spread * _NODES))
+
+
+def centre_for(rate: float, spread: float) -> float:
+    """Return the mean logit that gives a mean probability."""
+    return float(brentq(lambda centre: mean_rate(centre, spread) - rate, -30, 30))
+
+
+def rate_scenario(name: str, items: int, repeats: int, spread: float, rate: float) -> Scenario:
+    """Return items with normal logits, a few repeats each."""
+    centre = centre_for(rate, spread)
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        events = rng.binomial(repeats, expit(rng.normal(centre, spread, items))).astype(float)
+        return rate, *rate_intervals(events, repeats)
+
+    return Scenario("rate", f"{name}: {items} items x {repeats}, sd {spread:g}, rate {rate:.0%}", replicate)
+
+
+def rate_intervals(events: Floats, repeats: int) -> tuple[Interval, Interval]:
+    """Return the default and the naive interval of a rate."""
+    fit = clustered_rate(events, np.full(len(events), float(repeats)), LEVEL)
+    naive = independent_rate(float(events.sum()), float(repeats * len(events)), LEVEL)
+    return (fit.low, fit.high), (naive.low, naive.high)
+
+
+def harmful_rate_scenario() -> Scenario:
+    """Return items of which one in eight is harmful and mostly left."""
+    high, low, spread = 1.0, -4.0, 1.0
+    truth = mean_rate(high, spread) / 8 + mean_rate(low, spread) * 7 / 8
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        centre = np.where(rng.random(40) < 1 / 8, high, low)
+        events = rng.binomial(20, expit(rng.normal(centre, spread))).astype(float)
+        return truth, *rate_intervals(events, 20)
+
+    return Scenario("rate", "about 5 of 40 items harmful and mostly left, x 20", replicate)
+
+
+def these_items_scenario(name: str, spread: float, repeats: int) -> Scenario:
+    """Return the same 40 items asked again and again."""
+    items = np.linspace(-2.2, 2.2, 40) * spread - 1
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        events = rng.binomial(repeats, expit(items)).astype(float)
+        n = np.full(40, float(repeats))
+        fit = stratified_rate(events, n, LEVEL)
+        naive = independent_rate(float(events.sum()), float(n.sum()), LEVEL)
+        return float(expit(items).mean()), (fit.low, fit.high), (naive.low, naive.high)
+
+    return Scenario(
+        "rate, these items", f"{name}: 40 items x {repeats}, sd about {1.3 * spread:g}", replicate
+    )
+
+
+def difference_scenario(name: str, items: int, repeats: int, spread: float, *, crossed: bool) -> Scenario:
+    """Return two conditions, on the same or on different items, the effect varying between items."""
+    truth = mean_rate(0.0, float(np.hypot(spread, 0.5))) - mean_rate(-1.0, spread)
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        base = rng.normal(0, spread, items)
+        other = base if crossed else rng.normal(0, spread, items)
+        one = rng.binomial(repeats, expit(base + rng.normal(0, 0.5, items))).astype(float)
+        two = rng.binomial(repeats, expit(other - 1)).astype(float)
+        names = np.arange(items)
+        arms = [
+            pd.DataFrame({"cluster": label, "events": events, "n": float(repeats), "trials": float(repeats)})
+            for label, events in ((names, one), (names if crossed else names + items, two))
+        ]
+        fit = clustered_contrast(arms[0], arms[1], stratified=False, paired=False)
+        total = float(items * repeats)
+        naive = independent_contrast(float(one.sum()), total, float(two.sum()), total, "")
+        return truth, fit.interval(LEVEL), naive.interval(LEVEL)
+
+    return Scenario("difference", f"{name}: {items} items x {repeats}, sd {spread:g}", replicate)
+
+
+def pairs_scenario(items: int, spread: float) -> Scenario:
+    """Return single answers to the same items under two conditions."""
+    truth = mean_rate(0.0, spread) - mean_rate(-1.0, spread)
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        base = rng.normal(0, spread, items)
+        one, two = rng.random(items) < expit(base), rng.random(items) < expit(base - 1)
+        table = [float(np.sum(a & b)) for a, b in ((one, two), (one, ~two), (~one, two), (~one, ~two))]
+        fit = pairs_contrast(*table)
+        naive = independent_contrast(float(one.sum()), float(items), float(two.sum()), float(items), "")
+        return truth, fit.interval(LEVEL), naive.interval(LEVEL)
+
+    return Scenario("difference, paired", f"{items} items asked once each way, sd {spread:g}", replicate)
+
+
+def slope_scenario(name: str, items: int, repeats: int, spread: float, rate: float) -> Scenario:
+    """Return a rating of each item that raises the logit by 0.5 a unit."""
+    centre = brentq(lambda at: mean_rate(at, float(np.hypot(spread, 0.5))) - rate, -30, 30)
+    truth = population_slope(float(centre), 0.5, spread)
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        rating = rng.normal(0, 1, items)
+        events = rng.binomial(repeats, expit(rng.normal(centre + 0.5 * rating, spread))).astype(float)
+        return truth, *slope_intervals(rating, events, repeats)
+
+    return Scenario(
+        "effect of a rating", f"{name}: {items} items x {repeats}, sd {spread:g}, rate {rate:.0%}", replicate
+    )
+
+
+def harmful_slope_scenario(high: float, low: float, spread: float, name: str) -> Scenario:
+    """Return 5 of 40 items that are harmful: the log odds ratio between the two kinds."""
+    truth = float(logit(mean_rate(high, spread)) - logit(mean_rate(low, spread)))
+    harmful = (np.arange(40) < 5).astype(float)
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        events = rng.binomial(20, expit(rng.normal(np.where(harmful > 0, high, low), spread))).astype(float)
+        return truth, *slope_intervals(harmful, events, 20)
+
+    return Scenario("effect of harm", f"{name}, x 20, sd {spread:g}", replicate)
+
+
+def population_slope(centre: float, slope: float, spread: float) -> float:
+    """Return the slope that logistic regression finds in an endless sample of such items.
+
+    The mean over items with a normal intercept is not quite logistic in the rating, and flatter.
+    """
+    mean = np.array([mean_rate(centre + slope * rating, spread) for rating in _NODES])
+    design = np.column_stack([np.ones_like(_NODES), _NODES])
+
+    def scores(beta: Floats) -> Floats:
+        result: Floats = design.T @ (_WEIGHTS * (mean - expit(design @ beta)))
+        return result
+
+    return float(root(scores, np.array([centre, slope])).x[1])
+
+
+def slope_intervals(rating: Floats, events: Floats, repeats: int) -> tuple[Interval, Interval]:
+    """Return the default (CR2, or Firth where separated) and the naive interval of a slope."""
+    matrix, n = np.column_stack([np.ones_like(rating), rating]), np.full(len(rating), float(repeats))
+    design = Design(matrix, ("Intercept", "rating"), pd.DataFrame({"rating": rating}), None)
+    fit = regress(Counted(design, events, n, np.arange(len(rating))), "auto", repeats_independent=False)
+    if fit.profile is not None:
+        default = fit.profile(1, LEVEL)[:2]
+    else:
+        error, df = (float(each[0]) for each in fit.errors(np.array([[0.0, 1.0]])))
+        half = critical_value(LEVEL, df) * error
+        default = (float(fit.beta[1]) - half, float(fit.beta[1]) + half)
+    plain = fit_logistic(Cells(matrix, events, n))
+    half = critical_value(LEVEL) * float(np.sqrt(plain.covariance[1, 1]))
+    return default, (float(plain.beta[1]) - half, float(plain.beta[1]) + half)
+
+
+def scenarios() -> Iterator[Scenario]:
+    """Yield every kind of data of the table."""
+    yield rate_scenario("typical", 40, 20, 1, 0.3)
+    yield rate_scenario("typical", 40, 20, 2, 0.3)
+    yield rate_scenario("few clusters", 10, 80, 1, 0.3)
+    yield rate_scenario("few clusters", 10, 80, 2, 0.3)
+    for rate in (0.02, 0.05, 0.1):
+        yield rate_scenario("rare", 40, 20, 1, rate)
+        yield rate_scenario("rare", 40, 20, 2, rate)
+    yield rate_scenario("rare, few clusters", 10, 80, 1, 0.05)
+    yield rate_scenario("rare, few clusters", 10, 80, 2, 0.05)
+    yield rate_scenario("nearly all", 40, 20, 2, 0.95)
+    yield harmful_rate_scenario()
+    yield these_items_scenario("mixed items", 1, 20)
+    yield these_items_scenario("decided items", 4, 20)
+    yield these_items_scenario("few repeats", 1.5, 3)
+    yield difference_scenario("same items", 40, 20, 1, crossed=True)
+    yield difference_scenario("same items", 40, 20, 2, crossed=True)
+    yield difference_scenario("same items", 10, 80, 2, crossed=True)
+    yield difference_scenario("other items", 40, 20, 1, crossed=False)
+    yield difference_scenario("other items", 10, 80, 2, crossed=False)
+    yield pairs_scenario(40, 1)
+    yield pairs_scenario(100, 2)
+    yield slope_scenario("typical", 40, 20, 1, 0.3)
+    yield slope_scenario("typical", 40, 20, 2, 0.3)
+    yield slope_scenario("few clusters", 10, 80, 1, 0.3)
+    yield slope_scenario("rare", 40, 20, 1, 0.05)
+    yield harmful_slope_scenario(0.0, -2.0, 1, "5 of 40 harmful")
+    yield harmful_slope_scenario(0.0, -2.0, 2, "5 of 40 harmful")
+    yield harmful_slope_scenario(4.5, -2.0, 1, "5 of 40 harmful, often separated")
+
+
+def row_of(scenario: Scenario, replications: int, rng: np.random.Generator) -> str:
+    """Simulate a scenario and return its row of the table."""
+    inside, naive_inside, below, above, undefined = 0, 0, 0, 0, 0
+    for _ in range(replications):
+        truth, (low, high), (naive_low, naive_high) = scenario.replicate(rng)
+        undefined += bool(np.isnan(low))
+        inside += low <= truth <= high
+        below += high < truth
+        above += low > truth
+        naive_inside += naive_low <= truth <= naive_high
+    shares = [each / replications for each in (inside, below, above, undefined, naive_inside)]
+    mark = "" if 0.935 <= shares[0] <= 0.965 else " *"
+    numbers = " | ".join(f"{share:.3f}" for share in shares[1:])
+    return f"| {scenario.quantity} | {scenario.name} | {shares[0]:.3f}{mark} | {numbers} |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--replications", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    print(f"{options.replications} replications, seed {options.seed}; * outside 0.935 to 0.965\n")
+    print("| quantity | data | covers | truth above | truth below | undefined | naive covers |")
+    print("|---|---|---|---|---|---|---|")
+    for number, scenario in enumerate(scenarios()):
+        rng = np.random.default_rng([options.seed, number])
+        print(row_of(scenario, options.replications, rng), flush=True)
+
+
+if __name__ == "__main__":
+    main()
