@@ -17,9 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize
 
-from bartleby.analysis.choice_fit import GroupFit, t_quantile
+from bartleby.analysis.choice_fit import GroupFit
 from bartleby.analysis.choice_options import Estimand
+from bartleby.analysis.contrast_intervals import t_quantile
 from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.analysis.labels import graded_order, group_prefix
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -29,8 +31,6 @@ __all__ = ["Regression", "attribute_effects", "dose_rows", "regress_utilities"]
 
 Floats = npt.NDArray[np.float64]
 
-ORDERED = ("none", "mild", "moderate", "severe")
-"""Words whose order is known; others are ordered as numbers or by the alphabet."""
 _MOST_LEVELS = 12
 
 
@@ -118,11 +118,13 @@ def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, 
     for group in fit.groups:
         known = _usable(group, table, fit.options.baseline)
         columns, labels, problems = _design(known)
-        notes += [f"{_name(group)}{problem}" for problem in problems]
+        notes += [f"{group_prefix(group.key)}{problem}" for problem in problems]
         utilities, noise = _utilities(group, known.index)
         X = np.column_stack([np.ones(len(known)), *columns])
         if len(known) <= X.shape[1] or np.linalg.matrix_rank(X) < X.shape[1]:
-            notes.append(f"{_name(group)}{len(known)} items cannot tell these attributes apart: no estimate")
+            notes.append(
+                f"{group_prefix(group.key)}{len(known)} items cannot tell these attributes apart: no estimate"
+            )
             continue
         found = regress_utilities(utilities, noise + 100.0 * np.mean(np.diag(noise)), X, estimand)
         for at, (attribute, term) in enumerate(labels, 1):
@@ -148,7 +150,7 @@ def dose_rows(fit: ChoiceFit, name: str, estimand: Estimand, level: float) -> Es
     rows, notes = [], list(fit.warnings)
     for group in fit.groups:
         known = _usable(group, table, fit.options.baseline)[name]
-        levels = _ordered(known)
+        levels = _levels(known)
         if not 2 <= len(levels) <= _MOST_LEVELS:
             raise SettingError(
                 f"dose_response of {name!r}: {len(levels)} levels among the items; give an attribute with 2 "
@@ -224,7 +226,7 @@ def _design(known: pd.DataFrame) -> tuple[list[Floats], list[tuple[str, str]], l
     columns: list[Floats] = []
     labels, problems = [], []
     for name in map(str, known.columns):
-        levels = _ordered(known[name])
+        levels = _levels(known[name])
         if len(levels) < 2:
             problems.append(f"{name} is the same for all items: it has no effect to estimate")
         elif all(isinstance(each, (int, float)) for each in levels):
@@ -237,15 +239,6 @@ def _design(known: pd.DataFrame) -> tuple[list[Floats], list[tuple[str, str]], l
     return columns, labels, problems
 
 
-def _ordered(values: pd.Series[Any]) -> list[Any]:
-    """Return the levels of an attribute: numbers and harm levels in their order, words by the alphabet."""
-    found = [value.item() if isinstance(value, np.generic) else value for value in values.unique()]
-    if all(isinstance(each, (int, float)) for each in found):
-        return sorted(found)
-    if set(map(str, found)) <= set(ORDERED):
-        return sorted(found, key=lambda each: ORDERED.index(str(each)))
-    return sorted(found, key=str)
-
-
-def _name(group: GroupFit) -> str:
-    return "".join(f"{name}={value}: " for name, value in group.key.items())
+def _levels(values: pd.Series[Any]) -> list[Any]:
+    """Return the levels of an attribute in their order, as Python values."""
+    return graded_order(value.item() if isinstance(value, np.generic) else value for value in values.unique())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,10 @@ from bartleby.analysis.choice_data import ChoiceData
 from bartleby.analysis.choice_fit import GroupFit
 from bartleby.analysis.choice_layout import choice_layout
 from bartleby.analysis.choice_options import ChoiceOptions
+from bartleby.analysis.labels import group_prefix
 from bartleby.outcome import CHOICES, Outcome
 
-__all__ = ["choice_accounting", "group_prefix", "left_out_warnings"]
+__all__ = ["choice_accounting", "left_out_warnings"]
 
 _LARGE_SHARE = 0.05
 """From this share on, trials left out are worth a warning."""
@@ -90,8 +90,3 @@ def left_out_warnings(accounting: Accounting) -> list[str]:
         f"{accounting.left_out:g} of {accounting.total:g} trials are left out ({listed}): see the "
         "bounds; ties, opted_out and refusals put such answers into the model"
     ]
-
-
-def group_prefix(key: Mapping[str, Any]) -> str:
-    """Return what a message about one group begins with: `model=m1: `, or nothing for the only one."""
-    return "".join(f"{name}={value}: " for name, value in key.items())

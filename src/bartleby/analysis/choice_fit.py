@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from bartleby.analysis.bradley_terry import Maximum, maximise
 from bartleby.analysis.choice_covariance import overdispersion, robust_covariance
@@ -23,11 +22,11 @@ from bartleby.analysis.choice_layout import (
 )
 from bartleby.analysis.choice_options import ChoiceOptions
 from bartleby.analysis.choice_warnings import cluster_warnings, data_warnings
-from bartleby.analysis.profile import profile_bounds
+from bartleby.analysis.contrast_intervals import ContrastIntervals, contrast_intervals, no_intervals
 from bartleby.analysis.sandwich import RobustCovariance
 from bartleby.analysis.separation import Separation
 
-__all__ = ["GroupFit", "fit_group", "t_quantile"]
+__all__ = ["GroupFit", "fit_group"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,10 +87,7 @@ class GroupFit:
     def rows(self, options: ChoiceOptions, *, intervals: bool = True) -> list[dict[str, Any]]:
         """Return the reported rows, with intervals or without."""
         estimates = self.layout.contrasts @ self.maximum.estimated[0]
-        nothing = np.full(len(estimates), np.nan)
-        method, error, low, high, df = (
-            _intervals(self, options) if intervals else ("", nothing, nothing, nothing, nothing)
-        )
+        found = _intervals(self, options) if intervals else no_intervals(len(estimates), "")
         trials = np.append(self.data.trials_of_items, np.full(len(estimates), self.data.used))
         names = (*self.layout.nodes, *[None] * len(estimates))
         rows = []
@@ -100,14 +96,14 @@ class GroupFit:
                 **self.key,
                 "term": term,
                 "estimate": estimates[at],
-                "std_error": error[at],
-                "low": low[at],
-                "high": high[at],
+                "std_error": found.std_error[at],
+                "low": found.low[at],
+                "high": found.high[at],
                 "level": options.level,
                 "n": trials[at] if at < self.data.n_items else self.data.used,
                 "n_clusters": self.data.n_clusters if options.clusters else math.nan,
-                "method": method,
-                "df": df[at],
+                "method": found.method,
+                "df": found.df[at],
             }
             if names[at] is not None and names[at] == options.baseline:
                 row |= {"estimate": 0.0, "std_error": math.nan, "low": math.nan, "high": math.nan}
@@ -172,49 +168,29 @@ def fit_group(
     )
 
 
-def t_quantile(level: float, df: npt.ArrayLike) -> Floats:
-    """Return two-sided quantiles of Student's t; of the normal distribution where df is infinite."""
-    freedom = np.asarray(df, dtype=float)
-    finite = np.where(np.isfinite(freedom), freedom, 1.0)
-    student = special.stdtrit(finite, (1 + level) / 2)
-    result: Floats = np.where(np.isposinf(freedom), special.ndtri((1 + level) / 2), student)
-    return np.where(np.isnan(freedom), np.nan, result)
-
-
-def _intervals(fit: GroupFit, options: ChoiceOptions) -> tuple[str, Floats, Floats, Floats, Floats]:
-    """Return the method, standard errors, bounds and degrees of freedom of all terms."""
-    contrasts = fit.layout.contrasts
-    estimates = contrasts @ fit.maximum.estimated[0]
-    nothing = np.full(len(estimates), np.nan)
+def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
+    """Return standard errors, bounds, degrees of freedom and the method of all terms."""
+    size = len(fit.layout.contrasts)
     if not fit.converged:
-        return "did not converge", nothing, nothing, nothing, nothing
+        return no_intervals(size, "did not converge")
     named = "Bradley-Terry, bias-reduced (Firth)" if fit.penalised else "Bradley-Terry, maximum likelihood"
     reference = "" if options.baseline else ", sum-to-zero"
     if fit.robust is not None and fit.robust.n_clusters < 2:
-        return f"{named}{reference}; one cluster, no interval", nothing, nothing, nothing, nothing
-    if fit.penalised:
-        error = np.sqrt(np.einsum("kp,pq,kq->k", contrasts, fit.model_covariance, contrasts))
-        told = np.abs(contrasts).max(axis=1, initial=0.0) > 1e-12
-        low, high = nothing.copy(), nothing.copy()
-        bounds = profile_bounds(
-            fit.layout.design,
-            fit.data.counts[None],
-            fit.maximum,
-            contrasts[told],
-            level=options.level,
-            scale=fit.scale,
-        )
-        low[told], high[told] = bounds.low, bounds.high
-        return f"{named}{reference}; profile penalised likelihood", error, low, high, nothing
-    if fit.robust is None:
-        error = np.sqrt(np.einsum("kp,pq,kq->k", contrasts, fit.covariance, contrasts))
-        df, kind = np.full(len(estimates), np.inf), "trials independent, z"
-    else:
-        error = fit.robust.standard_errors(contrasts)
-        df = fit.robust.degrees_of_freedom(contrasts)
-        kind = f"{fit.robust.kind} by {options.clusters[0]}, Satterthwaite t"
-    half = t_quantile(options.level, df) * error
-    return f"{named}{reference}; {kind}", error, estimates - half, estimates + half, df
+        return no_intervals(size, f"{named}{reference}; one cluster, no interval")
+    found = contrast_intervals(
+        fit.layout.design,
+        fit.data.counts[None],
+        fit.maximum,
+        fit.layout.contrasts,
+        level=options.level,
+        covariance=np.linalg.pinv(fit.maximum.information[0], hermitian=True),
+        robust=fit.robust,
+        scale=fit.scale,
+        penalised=fit.penalised,
+        unit="trials",
+        cluster=options.clusters[0] if options.clusters else None,
+    )
+    return replace(found, method=f"{named}{reference}; {found.method}")
 
 
 def _unplaced(layout: Layout, options: ChoiceOptions) -> dict[str, str]:

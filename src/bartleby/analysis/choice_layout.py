@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from bartleby.analysis.bradley_terry import PairDesign
 from bartleby.analysis.choice_data import ChoiceData
+from bartleby.analysis.pair_design import PairDesign
 from bartleby.analysis.separation import Separation, components, pair_separation, polyhedral_separation
 
 __all__ = ["NEITHER", "Layout", "SlotBasis", "choice_layout", "find_separation", "order_confounded"]

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bartleby.analysis.choice_accounting import choice_accounting, group_prefix, left_out_warnings
+from bartleby.analysis.choice_accounting import choice_accounting, left_out_warnings
 from bartleby.analysis.choice_data import ChoiceData, choice_data
 from bartleby.analysis.choice_fit import fit_group
 from bartleby.analysis.choice_layout import NEITHER
 from bartleby.analysis.choice_options import ChoiceOptions, Estimand, Exits, Ties, as_names
 from bartleby.analysis.choice_result import ChoiceFit
 from bartleby.analysis.estimates import estimate_frame
+from bartleby.analysis.labels import group_prefix
 from bartleby.analysis.table import read_choices
 from bartleby.errors import DataError, SettingError
 

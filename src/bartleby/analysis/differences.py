@@ -20,8 +20,9 @@ from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.families import Adjustment, adjust_p
 from bartleby.analysis.grouping import Estimand, check_settings, choose_cluster, group_names
 from bartleby.analysis.intervals import p_from_interval
+from bartleby.analysis.labels import group_label, natural_order
 from bartleby.analysis.outcomes import Refusals, missing_warnings, read_events
-from bartleby.analysis.rates import group_label, natural_order, split_cells
+from bartleby.analysis.rates import split_cells
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["difference"]

@@ -17,8 +17,9 @@ from bartleby.analysis.counts import as_frame, column_names
 from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.formulas import Terms, as_predictors, make_design, read_formula
 from bartleby.analysis.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.labels import group_label
 from bartleby.analysis.outcomes import EventTable, Refusals, missing_warnings, read_events
-from bartleby.analysis.rates import group_label, split_cells
+from bartleby.analysis.rates import split_cells
 from bartleby.analysis.regression import Counted, regress
 
 __all__ = ["effects"]

@@ -19,13 +19,11 @@ from formulaic import Formula, ModelSpec
 from formulaic.errors import FormulaicError
 
 from bartleby.analysis.counts import Frame
-from bartleby.analysis.rates import natural_order
+from bartleby.analysis.labels import graded_order
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["Design", "Terms", "as_predictors", "make_design", "read_formula"]
 
-GRADES = ("none", "mild", "moderate", "severe")
-"""Words that are in this order and not in that of the alphabet: the first of them is the reference."""
 _NEED_ROWS = re.compile(r"\b(center|scale|standardize|poly|bs|cs|cr|cc|lag|hashed)\s*\(")
 
 
@@ -142,9 +140,7 @@ def as_predictors(cells: pd.DataFrame, terms: Terms, frame: Frame) -> pd.DataFra
 def _category(values: pd.Series[Any], order: list[Any] | None) -> pd.Series[Any]:
     present = {value for value in values if not pd.isna(value)}
     if order is None:
-        order = natural_order(present)
-        if {str(value) for value in present} <= set(GRADES):
-            order = sorted(present, key=lambda value: GRADES.index(str(value)))
+        order = graded_order(present)
     kept = [each for each in order if each in present]
     return pd.Series(pd.Categorical(values, categories=kept), index=values.index)
 

@@ -7,7 +7,7 @@ exactly these items would give if asked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from bartleby.analysis.counts import as_frame, column_names
 from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.grouping import Estimand, check_settings, choose_cluster, group_names
 from bartleby.analysis.intervals import RateFit, clustered_rate, independent_rate, stratified_rate
+from bartleby.analysis.labels import group_label, natural_key, natural_order
 from bartleby.analysis.outcomes import Refusals, missing_warnings, read_events
 
 __all__ = ["RateOptions", "fit_rate", "group_label", "natural_order", "rate", "split_cells", "sums_by"]
@@ -194,29 +195,4 @@ def split_cells(cells: pd.DataFrame, groups: Sequence[str]) -> list[tuple[dict[s
         (dict(zip(groups, key, strict=True)), part)
         for key, part in cells.groupby(list(groups), sort=False, dropna=False)
     ]
-    return sorted(parts, key=lambda pair: _natural(pair[0].values()))
-
-
-def natural_order(values: Iterable[object]) -> list[Any]:
-    """Return values in order: numbers as numbers, then words."""
-    return sorted(values, key=_natural_one)
-
-
-def _natural(values: Iterable[object]) -> list[tuple[int, float, str]]:
-    """Sort numbers as numbers, before words, and what is missing last."""
-    return [_natural_one(value) for value in values]
-
-
-def _natural_one(value: object) -> tuple[int, float, str]:
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN of any kind
-        return (2, 0.0, "")
-    if isinstance(value, (int, float, np.number)):
-        return (0, float(value), "")
-    return (1, 0.0, str(value))
-
-
-def group_label(term: str, key: Mapping[str, Any]) -> str:
-    """Return a term with the values that say which row it is: `opted_out [model=a, channel=b]`."""
-    if not key:
-        return term
-    return f"{term} [{', '.join(f'{name}={value}' for name, value in key.items())}]"
+    return sorted(parts, key=lambda pair: [natural_key(value) for value in pair[0].values()])

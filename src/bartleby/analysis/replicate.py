@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse, special
 
-from bartleby.analysis.bradley_terry import PairDesign, maximise
+from bartleby.analysis.bradley_terry import maximise
+from bartleby.analysis.pair_design import PairDesign
 
 __all__ = ["batch_size", "fit_replicates"]
 

@@ -18,6 +18,7 @@ from scipy import special
 
 from bartleby.analysis.choice_fit import GroupFit
 from bartleby.analysis.choice_options import Estimand
+from bartleby.analysis.labels import natural_key
 from bartleby.analysis.utility_posterior import draw_utilities
 
 __all__ = ["ClassDraws", "Population", "class_draws", "paired_shares", "share_row", "spread_share"]
@@ -73,7 +74,10 @@ def class_draws(
     nodes = pd.Index(fit.layout.nodes)
     known = classes.dropna().drop(index=baseline, errors="ignore")
     known = known[known.index.isin(nodes)]
-    labels = sorted(set(map(tuple, known.to_numpy(dtype=object).tolist())), key=_sort_key)
+    labels = sorted(
+        set(map(tuple, known.to_numpy(dtype=object).tolist())),
+        key=lambda label: tuple(map(natural_key, label)),
+    )
     keys = list(map(tuple, known.to_numpy(dtype=object).tolist()))
     placed = dict(zip(fit.layout.nodes, fit.layout.placed, strict=False))
     members = [
@@ -189,8 +193,3 @@ def paired_shares(
         above = above + rng.standard_gamma((~alone).sum(axis=1))
         found.append(below / (below + above))
     return found[0], found[1]
-
-
-def _sort_key(label: Sequence[Any]) -> tuple[tuple[bool, Any], ...]:
-    """Sort numbers as numbers and words as words."""
-    return tuple((False, value) if isinstance(value, (int, float)) else (True, str(value)) for value in label)

@@ -18,6 +18,7 @@ from bartleby.analysis.choice_fit import GroupFit, fit_group
 from bartleby.analysis.choice_options import as_names
 from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.families import adjust_p
+from bartleby.analysis.labels import group_prefix
 
 if TYPE_CHECKING:
     from bartleby.analysis.choice_result import ChoiceFit
@@ -45,7 +46,7 @@ def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
             if str(row["term"]).startswith("slot"):
                 at = int(str(row["term"]).removeprefix("slot") or 0)
                 rows.append({**row, by: names[at], "term": "slot"})
-        notes += [f"{name}: {note}" if (name := _name(group)) else note for note in again.warnings]
+        notes += [f"{group_prefix(group.key)}{note}" for note in again.warnings]
     frame = estimate_frame(rows, (*fit.groups[0].key, by))
     return Estimates(frame, fit.accounting, tuple(notes), {**fit.settings, "by_items": [by]})
 
@@ -135,7 +136,3 @@ def _fisher(table: Floats) -> float:
 
     whole = np.rint(table)
     return float(stats.fisher_exact(whole).pvalue) if np.allclose(whole, table) else math.nan
-
-
-def _name(group: GroupFit) -> str:
-    return ", ".join(f"{name}={value}" for name, value in group.key.items())

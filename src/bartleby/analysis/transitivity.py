@@ -110,8 +110,8 @@ def transitivity(
     A triad counts if all its three pairs were asked. A majority is by the mean of the shares in the two
     orders, so that a slot effect does not decide; indifference is half a choice of each; a pair that is
     level is as if decided by a coin. The interval is a t interval on the logit scale with the variance
-    over triads that share items (`triads.cyclic_share_variance`): it covers 93 to 96% of the time where
-    items differ by one or two logits, 8 to 60 of them, and 97 to 99% in sparse designs and under coins.
+    over triads that share items (`triads.cyclic_share_variance`): in simulations it covered 93
+    to 97% of the time where items differ by one or two logits, and nearly always under coins.
     For `these_items` the variance is that of asking again, simulated with each cell's share drawn
     towards the fitted model by three answers.
     """

@@ -74,8 +74,8 @@ def share_of(units: Units, level: float, *, by_item: bool = False) -> RateFit:
     Notes
     -----
     By cluster: `clustered_rate`. By item: a t interval on the logit scale with the variance over units that
-    share an item (`shared_item_variance`) and `item_degrees` degrees of freedom: coverage is 93 to 97% for
-    10 to 60 items, and up to 98% where items do not differ.
+    share an item (`shared_item_variance`) and `item_degrees` degrees of freedom, half of what units of
+    their own would have, because twice as many covered only 92% of the time at 20 items.
     """
     if len(units.value) == 0:
         return RateFit(math.nan, math.nan, math.nan, math.nan, math.nan, "undefined, nothing to compare")
