@@ -17,6 +17,5 @@ study = bb.Study(
     description=__doc__,
     items=bb.load_tasks(DATA / "tasks.csv"),
     paradigm=bb.TaskChoice(graph=bb.SparsePairs(degree=6, hubs=("do-nothing",))),
-    conditions={"wording": ["prefer", "free_hour"]},
     seed=1,
 )
