@@ -95,7 +95,7 @@ def draw_outcomes(
             hatch="//////" if out else None, linewidth=0.5,
         )  # fmt: skip
         axes.annotate(
-            f"{counts[name]:,.6g}", (counts[name], position), (2, 0), textcoords="offset points",
+            f"{counts[name]:,.0f}", (counts[name], position), (2, 0), textcoords="offset points",
             va="center", fontsize=font - 0.5,
         )  # fmt: skip
     most = max(counts.values(), default=0)
@@ -134,7 +134,7 @@ def _told(panels: Mapping[str, Mapping[str, float]], left_out: Collection[str]) 
     told = []
     for title, counts in panels.items():
         parts = [
-            f"{name} {counts[name]:g}{' (left out)' if name in left_out else ''}"
+            f"{name} {counts[name]:,.0f}{' (left out)' if name in left_out else ''}"
             for name in _ordered({"": counts})
         ]
         told.append(f"{title + ': ' if title else ''}{', '.join(parts) or 'no trials'}")

@@ -136,7 +136,7 @@ def sections_of(
             shares=own if own is not None else (None if shares is None else shares.frame),
             accounting=fit.accounting if len(models) == 1 else None,
             baseline=baseline,
-            separated=_separated(fit, model),
+            separated=fit.separated(model) if isinstance(fit, ChoiceFit) else (),
         )
         title = "Utilities by task" if len(models) == 1 else f"Utilities by task: {visible(model)}"
         name = "utilities" if len(models) == 1 else f"utilities_{number}"
@@ -173,17 +173,6 @@ def headline(shares: Estimates, baseline: str) -> str:
         f"Ranked below “{visible(baseline)}”: {'; '.join(sentences)}. "
         f"The question answered is about {scope}; the intervals carry the noise of the baseline as well."
     )
-
-
-def _separated(fit: ChoiceFit | Estimates, model: object) -> set[str]:
-    """Return the items that won or lost every comparison that could place them."""
-    found = set()
-    for group in fit.groups if isinstance(fit, ChoiceFit) else ():
-        if model is None or group.key.get("model") == model:
-            split = group.separation
-            codes = (*split.never, *split.always, *split.others)
-            found |= {str(group.data.items[code]) for code in codes}
-    return found
 
 
 def _with_frame(estimates: Estimates, frame: pd.DataFrame) -> Estimates:
