@@ -31,6 +31,8 @@ def take_lock(path: Path) -> FileLock:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
+        if not Path(lock.lock_file).exists():  # it waited for a file that could not be made
+            raise LogError(f"log {path}: cannot be written: no file can be made in {path.parent}") from None
         raise LogError(
             f"log {path}: another run is writing it; wait for it or give this run a log of its own"
         ) from None
