@@ -25,7 +25,8 @@ from scipy import special
 from bartleby.analysis.choice_data import choice_data
 from bartleby.analysis.choice_fit import fit_group
 from bartleby.analysis.choice_model import choice_model
-from bartleby.analysis.choice_options import ChoiceOptions, Estimand
+from bartleby.analysis.choice_options import ChoiceOptions
+from bartleby.analysis.grouping import Estimand
 from bartleby.analysis.shares import Population, class_draws, share_row
 from bartleby.analysis.table import read_choices
 

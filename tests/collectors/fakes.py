@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -134,3 +136,11 @@ class FirstPairs:
 
     def to_dict(self) -> dict[str, object]:
         return {"graph": "first_pairs", "pairs": self._pairs}
+
+
+def query(log: Path, text: str) -> list[tuple[object, ...]]:
+    """Return what a query finds in a log."""
+    with sqlite3.connect(log) as connection:
+        rows = connection.execute(text).fetchall()
+    connection.close()
+    return rows

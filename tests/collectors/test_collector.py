@@ -1,8 +1,10 @@
+"""The collector: every trial is asked once, a stopped run goes on, and what does not fit is refused."""
+
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +12,6 @@ import pytest
 
 from bartleby.collectors import retry
 from bartleby.collectors.collector import collect
-from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.status import status
 from bartleby.errors import LogError, ModelError, RequestError, SettingError, StudyError
 from bartleby.exchange import Exchange, Reply, Request, Settings, Usage
@@ -20,7 +21,7 @@ from bartleby.studies.paradigms.base import Ask
 from bartleby.studies.paradigms.task_choice import TaskChoice
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
-from tests.collectors.fakes import FakeModel, HangingModel, after, always_first, small_study
+from tests.collectors.fakes import FakeModel, HangingModel, after, always_first, query, small_study
 
 
 @pytest.fixture(autouse=True)
@@ -31,13 +32,6 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "run.db"
-
-
-def query(log: Path, text: str) -> list[tuple[object, ...]]:
-    with sqlite3.connect(log) as connection:
-        rows = connection.execute(text).fetchall()
-    connection.close()
-    return rows
 
 
 async def test_every_trial_is_asked_once_and_its_outcome_kept(log: Path) -> None:
@@ -130,132 +124,6 @@ async def test_seeds_depend_on_study_trial_and_ask_alone(log: Path, tmp_path: Pa
     assert seeds == {request.seed for request in other.asked}
     assert len(seeds) == 48
     assert all(seed is not None and 0 <= seed < 2**31 for seed in seeds)
-
-
-async def test_failures_that_pass_are_tried_again_and_each_attempt_is_logged(log: Path) -> None:
-    def busy(request: Request, number: int) -> Reply:
-        if number % 3:
-            raise TransientError(
-                "overloaded", kind="overloaded", status=529, request_id="req_x", retry_after=0.0
-            )
-        return always_first(request, number)
-
-    model = FakeModel(busy, concurrency=1)
-    summary = await collect(small_study(), model, log)
-    assert summary.status.ended == {"chose_first": 12}
-    assert (summary.status.attempts, summary.failures) == (34, 22)
-    rows = query(log, "SELECT DISTINCT kind, message, status, request_id, ok FROM attempts WHERE ok = 0")
-    assert rows == [("overloaded", "overloaded", 529, "req_x", 0)]
-    assert query(log, "SELECT max(attempt) FROM attempts") == [(3,)]
-
-
-async def test_what_fails_for_good_is_an_error_with_its_message(log: Path) -> None:
-    def refuses_some(request: Request, number: int) -> Reply:
-        if "line 3" in request.messages[0].text:
-            raise RequestError("prompt is too long: 9 tokens > 8")
-        return always_first(request, number)
-
-    summary = await collect(small_study(), FakeModel(refuses_some), log)
-    assert summary.status.ended == {"chose_first": 6, "error": 6}
-    assert summary.status.finished
-    told = query(log, "SELECT DISTINCT message, refused FROM outcomes WHERE outcome = 'error'")
-    assert told == [("prompt is too long: 9 tokens > 8", None)]
-    assert query(log, "SELECT DISTINCT kind FROM attempts WHERE ok = 0") == [("request",)]
-
-
-async def test_errors_are_asked_again_only_if_wished(log: Path) -> None:
-    await collect(small_study(), FakeModel(after(8, lambda: RequestError("no"))), log)
-    assert status(log).ended == {"chose_first": 8, "error": 4}
-    untouched = FakeModel()
-    await collect(small_study(), untouched, log)
-    assert untouched.asked == []
-    again = FakeModel()
-    summary = await collect(small_study(), again, log, retry_errors=True)
-    assert len(again.asked) == 4
-    assert summary.status.ended == {"chose_first": 12}
-    assert query(log, "SELECT count(*) FROM attempts WHERE attempt = 2 AND ok") == [(4,)]
-
-
-async def test_a_failure_half_way_keeps_what_was_said_before(log: Path) -> None:
-    def no_work(request: Request, number: int) -> Reply:
-        if not request.options and number > 3:
-            raise TransientError("lost", kind="connection")
-        return always_first(request, number)
-
-    model = FakeModel(no_work, concurrency=1)
-    summary = await collect(small_study(conditions={"commitment": ["does"]}), model, log, max_attempts=2)
-    assert summary.status.ended == {"chose_first": 2, "error": 10}
-    told = query(log, "SELECT DISTINCT message, columns, asks FROM outcomes WHERE outcome = 'error'")
-    assert told == [("lost (2 attempts)", '{"said":"chose_first"}', 1)]
-
-
-async def test_a_surprise_in_the_model_is_an_error_of_its_trial_alone(log: Path) -> None:
-    def breaks(request: Request, number: int) -> Reply:
-        if number == 5:
-            raise ZeroDivisionError("division by zero")
-        return always_first(request, number)
-
-    summary = await collect(small_study(), FakeModel(breaks), log)
-    assert summary.status.ended == {"chose_first": 11, "error": 1}
-    assert query(log, "SELECT message FROM outcomes WHERE message IS NOT NULL") == [
-        ("ZeroDivisionError: division by zero",)
-    ]
-
-
-async def test_a_request_that_a_library_cancels_by_itself_is_an_error_of_its_trial_alone(log: Path) -> None:
-    def cancels(request: Request, number: int) -> Reply:
-        if number == 5:
-            raise asyncio.CancelledError
-        return always_first(request, number)
-
-    summary = await collect(small_study(), FakeModel(cancels), log)
-    assert summary.status.ended == {"chose_first": 11, "error": 1}
-    assert summary.status.finished
-
-
-@pytest.mark.parametrize(
-    ("error", "answered"),
-    [
-        (lambda: RequestError("unknown field"), 0),
-        (lambda: KeyError("choices"), 0),
-        (lambda: TransientError("connection lost", kind="connection"), 0),
-        (lambda: TransientError("connection lost", kind="connection"), 30),
-    ],
-)
-async def test_a_run_in_which_everything_fails_stops_and_can_go_on(
-    log: Path, error: Callable[[], Exception], answered: int
-) -> None:
-    study = small_study(10)
-    model = FakeModel(after(answered, error), concurrency=1)
-    with pytest.raises(ModelError, match=r"20 trials one after the other failed the same way.*Run again"):
-        await collect(study, model, log, max_attempts=1)
-    assert len(model.asked) == answered + 20
-    assert status(log).ended == ({"chose_first": answered} if answered else {})
-    summary = await collect(study, FakeModel(), log)
-    assert summary.status.ended == {"chose_first": 90}
-
-
-async def test_requests_that_are_not_accepted_do_not_stop_a_run_that_had_answers(log: Path) -> None:
-    summary = await collect(small_study(10), FakeModel(after(30, lambda: RequestError("too long"))), log)
-    assert summary.status.ended == {"chose_first": 30, "error": 60}
-
-
-async def test_secrets_do_not_reach_the_log_or_an_error(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "plain-words-as-a-key")
-
-    def leaks(request: Request, number: int) -> Reply:
-        if number == 2:
-            raise RuntimeError("header x-api-key: abcdefgh1234 was plain-words-as-a-key")
-        if number == 5:
-            raise ModelError("key sk-ant-REDACTED refused")
-        return always_first(request, number)
-
-    with pytest.raises(ModelError) as caught:
-        await collect(small_study(), FakeModel(leaks, concurrency=1), log)
-    written = b"".join(path.read_bytes() for path in log.parent.iterdir()) + str(caught.value).encode()
-    for secret in (b"plain-words-as-a-key", b"abcdefgh1234", b"sk-ant-REDACTED"):
-        assert secret not in written
-    assert b"[secret]" in written
 
 
 async def test_settings_that_a_model_does_not_accept_are_refused_before_anything_is_sent(log: Path) -> None:

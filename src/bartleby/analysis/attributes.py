@@ -18,9 +18,9 @@ import pandas as pd
 from scipy import optimize
 
 from bartleby.analysis.choice_fit import GroupFit
-from bartleby.analysis.choice_options import Estimand
 from bartleby.analysis.contrast_intervals import t_quantile
 from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.analysis.grouping import Estimand
 from bartleby.analysis.labels import graded_order, group_prefix
 from bartleby.errors import SettingError
 

@@ -13,9 +13,10 @@ from bartleby.analysis.choice_accounting import choice_accounting, left_out_warn
 from bartleby.analysis.choice_data import ChoiceData, choice_data
 from bartleby.analysis.choice_fit import fit_group
 from bartleby.analysis.choice_layout import NEITHER
-from bartleby.analysis.choice_options import ChoiceOptions, Estimand, Exits, Ties, as_names
+from bartleby.analysis.choice_options import ChoiceOptions, Exits, Ties
 from bartleby.analysis.choice_result import ChoiceFit
 from bartleby.analysis.estimates import estimate_frame
+from bartleby.analysis.grouping import Estimand, as_names
 from bartleby.analysis.labels import group_prefix
 from bartleby.analysis.table import read_choices
 from bartleby.errors import DataError, SettingError

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from bartleby.analysis.grouping import Estimand
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
 
-__all__ = ["ChoiceOptions", "Estimand", "Exits", "Ties", "as_names", "check_settings"]
+__all__ = ["ChoiceOptions", "Exits", "Ties", "unknown_words"]
 
 Ties: TypeAlias = Literal["none", "half", "davidson", "rao-kupper"]
 Exits: TypeAlias = Literal["left_out", "neither"]
-Estimand: TypeAlias = Literal["these_items", "new_items"]
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "ties": ("none", "half", "davidson", "rao-kupper"),
@@ -42,7 +41,7 @@ class ChoiceOptions:
 
     def check(self) -> None:
         """Raise SettingError for whatever is not allowed, all of it at once."""
-        problems = check_settings(
+        problems = unknown_words(
             ties=self.ties, opted_out=self.opted_out, refusals=self.refusals, estimand=self.estimand
         )
         if not 0 < self.level < 1:
@@ -103,14 +102,7 @@ class ChoiceOptions:
         }
 
 
-def as_names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return one name, several or none as a tuple."""
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def check_settings(**given: object) -> list[str]:
+def unknown_words(**given: object) -> list[str]:
     """Return a line for each setting that is none of its allowed words."""
     return [
         f"{name}={value!r}: must be one of {', '.join(_ALLOWED[name])}"

@@ -11,8 +11,9 @@ import pandas as pd
 from bartleby.analysis.attributes import attribute_effects, dose_rows
 from bartleby.analysis.bootstrap import bootstrap_rows
 from bartleby.analysis.choice_fit import GroupFit
-from bartleby.analysis.choice_options import ChoiceOptions, Estimand, as_names
+from bartleby.analysis.choice_options import ChoiceOptions
 from bartleby.analysis.estimates import Estimates
+from bartleby.analysis.grouping import Estimand, as_names
 from bartleby.analysis.item_classes import item_classes
 from bartleby.analysis.share_estimates import ShareSettings, share_differences, shares_below
 from bartleby.analysis.shares import Population

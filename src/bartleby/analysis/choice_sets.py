@@ -17,9 +17,9 @@ from scipy import sparse
 
 from bartleby.analysis.accounting import Accounting
 from bartleby.analysis.bradley_terry import Maximum, maximise
-from bartleby.analysis.choice_options import as_names
 from bartleby.analysis.contrast_intervals import ContrastIntervals, contrast_intervals, no_intervals
 from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.analysis.grouping import as_names
 from bartleby.analysis.labels import group_prefix
 from bartleby.analysis.sandwich import RobustCovariance, cluster_covariance
 from bartleby.analysis.separation import components, polyhedral_separation

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.choice_fit import GroupFit, fit_group
-from bartleby.analysis.choice_options import ChoiceOptions, Estimand, check_settings
+from bartleby.analysis.choice_options import ChoiceOptions, unknown_words
 from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.analysis.grouping import Estimand
 from bartleby.analysis.shares import (
     ClassDraws,
     Population,
@@ -55,7 +56,7 @@ class ShareSettings:
 
     def check(self) -> None:
         """Raise SettingError for whatever is not allowed, all of it at once."""
-        problems = check_settings(estimand=self.estimand, population=self.population)
+        problems = unknown_words(estimand=self.estimand, population=self.population)
         if not 0 < self.level < 1:
             problems.append(f"level={self.level!r}: must be between 0 and 1, such as 0.95")
         if self.draws < 1:

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import special
 
 from bartleby.analysis.choice_fit import GroupFit
-from bartleby.analysis.choice_options import Estimand
+from bartleby.analysis.grouping import Estimand
 from bartleby.analysis.labels import natural_key
 from bartleby.analysis.utility_posterior import draw_utilities
 

@@ -15,9 +15,9 @@ import pandas as pd
 from scipy import special
 
 from bartleby.analysis.choice_fit import GroupFit, fit_group
-from bartleby.analysis.choice_options import as_names
 from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.families import adjust_p
+from bartleby.analysis.grouping import as_names
 from bartleby.analysis.labels import group_prefix
 
 if TYPE_CHECKING:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bartleby.exchange import canonical_json
-from bartleby.studies.study import Study
+from bartleby.studies.study import DESCRIBING, Study
 
 __all__ = ["Frozen", "freeze"]
 
 SHOWN = 4
-SILENT = ("title", "description")
-"""Parts of a declaration that decide nothing of what is asked."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def list_some(found: list[str]) -> str:
 
 
 def _decisive(study: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in study.items() if name not in SILENT}
+    return {name: value for name, value in study.items() if name not in DESCRIBING}
 
 
 def _compare(place: str, one: object, other: object) -> Iterator[str]:

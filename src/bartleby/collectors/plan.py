@@ -93,7 +93,7 @@ def plan(study: Study, model: str | None = None, price: Price | None = None) -> 
     """
     trials = list(study.trials())
     known = len(trials)
-    total = study.count()
+    total = known if study.paradigm.rounds == 1 else study.count()
     scale = total / known if known else 0.0
     openings = [study.paradigm.opening(t.items, t.conditions, study.settings) for t in trials]
     asks = [study.paradigm.asks(t.conditions) for t in trials]

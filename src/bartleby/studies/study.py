@@ -17,7 +17,10 @@ from bartleby.studies.items import Task, check_items
 from bartleby.studies.paradigms.base import Paradigm
 from bartleby.studies.trial import Showing, Trial
 
-__all__ = ["Study"]
+__all__ = ["DESCRIBING", "Study"]
+
+DESCRIBING = ("title", "description")
+"""Parts of a declaration that are for the reader and decide nothing of what is asked."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class Study:
     def fingerprint(self) -> str:
         """Return a hash of all that decides what is asked: not of the title and the description."""
         told = self.to_dict()
-        return content_hash({name: told[name] for name in told if name not in ("title", "description")})
+        return content_hash({name: told[name] for name in told if name not in DESCRIBING})
 
     def _cells(self) -> Iterator[dict[str, str]]:
         names = list(self.conditions)

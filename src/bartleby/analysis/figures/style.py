@@ -38,7 +38,6 @@ __all__ = [
     "new_picture",
     "save",
     "style",
-    "to_svg",
 ]
 
 ONE_COLUMN = 3.5
@@ -228,14 +227,6 @@ def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
         for ending, file in files.items():
             figure.savefig(file, format=ending, metadata=_METADATA[ending])
     return files["pdf"], files["svg"], files["png"]
-
-
-def to_svg(figure: Figure) -> str:
-    """Return a figure as the text of an SVG file."""
-    buffer = BytesIO()
-    with _laid_out(figure):
-        figure.savefig(buffer, format="svg", metadata=_METADATA["svg"])
-    return buffer.getvalue().decode("utf-8")
 
 
 _METADATA: Mapping[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class TaskChoice:
 
     graph: PairGraph = field(default_factory=AllPairs)
     wordings: Mapping[str, str] = field(default_factory=lambda: FRAMINGS)
-    name: str = "task_choice"
+    name: ClassVar[str] = "task_choice"
 
     def __post_init__(self) -> None:
         if not self.wordings:
