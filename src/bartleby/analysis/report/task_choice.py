@@ -73,7 +73,8 @@ def write(
         sections = _fitted(trials, items, baseline, level)
         if _has_probabilities(trials):
             exact = _fitted(expected_choices(trials), items, baseline, level)
-            sections += [_from_probabilities(section) for section in exact]
+            # They say the same with far less noise, so they are what a reader meets first.
+            sections = [*(_from_probabilities(section) for section in exact), *sections]
     return write_report(folder, record=record, trials=trials, sections=sections, transcripts=transcripts)
 
 
@@ -93,9 +94,7 @@ def _has_probabilities(trials: pd.DataFrame) -> bool:
 
 def _from_probabilities(section: Section) -> Section:
     """Return a section of estimates from exact probabilities, named and explained as such."""
-    text = (
-        f"The same, fitted to the exact probabilities of the answers and not to those drawn. {section.text}"
-    )
+    text = f"Fitted to the exact probabilities of the answers, not to those that were drawn. {section.text}"
     return replace(
         section, title=f"{section.title}, from exact probabilities", text=text, name=f"{section.name}_exact"
     )
