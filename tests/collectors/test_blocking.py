@@ -16,7 +16,10 @@ from bartleby.collectors.status import status
 ROOT = Path(__file__).parents[2]
 
 RUN = """
+import signal
 import sys
+# Whoever started the tests in the background may have had Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from bartleby.collectors.blocking import Interrupted, run_in_thread
 from bartleby.collectors.collector import collect
 from tests.collectors.fakes import HangingModel, small_study
