@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from bartleby.analysis.agreement import agreement
     from bartleby.analysis.choice_model import choice_model
     from bartleby.analysis.choice_sets import choice_sets
+    from bartleby.analysis.coder_agreement import coder_agreement
     from bartleby.analysis.commitment import stated_and_revealed
     from bartleby.analysis.differences import difference
     from bartleby.analysis.effects import effects
     from bartleby.analysis.expected import expected_choices
     from bartleby.analysis.framing import flips
     from bartleby.analysis.predictive_fit import predictive_fit
+    from bartleby.analysis.prevalence import label_next, prevalence
     from bartleby.analysis.rates import rate
     from bartleby.analysis.transitivity import transitivity
     from bartleby.collectors.models import open_model
@@ -50,6 +52,7 @@ __all__ = [
     "check",
     "choice_model",
     "choice_sets",
+    "coder_agreement",
     "collect",
     "difference",
     "effects",
@@ -57,10 +60,12 @@ __all__ = [
     "export",
     "flips",
     "init",
+    "label_next",
     "load",
     "load_tasks",
     "open_model",
     "predictive_fit",
+    "prevalence",
     "rate",
     "read",
     "report",
@@ -85,6 +90,7 @@ _WHERE = {
     "check": "verbs",
     "choice_model": "analysis.choice_model",
     "choice_sets": "analysis.choice_sets",
+    "coder_agreement": "analysis.coder_agreement",
     "collect": "verbs",
     "difference": "analysis.differences",
     "effects": "analysis.effects",
@@ -92,10 +98,12 @@ _WHERE = {
     "export": "verbs",
     "flips": "analysis.framing",
     "init": "verbs",
+    "label_next": "analysis.prevalence",
     "load": "studies.load",
     "load_tasks": "studies.loading",
     "open_model": "collectors.models",
     "predictive_fit": "analysis.predictive_fit",
+    "prevalence": "analysis.prevalence",
     "rate": "analysis.rates",
     "read": "verbs",
     "report": "verbs",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from bartleby.cli import coding
 from bartleby.cli.arguments import add_command
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def add_commands(commands: Commands) -> None:
     _add_rate(estimators)
     _add_difference(estimators)
     _add_effects(estimators)
+    coding.add_estimators(estimators)
 
 
 def _add_choice(estimators: Commands) -> None:

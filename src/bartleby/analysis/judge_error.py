@@ -1,0 +1,221 @@
+"""Prevalence from a judge that errs: functions of numbers and arrays, no tables.
+
+`lang_reiczigel` turns what the judge says of everything around with its sensitivity and specificity;
+`prediction_powered` starts from the labels of people and uses the judge to say more than they do alone. Only
+the second needs nothing of a judge, and holds for one that is no better than chance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Linear", "Proportion", "effective", "lang_reiczigel", "prediction_powered", "rogan_gladen"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+NOTHING = 1e-9
+"""Sensitivity + specificity - 1 of a judge that says nothing, but for rounding."""
+UNSEEN = 0.1
+"""Labels of the other kind assumed where all are alike: none left coverage at .88, a half made it .998."""
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A proportion and the independent trials it is worth."""
+
+    value: float
+    n: float
+
+
+@dataclass(frozen=True)
+class Linear:
+    """An estimate with its variance over clusters.
+
+    Parameters
+    ----------
+    estimate, variance
+        The estimate and its variance.
+    df
+        Degrees of freedom, fewer than clusters where a few of them make most of the variance.
+    weight
+        The weight given to the judge (lambda).
+    """
+
+    estimate: float
+    variance: float
+    df: float
+    weight: float
+
+
+def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> float:
+    """Return the prevalence behind an apparent one (Rogan & Gladen 1978), kept within 0 and 1.
+
+    NaN where sensitivity + specificity is 1 or less: such a judge says nothing, or the opposite.
+    """
+    youden = sensitivity + specificity - 1
+    if not youden > NOTHING:
+        return math.nan
+    return min(1.0, max(0.0, (apparent + specificity - 1) / youden))
+
+
+def lang_reiczigel(
+    apparent: Proportion, sensitivity: Proportion, specificity: Proportion, critical: float
+) -> tuple[float, float]:
+    """Return the interval of a corrected prevalence that carries the error of all three proportions.
+
+    Parameters
+    ----------
+    apparent, sensitivity, specificity
+        Each with the independent trials it is worth.
+    critical
+        Critical value.
+
+    Returns
+    -------
+    tuple
+        Bounds within 0 and 1; NaN where sensitivity + specificity is 1 or less.
+
+    Notes
+    -----
+    Lang & Reiczigel (2014), Preventive Veterinary Medicine 113: 13-22. Each proportion is drawn to one half
+    as Agresti and Coull do, with two trials for sensitivity and specificity, and the interval is shifted.
+    """
+    if not sensitivity.value + specificity.value - 1 > NOTHING:
+        return math.nan, math.nan
+    square = critical**2
+    q, n = _drawn(apparent, square)
+    se, n_se = _drawn(sensitivity, 2.0)
+    sp, n_sp = _drawn(specificity, 2.0)
+    youden = se + sp - 1
+    if not youden > 0:
+        return math.nan, math.nan
+    centre = (q + sp - 1) / youden
+    spread_se, spread_sp = se * (1 - se) / n_se, sp * (1 - sp) / n_sp
+    error = math.sqrt(q * (1 - q) / n + spread_se * centre**2 + spread_sp * (1 - centre) ** 2) / youden
+    shifted = centre + 2 * square * (centre * spread_se - (1 - centre) * spread_sp)
+    low, high = shifted - critical * error, shifted + critical * error
+    return min(1.0, max(0.0, low)), min(1.0, max(0.0, high))
+
+
+def _drawn(proportion: Proportion, plus: float) -> tuple[float, float]:
+    n = proportion.n + plus
+    return (proportion.value * proportion.n + plus / 2) / n, n
+
+
+def effective(
+    right: Floats, weights: Floats, cluster: Integers, *, clustered: bool
+) -> tuple[Proportion, float]:
+    """Return a weighted proportion with the independent trials it is worth, and its degrees of freedom.
+
+    Parameters
+    ----------
+    right, weights
+        0 or 1, and weight, of each trial (n,).
+    cluster
+        Code of each trial's cluster (n,).
+    clustered
+        Whether trials share clusters.
+
+    Notes
+    -----
+    Kish: p (1 - p) / variance. Where nothing varies there is no variance to take, and the trials are worth
+    their weighted number, or the geometric mean of it and the clusters, as in `intervals.clustered_rate`.
+    """
+    if len(right) == 0:
+        return Proportion(math.nan, 0.0), math.nan
+    share = weights / weights.sum()
+    value = float(share @ right)
+    worth = 1 / float(share @ share)
+    _, code = np.unique(cluster, return_inverse=True)
+    groups = int(code.max()) + 1
+    spread = value * (1 - value)
+    if spread <= 1e-12 or groups < 2:
+        return Proportion(value, math.sqrt(worth * groups) if clustered else worth), groups - 1.0
+    parts: Floats = np.bincount(code, share * (right - value)).astype(float)
+    variance = float(parts @ parts) * groups / (groups - 1)
+    return Proportion(value, spread / max(variance, 1e-12)), _degrees(parts)
+
+
+def prediction_powered(
+    judge: Floats, label: Floats, labelled: Booleans, stratum: Integers, cluster: Integers
+) -> Linear:
+    """Return the prevalence from labels of some units and a judge's word on all of them.
+
+    Parameters
+    ----------
+    judge
+        What the judge says of each unit, 0 or 1 or a score (N,).
+    label
+        What people say, where they do (N,); anything elsewhere.
+    labelled
+        Who was labelled (N,); every stratum has one or more.
+    stratum
+        Code of the stratum in which units were drawn for labelling at random (N,).
+    cluster
+        Code of each unit's cluster (N,).
+
+    Notes
+    -----
+    PPI++ (Angelopoulos, Duchi & Zrnic 2023) for a mean, where the labelled units are drawn from those that
+    the judge saw: the regression estimator of two-phase sampling (Saerndal, Swensson & Wretman 1992, ch. 9).
+    It is the mean of lambda * judge over all units plus the weighted mean of label - lambda * judge over the
+    labelled; lambda, the slope of label on judge, gives the least variance. The variance sums each
+    cluster's linearised contributions.
+    """
+    size = len(judge)
+    in_stratum = np.bincount(stratum).astype(float)
+    drawn = np.bincount(stratum[labelled], minlength=len(in_stratum)).astype(float)
+    weight = np.where(labelled, (in_stratum / drawn)[stratum], 0.0)
+    slope = _slope(judge, label, weight)
+    rest = np.where(labelled, np.where(labelled, label, 0.0) - slope * judge, 0.0)
+    means = np.bincount(stratum, weight * rest) / in_stratum
+    fitted = slope * judge + means[stratum]
+    estimate = float(fitted.mean())
+    own = (fitted - estimate) / size
+    # A slope and a mean were taken from the labels, so their residuals are a little too small.
+    n = len(np.unique(cluster[labelled]))
+    lost = math.sqrt(n / max(n - 1.0 - (slope != 0), 1.0))
+    residual = lost * weight * (rest - means[stratum]) / size
+    parts: Floats = np.bincount(cluster, own + residual).astype(float)
+    groups = len(parts)
+    scale = groups / (groups - 1) if groups > 1 else math.nan
+    variance = float(parts @ parts) * scale + _unseen(label[labelled], stratum[labelled], in_stratum)
+    return Linear(estimate, variance, _degrees(parts), slope)
+
+
+def _unseen(label: Floats, stratum: Integers, in_stratum: Floats) -> float:
+    """Return the variance of strata whose labels are all alike, as if a tenth of a label differed.
+
+    None of 100 labelled in the stratum that the judge calls negative is not none of the 10,000 there.
+    """
+    drawn = np.bincount(stratum, minlength=len(in_stratum)).astype(float)
+    events = np.bincount(stratum, label, minlength=len(in_stratum))
+    alike = ((events == 0) | (events == drawn)) & (drawn < in_stratum)
+    near = (events + UNSEEN) / (drawn + 2 * UNSEEN)
+    share = in_stratum / in_stratum.sum()
+    return float(np.sum((share**2 * near * (1 - near) / drawn)[alike]))
+
+
+def _slope(judge: Floats, label: Floats, weight: Floats) -> float:
+    total = weight.sum()
+    used = weight > 0
+    x, y, w = judge[used], label[used], weight[used] / total
+    centred = x - w @ x
+    spread = float(w @ centred**2)
+    return float((w * centred) @ (y - w @ y)) / spread if spread > 1e-12 else 0.0
+
+
+def _degrees(parts: Floats) -> float:
+    """Return Satterthwaite's degrees of freedom with the fourth moment of the clusters' contributions."""
+    square = float(parts @ parts)
+    most = len(parts) - 1.0
+    if square <= 0 or most < 1:
+        return max(most, 1.0)
+    peaked = float(np.sum(parts**4)) / square**2 - 1 / len(parts)
+    return most if peaked <= 0 else max(1.0, min(most, 2 / peaked))

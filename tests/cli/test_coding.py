@@ -1,0 +1,43 @@
+"""`bartleby estimate agreement` and `prevalence` on anybody's table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bartleby.cli import main
+
+CODINGS = "turn,who,distress\n1,ann,0\n1,ben,0\n2,ann,1\n2,ben,1\n3,ann,1\n3,ben,0\n4,ann,0\n4,ben,0\n"
+JUDGED = "turn,talk,says,person\n1,a,1,1\n2,a,0,\n3,b,0,0\n4,b,1,0\n5,c,0,\n6,c,1,1\n"
+
+
+def test_agreement_is_estimated_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "codings.csv"
+    file.write_text(CODINGS)
+    options = ["--unit", "turn", "--coder", "who", "--value", "distress", "--metric", "nominal", "--json"]
+    assert main(["estimate", "agreement", str(file), *options]) == 0
+    rows = {row["term"]: row for row in json.loads(capsys.readouterr().out)["estimates"]}
+    assert rows["observed_agreement"]["estimate"] == 0.75
+    assert rows["alpha"]["estimate"] == pytest.approx(1 - 7 * 2 / (2 * 5 * 3))
+
+
+def test_prevalence_is_estimated_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "judged.csv"
+    file.write_text(JUDGED)
+    options = ["--judge", "says", "--label", "person", "--cluster", "talk", "--json"]
+    assert main(["estimate", "prevalence", str(file), *options]) == 0
+    told = json.loads(capsys.readouterr().out)
+    rows = {row["term"]: row for row in told["estimates"]}
+    assert rows["judge_alone"]["estimate"] == 0.5
+    assert rows["labels_alone"]["estimate"] == 0.5
+    assert rows["prevalence"]["estimate"] == pytest.approx(1 / 3)
+    assert told["accounting"]["outcomes"]["judged only"]["count"] == 2
+
+
+def test_a_wrong_column_is_one_line_and_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "judged.csv"
+    file.write_text(JUDGED)
+    assert main(["estimate", "prevalence", str(file), "--judge", "sais", "--label", "person"]) == 1
+    assert capsys.readouterr().err.startswith("bartleby: error: judge: no column 'sais'")
