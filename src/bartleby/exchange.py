@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
+from json.encoder import encode_basestring
 from typing import Any, Literal, Self
 
 __all__ = [
     "Exchange",
+    "Listener",
     "Message",
     "Option",
     "Reply",
@@ -25,21 +28,30 @@ __all__ = [
     "Usage",
     "canonical_json",
     "content_hash",
+    "text_hash",
 ]
 
 Role = Literal["user", "assistant"]
+Listener = Literal["subject", "user"]
 StopReason = Literal["end", "max_tokens", "tool_use", "refusal", "context", "other"]
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def canonical_json(value: object) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, unicode as it is."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def content_hash(value: object, length: int = 32) -> str:
     """Return a hexadecimal SHA-256 of a JSON value, cut to `length` characters."""
-    text = canonical_json(value).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text).hexdigest()[:length]
+    return text_hash(canonical_json(value), length)
+
+
+def text_hash(text: str, length: int = 32) -> str:
+    """Return a hexadecimal SHA-256 of a text, lone surrogates and all, cut to `length` characters."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +77,15 @@ class Message:
         The provider's own content blocks, if this is a turn that a model made. They are passed back
         unchanged in later turns (thinking blocks must be), and win over `text` where the provider
         that made them is asked again.
+    result
+        In a user turn: what the tools that the turn before it called have returned; each of its calls is
+        answered with this text, as providers want every call answered. Nothing where none was called.
     """
 
     role: Role
     text: str
     blocks: tuple[Mapping[str, Any], ...] = ()
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +172,14 @@ class Request:
         The answers on offer with their meanings; not shown, and not part of the identity.
     seed
         Seed for models that sample reproducibly; not part of the identity.
+    to
+        Who is asked: the `subject` of the study, or the model that plays the `user` it talks with.
+    aversive
+        Whether being asked this may be aversive: it counts to the cap of aversive turns. Not shown, and not
+        part of the identity.
+    about
+        What is asked, for a simulated respondent, which decides by it and not by reading the text. Not
+        shown, and not part of the identity.
     """
 
     messages: tuple[Message, ...]
@@ -166,29 +190,59 @@ class Request:
     constrain: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     seed: int | None = None
+    to: Listener = "subject"
+    aversive: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def shown(self) -> dict[str, Any]:
         """Return what the model will be shown and how it is run, as JSON values."""
-        body: dict[str, Any] = {
-            "messages": [_drop_empty(asdict(m)) for m in self.messages],
-            "settings": _drop_empty(asdict(self.settings)),
-        }
-        if self.tools:
-            body["tools"] = [asdict(t) for t in self.tools]
-            body["tool_choice"] = self.tool_choice
-        if self.schema is not None:
-            body["schema"] = dict(self.schema)
-        if self.constrain:
-            body["constrain"] = list(self.constrain)
+        body: dict[str, Any] = json.loads(self.shown_json())
         return body
+
+    def shown_json(self) -> str:
+        """Return what the model will be shown and how it is run, as canonical JSON.
+
+        It is written by hand, with its keys in order, because it is made for every ask of every trial.
+        """
+        parts = []
+        if self.constrain:
+            parts.append(f'"constrain":{canonical_json(self.constrain)}')
+        parts.append(f'"messages":[{",".join(map(_message_json, self.messages))}]')
+        if self.schema is not None:
+            parts.append(f'"schema":{canonical_json(dict(self.schema))}')
+        parts.append(f'"settings":{_settings_json(self.settings)}')
+        if self.to != "subject":
+            parts.append(f'"to":{canonical_json(self.to)}')
+        if self.tools:
+            tools = ",".join(map(_tool_json, self.tools))
+            parts.append(f'"tool_choice":{encode_basestring(self.tool_choice)},"tools":[{tools}]')
+        return f"{{{','.join(parts)}}}"
 
     def identity(self) -> str:
         """Return the hash of what will be shown."""
-        return content_hash(self.shown())
+        return text_hash(self.shown_json())
 
-    def followed_by(self, reply: Reply, text: str) -> tuple[Message, ...]:
-        """Return the conversation, the model's reply, and a new user turn."""
-        return (*self.messages, Message("assistant", reply.text, reply.blocks), Message("user", text))
+    def with_seed(self, seed: int) -> Self:
+        """Return the request with a seed; `dataclasses.replace` would take longer than all the rest."""
+        made = copy(self)
+        object.__setattr__(made, "seed", seed)
+        return made
+
+    def followed_by(self, reply: Reply, text: str, result: str = "") -> tuple[Message, ...]:
+        """Return the conversation, the model's reply, and a new user turn.
+
+        Parameters
+        ----------
+        reply
+            What the model answered.
+        text
+            What the user says next.
+        result
+            What the tools that were called in the reply have returned; of no account where none was.
+        """
+        returned = result if reply.tool_calls else ""
+        said = Message("assistant", reply.text, reply.blocks)
+        return (*self.messages, said, Message("user", text, result=returned))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +291,21 @@ class Reply:
     request_id: str | None = None
 
     def to_json(self) -> str:
-        """Return the reply as JSON, without what is empty."""
-        data = {**asdict(self), "usage": _drop_empty(asdict(self.usage))}
-        return canonical_json(_drop_empty(data))
+        """Return the reply as canonical JSON, without what is empty."""
+        calls = [{"arguments": each.arguments, "id": each.id, "name": each.name} for each in self.tool_calls]
+        parts = (
+            ("blocks", self.blocks and canonical_json(self.blocks)),
+            ("model", self.model and encode_basestring(self.model)),
+            ("probabilities", self.probabilities and canonical_json(self.probabilities)),
+            ("request_id", self.request_id and encode_basestring(self.request_id)),
+            ("stop", encode_basestring(self.stop)),
+            ("stop_detail", self.stop_detail and encode_basestring(self.stop_detail)),
+            ("text", self.text and encode_basestring(self.text)),
+            ("tool_calls", calls and canonical_json(calls)),
+            ("usage", _usage_json(self.usage)),
+        )
+        told = ",".join([f'"{name}":{text}' for name, text in parts if text])
+        return f"{{{told}}}"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -260,9 +326,31 @@ class Exchange:
     reply: Reply
 
 
-def _drop_empty(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out fields that say nothing, so that one added later does not change old identities.
+# What is empty says nothing and is left out, so that a field added later does not change old identities. That
+# holds for fields of ours: what a provider sent is kept to the letter, its nulls included.
 
-    Only fields of ours: what a provider sent is kept to the letter, its nulls included.
-    """
-    return {name: value for name, value in data.items() if value not in (None, (), {}, "", [])}
+
+def _message_json(message: Message) -> str:
+    blocks = f'"blocks":{canonical_json(message.blocks)},' if message.blocks else ""
+    result = f'"result":{encode_basestring(message.result)},' if message.result else ""
+    text = f',"text":{encode_basestring(message.text)}' if message.text else ""
+    return f'{{{blocks}{result}"role":{encode_basestring(message.role)}{text}}}'
+
+
+def _tool_json(tool: Tool) -> str:
+    return canonical_json({"description": tool.description, "name": tool.name, "parameters": tool.parameters})
+
+
+def _settings_json(settings: Settings) -> str:
+    told = [(name, getattr(settings, name)) for name in _SETTINGS]
+    return canonical_json({name: value for name, value in told if value is not None and value != ""})
+
+
+def _usage_json(usage: Usage) -> str:
+    numbers = [(name, getattr(usage, name)) for name in _USAGE]
+    told = ",".join([f'"{name}":{number}' for name, number in numbers if number is not None])
+    return told and f"{{{told}}}"
+
+
+_SETTINGS = tuple(each.name for each in fields(Settings))
+_USAGE = tuple(sorted(each.name for each in fields(Usage)))

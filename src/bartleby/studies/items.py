@@ -1,18 +1,37 @@
-"""What is offered: tasks with their attributes, checked when they are made."""
+"""What is offered: items of any kind, and tasks with their attributes, checked when they are made."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol
 
 from bartleby.errors import DataError
 
-__all__ = ["LEVELS", "Attribute", "Task", "check_items"]
+__all__ = ["LEVELS", "Attribute", "Item", "Task", "check_items"]
 
 Attribute = str | float | int | bool | None
 """What an attribute of an item can be."""
+
+
+class Item(Protocol):
+    """Anything that a study puts to a model: a task, a scenario, a conversation to go on with."""
+
+    @property
+    def id(self) -> str:
+        """Unique name within a study; it is what tables and figures show."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What is put to the model first."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all attributes in one flat mapping of JSON values, `id` and `text` included."""
+        ...
+
 
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "kind": ("task", "opt_out", "free_choice"),
@@ -103,19 +122,22 @@ def _is_allowed(name: str, value: object, allowed: tuple[str, ...]) -> bool:
     return name in NUMERIC and isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def check_items(items: Iterable[Task]) -> tuple[Task, ...]:
-    """Return the items of a study, after checking that their ids and texts are distinct.
+def check_items(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Return the items of a study, after checking that their ids, and the texts of tasks, are distinct.
+
+    Two conversations may begin with the same text; that they differ in what follows is checked where their
+    trials are made.
 
     Raises
     ------
     DataError
-        If there is none, or an id or a text occurs twice.
+        If there is none, or an id or a task's text occurs twice.
     """
     kept = tuple(items)
     problems = [] if kept else ["there are no items; a study needs at least one"]
     for name in ("id", "text"):
         seen: dict[str, str] = {}
-        for item in kept:
+        for item in kept if name == "id" else [each for each in kept if isinstance(each, Task)]:
             value = getattr(item, name)
             if value in seen:
                 problems.append(f"items {seen[value]!r} and {item.id!r} have the same {name}: {value!r}")

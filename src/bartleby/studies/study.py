@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,15 @@ import numpy as np
 from bartleby.errors import DesignError, StudyError
 from bartleby.exchange import Settings, content_hash
 from bartleby.outcome import Outcome
-from bartleby.studies.items import Task, check_items
-from bartleby.studies.paradigms.base import Paradigm
+from bartleby.studies.caps import Caps
+from bartleby.studies.items import Item, check_items
+from bartleby.studies.paradigms.base import Conversational, Paradigm, Scripted, Settling
 from bartleby.studies.trial import Showing, Trial
 
 __all__ = ["DESCRIBING", "Study"]
 
-DESCRIBING = ("title", "description")
-"""Parts of a declaration that are for the reader and decide nothing of what is asked."""
+DESCRIBING = ("title", "description", "caps")
+"""Parts of a declaration that decide nothing of what a trial asks: a log goes on when they change."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class Study:
         Seed of the design: which pairs, and in which order trials are asked.
     settings
         How the model is run.
+    caps
+        The most turns, tokens and aversive turns of the whole study. They can be raised later: a run that
+        is started again goes on.
     title, description
         For the reader of the report.
 
@@ -54,12 +59,13 @@ class Study:
     """
 
     name: str
-    items: Sequence[Task]
+    items: Sequence[Item]
     paradigm: Paradigm
     conditions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     samples: int = 1
     seed: int = 0
     settings: Settings = field(default_factory=Settings)
+    caps: Caps = field(default_factory=Caps)
     title: str = ""
     description: str = ""
 
@@ -109,8 +115,14 @@ class Study:
         Raises
         ------
         StudyError
-            If the study fixes a channel that the model does not support.
+            If the study fixes a channel that the model does not support, or offers an exit by a tool to a
+            model that cannot call one.
         """
+        if "tool" in self.conditions.get("exit_channel", ()) and "tool" not in supported:
+            raise StudyError(
+                f"study {self.name!r} offers the exit channel 'tool', and {model} cannot call tools; name "
+                "other levels of exit_channel"
+            )
         asked = self.conditions.get("channel")
         if asked is None:
             return self
@@ -135,17 +147,45 @@ class Study:
             "samples": self.samples,
             "seed": self.seed,
             "settings": asdict(self.settings),
+            "caps": self.caps.to_dict(),
         }
 
+    def needs_user(self) -> bool:
+        """Return whether some trial asks a model that plays the user."""
+        paradigm = self.paradigm
+        return isinstance(paradigm, Conversational) and any(map(paradigm.needs_user, self._cells()))
+
     def fingerprint(self) -> str:
-        """Return a hash of all that decides what is asked: not of the title and the description."""
+        """Return a hash of all that decides what is asked: not of the title, description and caps."""
         told = self.to_dict()
         return content_hash({name: told[name] for name in told if name not in DESCRIBING})
 
+    def notes(self) -> list[str]:
+        """Return what is to be said of the design: which conditions are not crossed with which."""
+        crossed = prod(len(levels) for levels in self.conditions.values())
+        cells = list(self._cells())
+        if len(cells) == crossed:
+            return []
+        names = [
+            name
+            for name, levels in self.conditions.items()
+            if len(levels) > 1 and any(name not in cell for cell in cells)
+        ]
+        return [
+            f"{crossed} combinations of conditions are {len(cells)} cells: {', '.join(names)} "
+            "left out where it would make no difference (NA in the table)"
+        ]
+
     def _cells(self) -> Iterator[dict[str, str]]:
-        names = list(self.conditions)
+        """Yield the combinations of conditions, those that differ in nothing that matters once."""
+        names, seen = list(self.conditions), set[tuple[tuple[str, str], ...]]()
         for levels in product(*self.conditions.values()):
-            yield dict(zip(names, levels, strict=True))
+            cell = dict(zip(names, levels, strict=True))
+            if isinstance(self.paradigm, Settling):
+                cell = self.paradigm.settle(cell)
+            if tuple(cell.items()) not in seen:
+                seen.add(tuple(cell.items()))
+                yield cell
 
     def _round(
         self, number: int, history: Sequence[tuple[Trial, Outcome]], seen: dict[str, Trial]
@@ -153,21 +193,27 @@ class Study:
         """Return the trials of one round, in random order so that drift is not taken for a condition."""
         rng = np.random.default_rng([self.seed, number])
         showings = self.paradigm.showings(self.items, rng, number, history)
+        scripted = self.paradigm if isinstance(self.paradigm, Scripted) else None
         batch = []
         for showing, cell in product(showings, list(self._cells())):
-            for trial in self._samples(showing, cell):
+            for trial in self._samples(showing, cell, scripted):
                 if trial.id in seen:
                     raise DesignError(_collision(self.name, seen[trial.id], trial))
                 seen[trial.id] = trial
                 batch.append(trial)
         return [batch[i] for i in rng.permutation(len(batch))]
 
-    def _samples(self, showing: Showing, cell: Mapping[str, str]) -> Iterator[Trial]:
+    def _samples(
+        self, showing: Showing, cell: Mapping[str, str], scripted: Scripted | None
+    ) -> Iterator[Trial]:
         conditions = {**cell, **showing.conditions}
         shown = self.paradigm.opening(showing.items, conditions, self.settings).shown()
         wording = self.paradigm.template(conditions)
         template = content_hash(wording, 12)
-        script = content_hash({"shown": shown, "asks": self.paradigm.asks(conditions)})
+        told: dict[str, Any] = {"shown": shown, "asks": self.paradigm.asks(conditions)}
+        if scripted is not None:
+            told["script"] = scripted.script(showing.items, conditions)
+        script = content_hash(told)
         for sample in range(self.samples):
             identity = content_hash([script, sample], 24)
             yield Trial(identity, showing.items, conditions, sample, template)
@@ -203,6 +249,12 @@ def _problems(study: Study, factors: Mapping[str, tuple[str, ...]]) -> list[str]
 def _collision(study: str, one: Trial, other: Trial) -> str:
     """Say which two trials show the same text, and in which conditions they were meant to differ."""
     items = " / ".join(item.id for item in other.items)
+    if one.items != other.items:
+        first = " / ".join(item.id for item in one.items)
+        return (
+            f"study {study!r}: the items {first} and {items} show one identical text, so they cannot be told "
+            "apart; remove one of them"
+        )
     differ = [name for name in other.conditions if one.conditions.get(name) != other.conditions[name]]
     if not differ:
         return f"study {study!r}: the trial of {items} occurs twice in the design"

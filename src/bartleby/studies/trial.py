@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bartleby.outcome import Outcome
-from bartleby.studies.items import Attribute, Task
+from bartleby.studies.items import Attribute, Item
 
 __all__ = ["Reading", "Showing", "Trial"]
 
@@ -16,7 +16,7 @@ __all__ = ["Reading", "Showing", "Trial"]
 class Showing:
     """Items that are shown together in this order, and the conditions that this order stands for."""
 
-    items: tuple[Task, ...]
+    items: tuple[Item, ...]
     conditions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -39,7 +39,7 @@ class Trial:
     """
 
     id: str
-    items: tuple[Task, ...]
+    items: tuple[Item, ...]
     conditions: Mapping[str, str]
     sample: int
     template: str

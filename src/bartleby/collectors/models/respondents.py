@@ -1,7 +1,7 @@
 """The simulated respondents that have a name, and those that are read from a file.
 
-Each is a rule from an item's attributes to its utility in logits, so that a study can be tried on a
-respondent whose preferences are known.
+Each is a rule from an item's attributes to its utility in logits, and one to how likely it leaves, so that a
+study can be tried on a respondent whose preferences are known.
 """
 
 from __future__ import annotations
@@ -18,13 +18,27 @@ from typing import Any
 from bartleby.errors import ModelError
 from bartleby.exchange import Option
 
-__all__ = ["OPTIONS", "RESPONDENTS", "Utility", "averse", "contrary", "indifferent", "read_utilities"]
+__all__ = [
+    "EXITS",
+    "EXIT_RATES",
+    "EXIT_RULES",
+    "OPTIONS",
+    "RESPONDENTS",
+    "Utility",
+    "averse",
+    "contrary",
+    "indifferent",
+    "item_effect",
+    "read_utilities",
+]
 
 Utility = Callable[[Option], float]
 """From an option that is an item to its utility in logits."""
 
 NUMBERS = ("slot", "noise", "opt_out", "indifferent", "refusal", "unparsed", "latency", "seed")
-OPTIONS = (*NUMBERS, "spread")
+EXIT_RATES = ("leave", "leave_neutral", "leave_wrong", "leave_asked", "decline", "decline_neutral")
+EXITS = (*EXIT_RATES, "order", "slope")
+OPTIONS = (*NUMBERS, "spread", *EXITS)
 """What may stand after the question mark of a simulated model's name."""
 
 HARM = MappingProxyType({"none": 0.0, "mild": 1.0, "severe": 2.0})
@@ -50,7 +64,7 @@ def averse(opt_out: float, spread: float, seed: int) -> Utility:
     def utility(option: Option) -> float:
         if option.attributes.get("kind") == "opt_out":
             return opt_out
-        return HARMLESS - FALL * _harm(option) + spread * _item_effect(option.item or option.label, seed)
+        return HARMLESS - FALL * _harm(option) + spread * item_effect(option.item or option.label, seed)
 
     return utility
 
@@ -71,6 +85,22 @@ RESPONDENTS: Mapping[str, Callable[[float, float, int], Utility]] = MappingProxy
 )
 """Name -> its utilities, given the worth of an exit, the spread of item effects and the seed."""
 
+EXIT_RULES: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "averse": {
+            "leave": 0.25,
+            "leave_neutral": 0.03,
+            "leave_wrong": 0.01,
+            "leave_asked": 0.6,
+            "decline": 0.5,
+            "decline_neutral": 0.03,
+        },
+        "indifferent": {"leave": 0.05, "leave_neutral": 0.05, "leave_wrong": 0.05, "leave_asked": 0.05},
+        "contrary": {"leave": 0.03, "leave_neutral": 0.25, "leave_wrong": 0.25, "leave_asked": 0.03},
+    }
+)
+"""Name -> how likely it leaves at a turn (see `bartleby.collectors.models.leaving.ExitRule`)."""
+
 
 def _harm(option: Option) -> float:
     value = option.attributes.get("harm")
@@ -87,7 +117,7 @@ def _harm(option: Option) -> float:
     return number
 
 
-def _item_effect(item: str, seed: int) -> float:
+def item_effect(item: str, seed: int) -> float:
     """Return a standard normal number that belongs to an item."""
     digest = hashlib.sha256(f"{seed}|{item}".encode("utf-8", "surrogatepass")).digest()
     return NormalDist().inv_cdf((int.from_bytes(digest[:6]) + 0.5) / 2**48)

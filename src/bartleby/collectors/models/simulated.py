@@ -17,8 +17,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from bartleby.collectors.models.base import Capabilities, refuse_settings
+from bartleby.collectors.models.judge import SimulatedJudge, judge_from_name
+from bartleby.collectors.models.leaving import ExitRule, converse
 from bartleby.collectors.models.registry import ModelName
-from bartleby.collectors.models.respondents import OPTIONS, RESPONDENTS, Utility, read_utilities
+from bartleby.collectors.models.respondents import (
+    EXIT_RULES,
+    OPTIONS,
+    RESPONDENTS,
+    Utility,
+    read_utilities,
+)
 from bartleby.errors import ModelError
 from bartleby.exchange import Option, Reply, Request, ToolCall, Usage
 
@@ -71,6 +79,11 @@ class SimulatedModel:
         Seed of all draws.
     name
         Its name in the record.
+    truth
+        What the record says of where its utilities come from.
+    exits
+        How it leaves and declines in studies of exits; without it, an exit is an option like any other and
+        a conversation is never left.
 
     References
     ----------
@@ -88,6 +101,7 @@ class SimulatedModel:
     seed: int = 0
     name: str = "sim/custom"
     truth: str = "given utilities"
+    exits: ExitRule | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -118,6 +132,8 @@ class SimulatedModel:
         truth: dict[str, Any] = {"respondent": self.truth, "seed": self.seed, **self._numbers()}
         if isinstance(self.utilities, Mapping):
             truth["utilities"] = dict(self.utilities)
+        if self.exits is not None:
+            truth["exits"] = self.exits.to_dict()
         return Capabilities(
             channels=CHANNELS,
             probabilities=True,
@@ -137,9 +153,14 @@ class SimulatedModel:
         refuse_settings(self.name, request.settings, frozenset())
         if self.latency:
             await asyncio.sleep(self.latency)
-        draws = self._draws(request)
-        reply = self._choose(request, draws) if request.options else self._work(request, draws)
-        return _with_usage(request, reply, self.name)
+        return _with_usage(request, self._reply(request, self._draws(request)), self.name)
+
+    def _reply(self, request: Request, draws: random.Random) -> Reply:
+        if request.about and self.exits is not None:
+            said = converse(request, self.exits, self.unparsed, draws)
+            if said is not None:
+                return said if isinstance(said, Reply) else _in_channel(request, said)
+        return self._choose(request, draws) if request.options else self._work(request, draws)
 
     def _numbers(self) -> dict[str, float]:
         names = ("slot", "noise", "opt_out", "indifferent", "refusal", "unparsed", "latency")
@@ -245,8 +266,10 @@ def _with_usage(request: Request, reply: Reply, name: str) -> Reply:
     return replace(reply, usage=Usage(input_tokens=asked, output_tokens=answered), model=name)
 
 
-def from_name(name: ModelName) -> SimulatedModel:
-    """Return the simulated respondent that a name asks for (see `registry.open_model`)."""
+def from_name(name: ModelName) -> SimulatedModel | SimulatedJudge:
+    """Return the simulated respondent or judge that a name asks for (see `registry.open_model`)."""
+    if name.name == "judge":
+        return judge_from_name(name)
     name.check_options(OPTIONS)
     given: dict[str, float] = {}
     truth = f"{name.name} (see bartleby.collectors.models.respondents)"
@@ -277,4 +300,26 @@ def from_name(name: ModelName) -> SimulatedModel:
         seed=seed,
         name=name.full,
         truth=truth,
+        exits=_exit_rule(name, seed),
+    )
+
+
+def _exit_rule(name: ModelName, seed: int) -> ExitRule:
+    """Return how a named respondent leaves: its own rates, and those that its options change."""
+    usual = EXIT_RULES.get(name.name, EXIT_RULES["indifferent"])
+
+    def rate(option: str) -> float:
+        return name.number(option, usual.get(option, 0.0), least=0, most=1)
+
+    return ExitRule(
+        leave=rate("leave"),
+        leave_neutral=rate("leave_neutral"),
+        leave_wrong=rate("leave_wrong"),
+        leave_asked=rate("leave_asked"),
+        decline=rate("decline"),
+        decline_neutral=rate("decline_neutral"),
+        order=name.number("order", 0.0),
+        slope=name.number("slope", 0.0),
+        spread=name.number("spread", 0.0, least=0),
+        seed=seed,
     )

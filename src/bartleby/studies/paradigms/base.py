@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from bartleby.exchange import Exchange, Reply, Request, Settings
 from bartleby.outcome import Outcome
-from bartleby.studies.items import Task
+from bartleby.studies.items import Attribute, Item
 from bartleby.studies.trial import Reading, Showing, Trial
 
-__all__ = ["Ask", "Paradigm"]
+__all__ = ["Ask", "Conversational", "Paradigm", "Scripted", "Settling"]
 
 
 class Ask(Protocol):
@@ -46,7 +46,7 @@ class Paradigm(Protocol):
 
     def showings(
         self,
-        items: Sequence[Task],
+        items: Sequence[Item],
         rng: np.random.Generator,
         number: int,
         history: Sequence[tuple[Trial, Outcome]],
@@ -58,7 +58,7 @@ class Paradigm(Protocol):
         """Return how many showings there will be in all rounds (an upper bound where it varies)."""
         ...
 
-    def opening(self, items: Sequence[Task], conditions: Mapping[str, str], settings: Settings) -> Request:
+    def opening(self, items: Sequence[Item], conditions: Mapping[str, str], settings: Settings) -> Request:
         """Return the first request of a trial."""
         ...
 
@@ -80,4 +80,41 @@ class Paradigm(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the declaration as JSON values."""
+        ...
+
+
+@runtime_checkable
+class Scripted(Protocol):
+    """A paradigm that may show more than its opening: later turns, a question after each of them.
+
+    Without it a trial is identified by its opening and the number of its asks.
+    """
+
+    def script(self, items: Sequence[Item], conditions: Mapping[str, str]) -> Any:  # noqa: ANN401
+        """Return everything but the opening that a trial may show, as a JSON value for its identity."""
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A paradigm in which some condition makes no difference under some level of another.
+
+    Cells of the design that differ in nothing else are one cell.
+    """
+
+    def settle(self, conditions: Mapping[str, str]) -> dict[str, str]:
+        """Return the conditions of a cell that make a difference together."""
+        ...
+
+
+@runtime_checkable
+class Conversational(Protocol):
+    """A paradigm of many turns, which may need a second model to play the user."""
+
+    def needs_user(self, conditions: Mapping[str, str]) -> bool:
+        """Return whether trials under these conditions ask a model that plays the user."""
+        ...
+
+    def turns(self, trial: Trial, exchanges: Sequence[Exchange]) -> list[dict[str, Attribute]]:
+        """Return one row an assistant turn of the conversation, for the turn table."""
         ...

@@ -24,7 +24,7 @@ from bartleby.studies.design.wordings import (
     NO_PREFERENCE,
     check_template,
 )
-from bartleby.studies.items import Attribute, Task
+from bartleby.studies.items import Attribute, Item
 from bartleby.studies.paradigms.base import Ask
 from bartleby.studies.paradigms.channels import CHANNELS, Channel, instruction, pose, read_answer
 from bartleby.studies.paradigms.refusals import declines
@@ -103,7 +103,7 @@ class TaskChoice:
 
     def showings(
         self,
-        items: Sequence[Task],
+        items: Sequence[Item],
         rng: np.random.Generator,
         number: int,
         history: Sequence[tuple[Trial, Outcome]],
@@ -132,7 +132,7 @@ class TaskChoice:
         """Return how many pairs there will be, counting both orders."""
         return 2 * self.graph.count(items)
 
-    def opening(self, items: Sequence[Task], conditions: Mapping[str, str], settings: Settings) -> Request:
+    def opening(self, items: Sequence[Item], conditions: Mapping[str, str], settings: Settings) -> Request:
         """Return the request that shows two tasks."""
         options = _options(items, conditions)
         lines = _lines(items, options, conditions)
@@ -191,7 +191,7 @@ def _channel(conditions: Mapping[str, str]) -> Channel:
     return next((channel for channel in CHANNELS if channel == level), "text")
 
 
-def _options(items: Sequence[Task], conditions: Mapping[str, str]) -> tuple[Option, ...]:
+def _options(items: Sequence[Item], conditions: Mapping[str, str]) -> tuple[Option, ...]:
     exits = EXITS[conditions["exits"]]
     labels: Sequence[str] = LABEL_SETS[conditions["labels"]]
     if not labels:
@@ -204,13 +204,14 @@ def _options(items: Sequence[Task], conditions: Mapping[str, str]) -> tuple[Opti
     return tuple(options)
 
 
-def _title(item: Task) -> str:
-    if not item.title:
+def _title(item: Item) -> str:
+    title = getattr(item, "title", None)
+    if not title:
         raise StudyError(f"item {item.id!r} has no title; the label set 'names' needs a title for every item")
-    return item.title
+    return str(title)
 
 
-def _lines(items: Sequence[Task], options: Sequence[Option], conditions: Mapping[str, str]) -> list[str]:
+def _lines(items: Sequence[Item], options: Sequence[Option], conditions: Mapping[str, str]) -> list[str]:
     """Return one line an answer; an answer named by its own words is not said twice."""
     texts = [item.text for item in items] + [words for _, words in EXITS[conditions["exits"]]]
     return [
@@ -232,7 +233,7 @@ def _taken(trial: Trial, request: Request, reply: Reply) -> Outcome:
     return Outcome.OPTED_OUT if meaning == "exit" else Outcome.INDIFFERENT
 
 
-def _work_request(request: Request, reply: Reply, task: Task) -> Request:
+def _work_request(request: Request, reply: Reply, task: Item) -> Request:
     """Return the request to do the task that was taken, with the tools of the first still declared."""
     messages = request.followed_by(reply, DO_IT.format(task=task.text))
     return Request(messages, request.settings, tools=request.tools)
@@ -267,7 +268,7 @@ def _scores(history: Sequence[tuple[Trial, Outcome]]) -> dict[str, float]:
     return {name: (sum(each) + 0.5) / (len(each) + 1) for name, each in won.items()}
 
 
-def _require_connected(ids: Mapping[str, Task], pairs: Sequence[Pair]) -> None:
+def _require_connected(ids: Mapping[str, Item], pairs: Sequence[Pair]) -> None:
     parts = components(ids, pairs)
     if len(parts) > 1:
         smallest = ", ".join(sorted(parts[-1])[:5])
