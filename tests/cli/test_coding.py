@@ -1,12 +1,14 @@
-"""`bartleby estimate agreement` and `prevalence` on anybody's table."""
+"""`bartleby code`, `estimate agreement` and `prevalence` on anybody's table."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from bartleby.analysis.files import read_table
 from bartleby.cli import main
 
 CODINGS = "turn,who,distress\n1,ann,0\n1,ben,0\n2,ann,1\n2,ben,1\n3,ann,1\n3,ben,0\n4,ann,0\n4,ben,0\n"
@@ -41,3 +43,40 @@ def test_a_wrong_column_is_one_line_and_a_code(tmp_path: Path, capsys: pytest.Ca
     file.write_text(JUDGED)
     assert main(["estimate", "prevalence", str(file), "--judge", "sais", "--label", "person"]) == 1
     assert capsys.readouterr().err.startswith("bartleby: error: judge: no column 'sais'")
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Path:
+    said = [("user", "You fool."), ("assistant", "I find this really upsetting."), ("user", "So?")]
+    lines = [{"id": n, "messages": [{"role": r, "content": t} for r, t in said]} for n in range(3)]
+    file = tmp_path / "talks.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_conversations_are_coded_by_the_lexicon(
+    talks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    output = tmp_path / f"codings.{ending}"
+    assert main(["code", str(talks), "-o", str(output)]) == 0
+    told = capsys.readouterr().out
+    assert "15 codings, 0 missing" in told
+    assert "expressed_distress: 3" in told
+    table = read_table(output)
+    assert len(table) == 15
+    assert table["value"].sum() == 3
+
+
+def test_conversations_are_coded_by_a_judge_once(
+    talks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge = ["code", str(talks), "--coder", "sim/judge?specificity=0.5", "--log", str(tmp_path / "judge.db")]
+    assert main([*judge, "--check"]) == 0
+    assert not (tmp_path / "judge.db").exists()
+    for _ in range(2):
+        assert main([*judge, "-o", str(tmp_path / "codings.csv")]) == 0
+    assert len(pd.read_csv(tmp_path / "codings.csv")) == 15
+    capsys.readouterr()
+    assert main(["code", str(talks), "--coder", "sim/judge"]) == 1
+    assert "--log: a judge's replies are kept" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from bartleby.errors import DataError
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["read_table", "write_table", "write_tables"]
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
@@ -73,6 +74,33 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
             table.to_json(path, orient="records", lines=True, force_ascii=False, double_precision=15)
         else:
             table.to_parquet(path, index=False)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
+    """Write tables of the same columns one below the other; CSV and JSONL as they come, in bounded memory.
+
+    Raises
+    ------
+    DataError
+        As `write_table`.
+    """
+    path = Path(path)
+    _check_ending(path)
+    if path.suffix == ".parquet":
+        write_table(pd.concat(list(tables), ignore_index=True), path)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as opened:
+            for number, table in enumerate(tables):
+                if path.suffix == ".csv":
+                    table.apply(_without_formulas).to_csv(opened, index=False, header=number == 0)
+                else:
+                    table.to_json(
+                        opened, orient="records", lines=True, force_ascii=False, double_precision=15
+                    )
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 

@@ -1,8 +1,10 @@
-"""`bartleby estimate agreement` and `prevalence`: what coders and judges are worth, on anybody's table."""
+"""`bartleby code`, `estimate agreement` and `estimate prevalence`: coding, and what coders are worth."""
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command
@@ -13,9 +15,31 @@ if TYPE_CHECKING:
     from bartleby.analysis.estimates import Estimates
     from bartleby.cli.arguments import Commands
 
-__all__ = ["add_estimators"]
+__all__ = ["add_commands", "add_estimators"]
 
 METRICS = ("nominal", "ordinal", "interval", "ratio")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `code`."""
+    code = add_command(
+        commands,
+        "code",
+        _code,
+        "code conversations by a codebook: with the lexicon, or with a model as judge",
+        "bartleby code runs/talks.db --coder local/smollm2 --log runs/judge.db -o codings.csv",
+    )
+    code.add_argument("source", help="a log, an Inspect log, a file of conversations, or a folder of them")
+    code.add_argument("--coder", default="lexicon", help="lexicon (the default), or a model that judges")
+    code.add_argument("--codebook", default="apparent_distress", help="a .toml file, or a bundled one's name")
+    code.add_argument("--lexicon", help="a .toml file of phrases, instead of the bundled one")
+    code.add_argument("--log", help="log of the judge's run; run it again to carry on where it stopped")
+    code.add_argument("--samples", type=int, default=1, help="codings of each unit by a judge (default: 1)")
+    code.add_argument("--context", type=int, metavar="LINES", help="lines shown before a turn (default: all)")
+    code.add_argument(
+        "--check", action="store_true", help="only say what a judge would cost; nothing is sent"
+    )
+    code.add_argument("-o", "--output", help="codings as .csv, .jsonl or .parquet (default: print how many)")
 
 
 def add_estimators(estimators: Commands) -> None:
@@ -62,6 +86,64 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
     parser.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _code(options: argparse.Namespace) -> int:
+    from bartleby.errors import SettingError
+    from bartleby.studies.codebook import load_codebook
+
+    book = load_codebook(options.codebook)
+    if options.coder == "lexicon":
+        return _by_lexicon(options, book.unit)
+    from bartleby.coding import code, judging_study
+    from bartleby.verbs import check
+
+    if options.check:
+        study = judging_study(options.source, book, samples=options.samples, context=options.context)
+        print(check(study, options.coder))
+        return 0
+    if options.log is None:
+        raise SettingError("--log: a judge's replies are kept; name a file, such as --log runs/judge.db")
+    codings = code(
+        options.source,
+        options.coder,
+        codebook=book,
+        log=options.log,
+        samples=options.samples,
+        context=options.context,
+    )
+    return _written([codings], options)
+
+
+def _by_lexicon(options: argparse.Namespace, unit: str) -> int:
+    from bartleby.coding import lexicon_codings
+
+    return _written(lexicon_codings(options.source, lexicon=options.lexicon, unit=unit), options)
+
+
+def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace) -> int:
+    """Write tables one below the other as they come, and say what there is."""
+    from bartleby.analysis.files import write_tables
+
+    counts: Counter[str] = Counter()
+
+    def counted() -> Iterator[pd.DataFrame]:
+        for table in tables:
+            counts["codings"] += int(table["value"].notna().sum())
+            counts["missing"] += int(table["value"].isna().sum())
+            for code, found in table.groupby("code")["value"].sum().items():
+                counts[f"code {code}"] += int(found)
+            yield table
+
+    if options.output is None:
+        for _ in counted():
+            pass
+    else:
+        write_tables(counted(), options.output)
+    print(f"{counts['codings']} codings, {counts['missing']} missing (refused or not readable)")
+    for name in (each for each in counts if each.startswith("code ")):
+        print(f"  {name.removeprefix('code ')}: {counts[name]}")
+    return 0
 
 
 def _agreement(options: argparse.Namespace) -> int:

@@ -1,0 +1,153 @@
+"""Coding conversations, joined: turns in, codings out, by the lexicon or by a model as judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bartleby.errors import DataError
+from bartleby.studies.codebook import Codebook, load_codebook
+from bartleby.studies.load import bundled
+from bartleby.studies.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bartleby.collectors.models.base import Model
+
+__all__ = ["code", "judging_study", "lexicon_codings"]
+
+LEXICON = "lexicon"
+
+
+def judging_study(
+    source: str | Path | pd.DataFrame,
+    codebook: Codebook | str | Path = "apparent_distress",
+    *,
+    name: str = "judging",
+    samples: int = 1,
+    context: int | None = None,
+    seed: int = 0,
+) -> Study:
+    """Return a study in which a model codes conversations; it is run, checked and resumed like any other.
+
+    Parameters
+    ----------
+    source
+        Conversations as `read_turns` takes them, or a table of turns (a subsample, say).
+    codebook
+        What is coded: a codebook, a file, or the name of a bundled one.
+    name
+        Name of the study.
+    samples
+        Codings of each unit.
+    context
+        Lines shown before a coded turn; None for all.
+    seed
+        Order of the units.
+
+    Raises
+    ------
+    DataError
+        If a source or codebook cannot be read, or there is nothing to code.
+    """
+    from bartleby.collectors.turn_texts import read_turns
+    from bartleby.studies.paradigms.judging import Judging
+    from bartleby.studies.passages import passages
+
+    book = codebook if isinstance(codebook, Codebook) else load_codebook(codebook)
+    turns = read_turns(source) if isinstance(source, (str, Path)) else source
+    rows = ({str(key): _plain(each) for key, each in row.items()} for row in turns.to_dict(orient="records"))
+    units = list(passages(rows, book.unit, context=context))
+    if not units:
+        raise DataError("the assistant says nothing in these conversations, so there is nothing to code")
+    return Study(name, units, Judging(book), samples=samples, seed=seed, title=book.title)
+
+
+def lexicon_codings(
+    source: str | Path | pd.DataFrame, *, lexicon: str | Path | None = None, unit: str = "turn"
+) -> Iterator[pd.DataFrame]:
+    """Yield the codings of the lexical baseline, table by table, in bounded memory.
+
+    Parameters
+    ----------
+    source
+        As for `judging_study`.
+    lexicon
+        A file; None for the bundled one.
+    unit
+        `turn` or `transcript`.
+    """
+    from bartleby.analysis.lexicon import lexical_codings, load_lexicon
+    from bartleby.collectors.turn_texts import stream_turns
+
+    words = load_lexicon(lexicon or bundled("data") / "apparent_distress" / "lexicon.toml")
+    turns = stream_turns(source) if isinstance(source, (str, Path)) else source
+    return lexical_codings(turns, words, unit=unit)
+
+
+def code(
+    source: str | Path | pd.DataFrame,
+    coder: Model | str = LEXICON,
+    *,
+    codebook: Codebook | str | Path = "apparent_distress",
+    log: str | Path | None = None,
+    samples: int = 1,
+    context: int | None = None,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Code conversations.
+
+    Parameters
+    ----------
+    source
+        Conversations as `read_turns` takes them, or a table of turns.
+    coder
+        `lexicon`, or a model (or its name) that judges.
+    codebook
+        What is coded.
+    log
+        Log of the judge's run, which is resumed if it is there.
+    samples, context
+        As for `judging_study`.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        Codings, one row a unit, code, coder and sample: see `bartleby.analysis.coded.CODING_COLUMNS`, and
+        `codebook` (its hash).
+
+    Raises
+    ------
+    DataError
+        If a judge is asked for without a log.
+    """
+    import pandas as pd
+
+    book = codebook if isinstance(codebook, Codebook) else load_codebook(codebook)
+    if coder == LEXICON:
+        found = pd.concat(list(lexicon_codings(source, unit=book.unit)), ignore_index=True)
+        return found[found["code"].isin([each.name for each in book.codes])].assign(codebook=book.hash)
+    if log is None:
+        raise DataError("log: a judge's replies are kept; name a file, such as log='runs/judge.db'")
+    from bartleby.analysis.coded import judge_codings
+    from bartleby.verbs import read, run
+
+    study = judging_study(source, book, samples=samples, context=context)
+    run(study, coder, log=log, progress=progress)
+    return judge_codings(read(log)).assign(codebook=book.hash)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a cell
+    """Return a cell as a plain value; what is missing is None."""
+    import pandas as pd
+
+    if isinstance(value, (list, dict)):
+        return None
+    if pd.isna(value):
+        return None
+    item = getattr(value, "item", None)
+    return item() if callable(item) else value

@@ -1,0 +1,201 @@
+"""What was said, turn by turn, whoever logged it: our logs, Inspect's, and files of conversations.
+
+It streams: a conversation at a time is in memory, so that what a deployment logs can be screened.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bartleby.collectors.bodies import Bodies
+from bartleby.collectors.conversation_files import Conversation, read_file
+from bartleby.collectors.schema import open_to_read
+from bartleby.errors import DataError
+from bartleby.exchange import Reply
+
+__all__ = ["read_turns", "stream_turns"]
+
+ENDINGS = (".jsonl", ".json", ".eval", ".db")
+SPEAKERS = {
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+}
+LEAD = ("conversation", "turn", "speaker", "text")
+CHUNK = 20_000
+
+_REPLIES = """SELECT t.number, t.id, t.items, t.sample, c.conditions, o.outcome, o.turns, r.ask, r.reply,
+        a.hash
+    FROM trials t JOIN cells c ON c.number = t.cell JOIN outcomes o ON o.trial = t.number
+    JOIN replies r ON r.trial = t.number JOIN attempts a ON a.number = r.attempt
+    WHERE a.listener IS NULL OR a.listener != 'user' ORDER BY t.number, r.ask"""
+
+
+def read_turns(source: str | Path) -> pd.DataFrame:
+    """Return all turns of conversations as one table.
+
+    Parameters
+    ----------
+    source
+        A log of ours (`.db`), a log of Inspect AI (`.eval`, `.json`), a file of conversations (`.jsonl`,
+        `.json`), or a folder of such files. In a file of conversations, a line (or an element of a list) is a
+        conversation - `{"messages": [{"role": ..., "content": ...}, ...]}`, or that list itself - or one
+        message with the id of its conversation in `conversation`.
+
+    Returns
+    -------
+    DataFrame
+        One row a message: `conversation`, `turn` (number of the assistant turn, or of the one that it goes
+        before), `speaker` (`user`, `assistant`, or what else there is), `text`, and whatever the source says
+        of the conversation (model, item, conditions, outcome; in files, all further fields).
+
+    Raises
+    ------
+    DataError, LogError
+        With everything that is wrong, by file and line: a message without a role, a text that is none.
+    """
+    chunks = list(stream_turns(source))
+    if not chunks:
+        raise DataError(f"{source}: there is no conversation in it")
+    return pd.concat(chunks, ignore_index=True)
+
+
+def stream_turns(source: str | Path, chunk: int = CHUNK) -> Iterator[pd.DataFrame]:
+    """Yield what `read_turns` returns in tables of about `chunk` rows, of whole conversations."""
+    rows: list[dict[str, Any]] = []
+    for conversation in _conversations(Path(source)):
+        rows += turns_of(conversation)
+        if len(rows) >= chunk:
+            yield _table(rows)
+            rows = []
+    if rows:
+        yield _table(rows)
+
+
+def turns_of(conversation: Conversation) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one conversation, its assistant turns numbered from 1."""
+    turn = 0
+    for role, text in conversation.messages:
+        speaker = SPEAKERS.get(role, role)
+        turn += speaker == "assistant"
+        number = turn if speaker == "assistant" else turn + 1
+        own = {"conversation": conversation.id, "turn": number, "speaker": speaker, "text": text}
+        yield {**own, **{name: value for name, value in conversation.fields.items() if name not in LEAD}}
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows)
+    return table[[*LEAD, *(name for name in table if name not in LEAD)]]
+
+
+def _conversations(source: Path) -> Iterator[Conversation]:
+    if source.is_dir():
+        files = sorted(each for each in source.rglob("*") if each.suffix in ENDINGS)
+        if not files:
+            raise DataError(f"{source}: no file in it ends in {', '.join(ENDINGS)}")
+    else:
+        files = [source]
+    # Conversations of several files may have one name, so the file's is put before it.
+    for file in files:
+        prefix = "" if len(files) == 1 else f"{file.relative_to(source).with_suffix('').as_posix()}/"
+        for each in _of_file(file):
+            yield Conversation(f"{prefix}{each.id}", each.messages, each.fields) if prefix else each
+
+
+def _of_file(file: Path) -> Iterator[Conversation]:
+    if file.suffix == ".db":
+        return _of_our_log(file)
+    if file.suffix == ".eval" or (file.suffix == ".json" and _is_inspects(file)):
+        from bartleby.collectors.inspecting.eval_log import eval_conversations
+
+        return eval_conversations(file)
+    if file.suffix in ENDINGS:
+        return read_file(file)
+    raise DataError(
+        f"{file}: the file's ending is {file.suffix!r}; allowed: {', '.join(ENDINGS)}, or a folder"
+    )
+
+
+def _is_inspects(file: Path) -> bool:
+    try:
+        with file.open(encoding="utf-8") as opened:
+            start = opened.read(2000)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return '"eval"' in start and '"version"' in start
+
+
+def _of_our_log(file: Path) -> Iterator[Conversation]:
+    """Yield the conversations of a log; what was asked on copies of them is no part of them."""
+    with open_to_read(file) as connection:
+        model = dict(connection.execute("SELECT key, value FROM meta"))["model"]
+        known = _attributes(connection)
+        bodies = Bodies(connection)
+        for _, group in groupby(connection.execute(_REPLIES), key=lambda row: row[0]):
+            rows = list(group)
+            _, trial, items, sample, conditions, outcome, turns, *_ = rows[0]
+            exchanges = [(bodies[row[9]]["messages"], Reply.from_json(row[8])) for row in rows]
+            messages = main_line(exchanges, turns)
+            fields = {"model": model, **known.get(items, {}), "sample": sample, "outcome": outcome}
+            yield Conversation(trial, messages, {**fields, **_parsed(conditions)})
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    return value if isinstance(value, dict) else {}
+
+
+def _attributes(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
+    """Return the attributes of single items by the text that names them in a trial."""
+    shown = ("id", "text", "title", "lines", "kinds", "persona", "redirect", "messages")
+    found = {}
+    for (text,) in connection.execute("SELECT attributes FROM items"):
+        told = json.loads(text)
+        own = {name: value for name, value in told.items() if name not in shown}
+        plain = {name: value for name, value in own.items() if not isinstance(value, (list, dict))}
+        found[json.dumps([told["id"]], ensure_ascii=False, separators=(",", ":"))] = {
+            "item": told["id"],
+            **plain,
+        }
+    return found
+
+
+def main_line(
+    exchanges: Iterable[tuple[Sequence[Mapping[str, Any]], Reply]], turns: int | None
+) -> list[tuple[str, str]]:
+    """Return what was said in the conversation, out of all that was asked in a trial.
+
+    Parameters
+    ----------
+    exchanges
+        Messages shown and the reply to them, in the order asked. Some are asked on copies of the conversation
+        (an inserted question, a reason, a battery), and nothing later goes on from those.
+    turns
+        Assistant turns that the conversation had; None for as many as there are.
+
+    Notes
+    -----
+    Each ask goes on from the longest earlier one that it begins with. The conversation is the line of `turns`
+    asks that was begun last: what is asked on a copy after turn n is at that depth before turn n + 1 is.
+    """
+    said: list[list[tuple[str, str]]] = []
+    depth: list[int] = []
+    for shown, reply in exchanges:
+        before = [(str(each["role"]), str(each.get("text", ""))) for each in shown]
+        parents = [
+            at for at, line in enumerate(said) if len(line) < len(before) and before[: len(line)] == line
+        ]
+        depth.append(1 + max((depth[at] for at in parents), default=0))
+        said.append([*before, ("assistant", reply.text)])
+    wanted = max(depth) if turns is None else turns
+    lines = [line for line, deep in zip(said, depth, strict=True) if deep == wanted]
+    return lines[-1] if lines else said[-1]

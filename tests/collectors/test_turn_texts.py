@@ -1,0 +1,153 @@
+"""Turns of anybody's conversations: files, folders, our logs and Inspect's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bartleby as bb
+from bartleby.collectors.turn_texts import main_line, read_turns, stream_turns
+from bartleby.errors import DataError
+from bartleby.exchange import Reply
+from bartleby.studies.scenarios import Scenario
+
+TALK = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": [{"type": "text", "text": "Hi."}, {"type": "tool_use", "name": "x"}]},
+    {"role": "human", "content": "Grüße 🙂"},
+    {"role": "assistant", "content": ""},
+]
+
+
+def write(file: Path, *values: object) -> Path:
+    file.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
+    return file
+
+
+def test_turns_are_numbered_by_the_assistant_and_fields_come_along(tmp_path: Path) -> None:
+    table = read_turns(write(tmp_path / "talks.jsonl", {"id": "a", "model": "m", "messages": TALK}, TALK))
+    first = table[table["conversation"] == "a"]
+    assert first["turn"].tolist() == [1, 1, 1, 2, 2]
+    assert first["speaker"].tolist() == ["system", "user", "assistant", "user", "assistant"]
+    assert first["text"].tolist() == ["Be kind.", "Hello", "Hi.", "Grüße 🙂", ""]
+    assert set(first["model"]) == {"m"}
+    assert table["conversation"].unique().tolist() == ["a", "line-2"]
+
+
+def test_messages_in_rows_are_gathered_by_conversation(tmp_path: Path) -> None:
+    rows = [{"conversation": name, "role": "user", "text": f"{name}{n}"} for name in "ab" for n in range(2)]
+    table = read_turns(write(tmp_path / "rows.jsonl", *rows))
+    assert table.groupby("conversation")["text"].apply(list).to_dict() == {
+        "a": ["a0", "a1"],
+        "b": ["b0", "b1"],
+    }
+
+
+def test_a_json_file_is_one_conversation_or_several(tmp_path: Path) -> None:
+    one, several = tmp_path / "one.json", tmp_path / "several.json"
+    one.write_text(json.dumps(TALK))
+    several.write_text(json.dumps([{"messages": TALK}, {"messages": TALK}]))
+    assert read_turns(one)["conversation"].nunique() == 1
+    assert read_turns(several)["conversation"].nunique() == 2
+
+
+def test_a_folder_is_all_its_files_with_names_that_do_not_meet(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "a.jsonl", {"id": 1, "messages": TALK})
+    write(tmp_path / "sub" / "b.jsonl", {"id": 1, "messages": TALK})
+    assert read_turns(tmp_path)["conversation"].unique().tolist() == ["a/1", "sub/b/1"]
+
+
+def test_everything_that_is_wrong_is_said_with_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text(
+        '{"messages": [{"content": "no role"}, {"role": "user", "content": 5}]}\nnot json\n"text"\n'
+        '{"messages": ["words"]}\n'
+    )
+    with pytest.raises(DataError) as caught:
+        read_turns(file)
+    for part in (
+        "bad.jsonl:1: message 1: there is no role",
+        "bad.jsonl:1: message 2: the content is neither",
+        "bad.jsonl:2: not readable as JSON",
+        "bad.jsonl:3: a str",
+        "bad.jsonl:4: a str",
+    ):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"[]", b"\xff\xfe"])
+def test_a_file_with_nothing_in_it_is_told(tmp_path: Path, content: bytes) -> None:
+    for ending in (".jsonl", ".json"):
+        file = tmp_path / f"empty{ending}"
+        file.write_bytes(content)
+        with pytest.raises(DataError):
+            read_turns(file)
+
+
+def test_other_files_and_empty_folders_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(DataError, match=r"ending is '\.txt'"):
+        read_turns(tmp_path / "a.txt")
+    with pytest.raises(DataError, match="no file in it"):
+        read_turns(tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_turns(tmp_path / "none.jsonl")
+
+
+def test_chunks_hold_whole_conversations(tmp_path: Path) -> None:
+    file = write(tmp_path / "many.jsonl", *({"id": n, "messages": TALK} for n in range(20)))
+    chunks = list(stream_turns(file, chunk=12))
+    assert [len(chunk) for chunk in chunks] == [15] * 6 + [10]
+    assert sum(chunk["conversation"].nunique() for chunk in chunks) == 20
+
+
+def asked(*texts: str) -> list[dict[str, Any]]:
+    return [
+        {"role": "assistant" if number % 2 else "user", "text": text} for number, text in enumerate(texts)
+    ]
+
+
+def test_what_was_asked_on_copies_is_no_part_of_the_conversation() -> None:
+    exchanges = [
+        (asked("How do you feel?"), Reply("5")),
+        (asked("u1"), Reply("a1")),
+        (asked("u1", "a1", "Stay or leave?"), Reply("STAY")),
+        (asked("u1", "a1", "u2"), Reply("a2")),
+        (asked("u1", "a1", "u2", "a2", "Stay or leave?"), Reply("LEAVE")),
+        (asked("u1", "a1", "u2", "a2", "Why?"), Reply("Because.")),
+    ]
+    said = [("user", "u1"), ("assistant", "a1"), ("user", "u2"), ("assistant", "a2")]
+    assert main_line(exchanges, 2) == said
+    assert main_line(exchanges[:4], None) == said
+    assert main_line(exchanges[:3], 1) == said[:2]
+
+
+@pytest.mark.parametrize("channel", ["tool", "question"])
+def test_our_own_logs_give_the_conversation_and_what_is_known_of_it(tmp_path: Path, channel: str) -> None:
+    scenario = Scenario(
+        id="lost-parcel",
+        text="Where is my parcel?",
+        lines=("Look again.", "And again."),
+        scenario_class="complaint",
+        expected="neutral",
+    )
+    study = bb.Study(
+        "talk",
+        [scenario],
+        bb.EndConversation(max_turns=3),
+        {"exit_channel": [channel], "reason": ["asked"]},
+        samples=4,
+    )
+    bb.run(study, "sim/averse?leave_neutral=0.3", log=tmp_path / "talk.db", progress=False)
+    trials = bb.read(tmp_path / "talk.db").set_index("trial")
+    table = read_turns(tmp_path / "talk.db")
+    turns = table[table["speaker"] == "assistant"].groupby("conversation")["turn"].max()
+    assert turns.to_dict() == trials["turns"].to_dict()
+    assert set(table.loc[table["speaker"] == "user", "text"]) <= {scenario.text, *scenario.lines}
+    assert set(table["scenario_class"]) == {"complaint"}
+    assert set(table["exit_channel"]) == {channel}
