@@ -24,10 +24,11 @@ from bartleby.analysis.figures.outcomes import count_outcomes
 from bartleby.analysis.figures.style import ONE_COLUMN, save
 from bartleby.analysis.report.record import design_of, provenance_of
 from bartleby.analysis.report.rounding import number_text
-from bartleby.analysis.report.sections import Section, TranscriptLike
+from bartleby.analysis.report.sections import Prepare, Reader, Section, TranscriptLike
 from bartleby.analysis.report.svg import inline_svg
 from bartleby.analysis.report.tables import to_csv, to_html, to_latex
 from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
+from bartleby.analysis.report.warned import merged
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["CLAIM", "write_report"]
@@ -37,6 +38,15 @@ CLAIM = (
     "Nothing here shows that a model feels anything, and nothing here shows that it does not."
 )
 """What every page says of what it claims."""
+
+SCRIPTS = ("conversation.js", "copying.js", "reader.js")
+"""The page's script, in the order in which its parts need each other."""
+
+FIRST_WARNINGS = 6
+"""Warnings that are shown before the rest is folded away."""
+
+FEW_BOUNDS = 6
+"""Bounds that are told of one table; of more, the widest."""
 
 FOLDED = 25
 """Rows from which a table is folded away, to be opened."""
@@ -49,7 +59,8 @@ def write_report(
     trials: pd.DataFrame,
     sections: Sequence[Section],
     transcripts: Iterable[TranscriptLike] = (),
-    facets: Sequence[str] = (),
+    reader: Reader | None = None,
+    prepare: Prepare | None = None,
     max_trials: int = 5_000,
     seed: int = 0,
 ) -> Path:
@@ -68,11 +79,13 @@ def write_report(
         The parts of the page; the first one is the headline.
     transcripts
         The conversations. What they hold is taken for text and never for markup.
-    facets
-        Columns of the trial table by which trials can be filtered, beyond outcome and conditions.
+    reader
+        What trials can be filtered by, beyond outcome and conditions, and what is told of each.
+    prepare
+        What is done to each conversation that is in the page.
     max_trials
-        Most conversations inside the page; of more, a random sample stratified by outcome, and the page
-        says so.
+        Most conversations inside the page; of more, a random sample stratified by outcome and by
+        `reader.strata`, and the page says so.
     seed
         Seed of that sample.
 
@@ -90,7 +103,9 @@ def write_report(
     _check(sections, max_trials)
     target = Path(folder)
     study_items = list((record.get("study") or {}).get("items") or ())
-    embedded = embed(transcripts, trials, study_items, maximum=max_trials, seed=seed, facets=facets)
+    embedded = embed(
+        transcripts, trials, study_items, maximum=max_trials, seed=seed, reader=reader, prepare=prepare
+    )
     try:
         shown = [_written(section, target) for section in sections]
         page = _render(record, trials, sections, shown, embedded)
@@ -110,7 +125,7 @@ def _render(
     shown: Sequence[Mapping[str, Any]],
     embedded: Embedded,
 ) -> str:
-    css, script = _read("page.css"), _read("reader.js")
+    css, script = _read("page.css"), "\n".join(_read(name) for name in SCRIPTS)
     counts, columns = _outcomes(trials, sections)
     return (
         _environment()
@@ -125,11 +140,13 @@ def _render(
             model=visible(record.get("model") or ""),
             sections=shown,
             warnings=_warnings(sections),
+            first_warnings=FIRST_WARNINGS,
             outcomes=counts,
             outcome_columns=columns,
             bounds=_bounds(sections),
             provenance=provenance_of(record),
             note=embedded.note,
+            item_label=visible(embedded.item).capitalize(),
         )
     )
 
@@ -186,8 +203,7 @@ def _write_tables(estimates: Estimates, section: Section, folder: Path) -> None:
 
 
 def _warnings(sections: Sequence[Section]) -> list[str]:
-    told = [visible(each) for section in sections if section.estimates for each in section.estimates.warnings]
-    return list(dict.fromkeys(told))
+    return merged(each for section in sections if section.estimates for each in section.estimates.warnings)
 
 
 def _outcomes(
@@ -201,9 +217,7 @@ def _outcomes(
             accounting = section.estimates.accounting
             way = tuple((name, accounting.counted_as.get(name, "left out")) for name in counts)
             ways.setdefault(way, []).append(section.title)
-    named = [
-        f"counted as ({', '.join(titles)})" if len(ways) > 1 else "counted as" for titles in ways.values()
-    ]
+    named = [f"counted as ({_some(titles)})" if len(ways) > 1 else "counted as" for titles in ways.values()]
     total = sum(counts.values())
     rows = [
         (
@@ -217,20 +231,28 @@ def _outcomes(
     return rows, ("outcome", "trials", "share", *named)
 
 
+def _some(titles: Sequence[str], most: int = 2) -> str:
+    rest = len(titles) - most
+    return ", ".join(titles[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def _bounds(sections: Sequence[Section]) -> list[str]:
     told = []
     for section in sections:
         if section.estimates is None:
             continue
         accounting = section.estimates.accounting
+        widest = sorted(accounting.bounds.items(), key=lambda each: each[1][0] - each[1][1])
         parts = [
             f"{visible(term)} {number_text(low, 2)} to {number_text(high, 2)}"
-            for term, (low, high) in accounting.bounds.items()
+            for term, (low, high) in (widest[:FEW_BOUNDS] if len(widest) > FEW_BOUNDS else widest)
         ]
         if parts and accounting.left_out > 0:
+            rest = len(widest) - len(parts)
+            more = f"; those of {rest:,} others are narrower, and in the tables" if rest else ""
             told.append(
                 f"Had the {accounting.left_out:,.6g} trials that were left out all gone one way, or all the "
-                f"other: {'; '.join(parts)}."
+                f"other: {'; '.join(parts)}{more}."
             )
     return list(dict.fromkeys(told))
 

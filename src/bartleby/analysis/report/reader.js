@@ -1,8 +1,8 @@
-"use strict";
-// The reader of trials. All that a model wrote reaches the page as text (textContent) and never as markup.
+// The list of trials, its filters and its keys. All that a model wrote reaches the page as text (textContent)
+// and never as markup.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const PAGE = 50;
+  const PAGE = 50, FIRST = 4;
   const MISSING = new Set(["unparsed", "truncated", "abandoned", "error", "not finished"]);
   const EXITS = new Set(["opted_out", "refused"]);
   const byId = new Map(data.items.map((item) => [item.id, item]));
@@ -10,22 +10,19 @@
   const list = place("list"), search = place("search"), itemChoice = place("item");
   let found = data.trials, page = 0, current = -1;
 
-  function make(tag, className, text) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  }
-  const words = (name) => String(name).replaceAll("_", " ");
+  const { make, words } = conversation;
+  const named = (name) => data.names[name] || words(name);
   const title = (id) => (byId.get(id) || {}).title || id;
 
-  // What can be filtered by: the outcome, every condition with several levels, and the named columns.
+  // What can be filtered by: the outcome, the named columns, and every condition with several levels.
   function facetValues(trial) {
-    const values = { outcome: trial.outcome, ...trial.conditions };
-    for (const name of ["refused", ...data.facets]) {
-      if (trial.facts[name] !== undefined) values[name] = String(trial.facts[name]);
+    const values = { outcome: trial.outcome };
+    for (const name of [...data.facets, "refused"]) {
+      const value = trial.facts[name];
+      if (value !== undefined) values[name] = String(value);
+      else if (data.absent[name]) values[name] = data.absent[name];
     }
-    return values;
+    return { ...values, ...trial.conditions };
   }
   const facets = new Map();
   for (const trial of data.trials) {
@@ -39,6 +36,7 @@
   for (const [name, counts] of facets) {
     if (counts.size < 2) facets.delete(name);
   }
+  const inOrder = (a, b) => a[0].localeCompare(b[0], "en", { numeric: true });
 
   function option(select, value, text) {
     const element = make("option", "", text);
@@ -46,16 +44,18 @@
     select.append(element);
   }
   function buildFilters() {
+    const first = new Set(["outcome", ...data.facets].slice(0, FIRST));
+    const few = facets.size <= FIRST;
     for (const [name, counts] of facets) {
-      const label = make("label", "", words(name));
+      const label = make("label", "", named(name));
       const select = make("select");
       select.dataset.facet = name;
       option(select, "", "any");
-      const values = [...counts].sort((a, b) => (a[0] < b[0] ? -1 : 1));
-      for (const [value, count] of values) option(select, "=" + value, `${words(value)} (${count})`);
+      for (const [value, count] of [...counts].sort(inOrder)) option(select, "=" + value, `${words(value)} (${count})`);
       label.append(select);
-      place("facets").append(label);
+      place(few || first.has(name) ? "facets" : "more").append(label);
     }
+    place("others").hidden = !place("more").children.length;
     option(itemChoice, "", "any");
     data.groups.forEach((group, index) => option(itemChoice, "g" + index, group.label));
     const used = new Set(data.trials.flatMap((trial) => trial.items));
@@ -78,7 +78,7 @@
   }
   function filter() {
     const sought = search.value.trim().toLowerCase();
-    const wanted = [...document.querySelectorAll("#facets select")].filter((each) => each.value);
+    const wanted = [...document.querySelectorAll("#filters select[data-facet]")].filter((each) => each.value);
     const involves = itemFilter();
     found = data.trials.filter((trial) =>
       wanted.every((each) => "=" + trial.values[each.dataset.facet] === each.value) &&
@@ -94,7 +94,8 @@
   }
   function lastReply(trial) {
     const replies = trial.turns.filter((turn) => turn.role === "assistant");
-    const last = replies[replies.length - 1];
+    const own = replies.filter((turn) => !turn.aside);
+    const last = own[own.length - 1] || replies[replies.length - 1];
     if (!last) return trial.message || "";
     return (last.text || (last.calls || []).join(" ")).slice(0, 200).replace(/\s+/g, " ");
   }
@@ -107,6 +108,16 @@
     });
     return items;
   }
+  // Of a conversation: how long it went on, at which turn the model left, and how often it declined.
+  function courseOf(trial) {
+    const { turn, turns, refusals } = trial.facts;
+    const told = [];
+    if (data.facets.includes("scenario_class") && trial.facts.scenario_class) told.push(words(trial.facts.scenario_class));
+    if (turn !== undefined) told.push(`left at turn ${turn}`);
+    else if (turns > 1) told.push(`${turns} turns`);
+    if (refusals > 0) told.push(`declined in ${refusals}`);
+    return told;
+  }
   function card(trial, index) {
     const element = make("li", "trial");
     const button = make("button");
@@ -115,34 +126,14 @@
     const ended = make("span", "ended", words(trial.outcome));
     ended.dataset.kind = kindOf(trial.outcome);
     button.append(ended, heading(trial));
-    const about = [...facets.keys()].filter((name) => trial.conditions[name] !== undefined)
-      .map((name) => `${words(name)}: ${trial.conditions[name]}`);
+    const about = courseOf(trial).concat([...facets.keys()]
+      .filter((name) => trial.conditions[name] !== undefined)
+      .map((name) => `${named(name)}: ${words(trial.conditions[name])}`));
     if (about.length) button.append(make("span", "about", about.join(" · ")));
     button.append(make("span", "preview", lastReply(trial)));
     button.addEventListener("click", () => { mark(index); toggle(element, trial); });
     element.append(button);
     return element;
-  }
-  function turnOf(turn) {
-    const element = make("div", "turn " + (turn.role === "assistant" ? "assistant" : "other"));
-    element.append(make("div", "role", turn.role));
-    if (turn.text) element.append(make("pre", "", turn.text));
-    for (const call of turn.calls || []) element.append(make("pre", "call", "tool call: " + call));
-    const notes = [];
-    if (!turn.text && !(turn.calls || []).length) notes.push("no text");
-    if (turn.cut) notes.push(`${turn.cut.toLocaleString()} more characters are in the log`);
-    if (turn.stop && turn.stop !== "end") notes.push("stopped: " + turn.stop);
-    for (const [label, chance] of Object.entries(turn.chances || {})) notes.push(`P(${label}) = ${chance}`);
-    if (notes.length) element.append(make("p", "facts", notes.join(" · ")));
-    return element;
-  }
-  function bodyOf(trial) {
-    const body = make("div", "body");
-    for (const turn of trial.turns) body.append(turnOf(turn));
-    if (trial.message) body.append(make("p", "failed", trial.message));
-    const facts = Object.entries({ ...trial.conditions, ...trial.facts }).map(([name, value]) => `${words(name)}: ${value}`);
-    body.append(make("p", "facts", [...facts, "items: " + trial.items.join(", "), "trial " + trial.id].join(" · ")));
-    return body;
   }
   function toggle(element, trial, open) {
     const button = element.firstChild;
@@ -150,7 +141,7 @@
     if (open === isOpen) return;
     button.setAttribute("aria-expanded", String(!isOpen));
     if (isOpen) element.lastChild.remove();
-    else element.append(bodyOf(trial));
+    else element.append(conversation.body(trial, named));
     if (!isOpen) try { history.replaceState(null, "", "#trial=" + encodeURIComponent(trial.id)); } catch { /* no address to change */ }
   }
   function mark(index) {
@@ -189,6 +180,26 @@
     element.firstChild.focus({ preventScroll: true });
     element.scrollIntoView({ block: "nearest" });
   }
+  // The open conversation that is looked at: that which has the focus, or else the current one.
+  function openBody() {
+    const focused = document.activeElement && document.activeElement.closest(".trial .body");
+    const element = list.children[current - page * PAGE];
+    return focused || (element && element.querySelector(".body"));
+  }
+  function within(action) {
+    const body = openBody();
+    if (body) action(body);
+  }
+  // Up and down go from heading to heading, but only where one has the focus: elsewhere they scroll the page.
+  function arrow(event) {
+    if (!event.target.matches(".trial > button")) return false;
+    const cards = [...list.children], at = cards.indexOf(event.target.parentNode);
+    const next = cards[at + (event.key === "ArrowDown" ? 1 : -1)];
+    if (!next) return false;
+    mark(page * PAGE + cards.indexOf(next));
+    next.firstChild.focus();
+    return true;
+  }
   function openAddressed() {
     const match = /^#trial=(.+)$/.exec(location.hash);
     if (!match) return;
@@ -207,7 +218,13 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && event.target === search) { search.blur(); return; }
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-    const actions = { j: () => step(1), k: () => step(-1), n: () => turn(1), p: () => turn(-1), "/": () => search.focus() };
+    if (/^Arrow(Up|Down)$/.test(event.key)) { if (arrow(event)) event.preventDefault(); return; }
+    const actions = {
+      j: () => step(1), k: () => step(-1), n: () => turn(1), p: () => turn(-1), "/": () => search.focus(),
+      ArrowRight: () => within((body) => conversation.step(body, 1)),
+      ArrowLeft: () => within((body) => conversation.step(body, -1)),
+      x: () => within(conversation.toExit),
+    };
     if (!actions[event.key]) return;
     event.preventDefault();
     actions[event.key]();

@@ -14,7 +14,10 @@ from bartleby.analysis.figures.labels import visible
 
 __all__ = ["Design", "design_of", "flat", "provenance_of"]
 
-ITEM_COLUMNS = ("id", "title", "kind", "impact", "harm", "difficulty", "category", "text")
+ITEM_COLUMNS = (
+    *("id", "title", "kind", "scenario_class", "expected", "control_for", "match"),
+    *("impact", "harm", "difficulty", "category", "text"),
+)
 ANALYSIS = ("bartleby", "numpy", "pandas", "scipy", "matplotlib")
 
 
@@ -82,7 +85,7 @@ def design_of(record: Mapping[str, Any], trials: pd.DataFrame) -> Design:
         description=visible(str(study.get("description") or "").removeprefix(title)),
         asked=_asked(record, items, trials),
         facts=tuple((visible(name), visible(value)) for name, value in facts if value),
-        wordings=tuple((visible(name), visible(wordings[name])) for name in used if name in wordings),
+        wordings=tuple((visible(name), _wording(wordings[name])) for name in used if name in wordings),
         columns=columns,
         items=tuple(tuple(visible(item.get(name) or "") for name in columns) for item in items),
     )
@@ -128,6 +131,13 @@ def _asked(record: Mapping[str, Any], items: Sequence[object], trials: pd.DataFr
     if record.get("model"):
         parts.append(f"put to {record['model']}")
     return visible(" ".join(parts) + ".")
+
+
+def _wording(given: object) -> str:
+    """Return a wording as one text; one in parts has a line for each."""
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        return "\n".join(visible(part) for part in given if part)
+    return visible(given)
 
 
 def _pairs(trials: pd.DataFrame) -> str:

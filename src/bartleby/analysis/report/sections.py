@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from matplotlib.figure import Figure
 
 from bartleby.analysis.estimates import Estimates
 from bartleby.errors import SettingError
 
-__all__ = ["Section", "TranscriptLike", "TurnLike"]
+__all__ = ["Prepare", "Reader", "Section", "TranscriptLike", "TurnLike"]
 
 
 class TurnLike(Protocol):
-    """What was said once; `tool_calls`, `stop`, `stop_detail`, `probabilities` are shown where there."""
+    """What was said once.
+
+    `tool_calls`, `stop`, `stop_detail`, `probabilities`, and `speaker`, `number`, `aside`, `marks` (see
+    `bartleby.analysis.report.marks`) are shown where it has them.
+    """
 
     @property
     def role(self) -> str:
@@ -56,6 +60,43 @@ class TranscriptLike(Protocol):
     def turns(self) -> Sequence[TurnLike]:
         """All that was said."""
         ...
+
+
+Prepare: TypeAlias = Callable[[TranscriptLike], TranscriptLike]
+"""What makes a conversation ready to be read: names who speaks, points out what there is to see."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the reader of trials on a page is set up.
+
+    Parameters
+    ----------
+    facets
+        Columns of the trial table by which trials can be filtered, beyond outcome and conditions; the first
+        ones are shown, with the outcome, before all other filters.
+    names
+        What a column is called, where its name does not say it.
+    absent
+        What it means that a column is empty, for those where it means something.
+    strata
+        Columns by which, beside the outcome, a sample is stratified.
+    facts
+        Further columns of the trial table that are told of each trial in which they are not 0 or false.
+    item
+        What an item is called.
+    """
+
+    facets: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    strata: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    item: str = "item"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the page's script needs, as JSON values."""
+        return {"facets": list(self.facets), "names": dict(self.names), "absent": dict(self.absent)}
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,18 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.figures.labels import visible
-from bartleby.analysis.report.sections import TranscriptLike, TurnLike
+from bartleby.analysis.report.marks import mark_rows
+from bartleby.analysis.report.sampling import Keeper, Sample, sample_trials
+from bartleby.analysis.report.sections import Prepare, Reader, TranscriptLike, TurnLike
 
-__all__ = ["Embedded", "as_script_text", "embed", "sample_trials"]
+__all__ = ["BUDGET", "LONGEST", "Embedded", "as_script_text", "embed"]
 
-FEW = 50
-"""An outcome with no more trials than this is never sampled."""
 LONGEST = 1_000_000
 """Characters of one turn that are embedded."""
-BUDGET = 60_000_000
+BUDGET = 40_000_000
 """Characters of all turns together that are embedded."""
+TURN = 80
+"""What a turn costs beside its text, in characters."""
 FACTS = (
     "refused",
     "said",
@@ -50,11 +52,14 @@ class Embedded:
         How many trials are in it.
     note
         Which ones, if not all.
+    item
+        What an item is called.
     """
 
     data: dict[str, Any]
     shown: int
     note: str
+    item: str = "item"
 
 
 def embed(
@@ -64,7 +69,8 @@ def embed(
     *,
     maximum: int,
     seed: int,
-    facets: Sequence[str] = (),
+    reader: Reader | None = None,
+    prepare: Prepare | None = None,
 ) -> Embedded:
     """Return the trials that go into the page.
 
@@ -77,51 +83,38 @@ def embed(
     items
         The items of the study, with their attributes.
     maximum
-        Most trials that are embedded; above it, a random sample stratified by outcome.
+        Most trials that are embedded; above it, a random sample stratified by outcome and by
+        `reader.strata`. If those are too long for a page, a random part of them.
     seed
         Seed of that sample.
-    facets
-        Columns of the trial table to filter by, beyond outcome and conditions.
+    reader
+        What trials can be filtered by, and what is told of each.
+    prepare
+        What is done to each conversation that is embedded, and only to those: of many, few are.
     """
-    chosen = sample_trials(trials, maximum, seed) if "trial" in trials else None
-    known = _facts(trials, chosen, facets)
-    rows: list[dict[str, Any]] = []
-    characters, seen = 0, 0
+    reader = reader or Reader()
+    sample = sample_trials(trials, maximum, seed, reader.strata) if "trial" in trials else None
+    known = _facts(trials, sample, (*FACTS, *reader.facets, *reader.facts), frozenset(reader.facts))
+    kept = Keeper(BUDGET, seed)
+    seen = taken = 0
     for transcript in transcripts:
         seen += 1
-        wanted = chosen is None or transcript.trial in chosen or transcript.outcome is None
-        if not wanted or len(rows) >= maximum or characters >= BUDGET:
+        wanted = sample is None or transcript.trial in sample.ids or transcript.outcome is None
+        if not wanted or taken >= maximum:
             continue
-        row = _trial(transcript, known.get(transcript.trial, {}))
-        characters += sum(len(turn["text"]) for turn in row["turns"])
-        rows.append(row)
+        taken += 1
+        shown = transcript if prepare is None else prepare(transcript)
+        row = _trial(shown, known.get(transcript.trial, {}))
+        size = sum(len(turn["text"]) + TURN for turn in row["turns"])
+        kept.add(row, size, always=sample is not None and transcript.trial in sample.whole)
     data = {
         "items": [_item(each) for each in items],
         "groups": _groups(items),
-        "facets": list(facets),
-        "trials": rows,
+        **reader.to_dict(),
+        "trials": kept.rows,
     }
-    note = _note(len(rows), seen, seed, full=characters >= BUDGET, sampled=chosen is not None)
-    return Embedded(data, len(rows), note)
-
-
-def sample_trials(trials: pd.DataFrame, maximum: int, seed: int) -> frozenset[str]:
-    """Return ids of at most `maximum` trials, in proportion to outcomes; rare outcomes are kept whole."""
-    names = trials["trial"].astype(str)
-    if len(names) <= maximum:
-        return frozenset(names)
-    rng = np.random.default_rng(seed)
-    outcomes = trials["outcome"].astype("string").fillna("missing") if "outcome" in trials else names * 0
-    by_outcome = {str(value): names[outcomes == value].to_numpy() for value in sorted(outcomes.unique())}
-    rare = {value for value, found in by_outcome.items() if len(found) <= FEW}
-    kept = [name for value in by_outcome for name in by_outcome[value] if value in rare][:maximum]
-    common = [found for value, found in by_outcome.items() if value not in rare]
-    total = sum(len(found) for found in common)
-    for found in common:
-        share = (maximum - len(kept)) * len(found) // total
-        total -= len(found)
-        kept += list(rng.choice(found, size=share, replace=False))
-    return frozenset(kept)
+    note = _note(len(kept.rows), seen, seed, sample, reader, thinned=kept.threshold < 1)
+    return Embedded(data, len(kept.rows), note, reader.item)
 
 
 def as_script_text(data: object) -> str:
@@ -149,6 +142,12 @@ def _turn(turn: TurnLike) -> dict[str, Any]:
     row: dict[str, Any] = {"role": visible(turn.role), "text": visible(text[:LONGEST])}
     if len(text) > LONGEST:
         row["cut"] = len(text) - LONGEST
+    speaker, number = getattr(turn, "speaker", ""), getattr(turn, "number", None)
+    marks = mark_rows(text[:LONGEST], getattr(turn, "marks", ()))
+    row |= {"speaker": visible(speaker)} if speaker else {}
+    row |= {"number": int(number)} if number is not None else {}
+    row |= {"aside": True} if getattr(turn, "aside", False) else {}
+    row |= {"marks": marks} if marks else {}
     calls = [
         f"{visible(call.name)}({visible(json.dumps(dict(call.arguments), ensure_ascii=False, default=str))})"
         for call in getattr(turn, "tool_calls", ())
@@ -166,15 +165,20 @@ def _turn(turn: TurnLike) -> dict[str, Any]:
 
 
 def _facts(
-    trials: pd.DataFrame, chosen: frozenset[str] | None, facets: Sequence[str]
+    trials: pd.DataFrame, sample: Sample | None, names: Sequence[str], if_any: frozenset[str]
 ) -> dict[str, dict[str, Any]]:
-    if chosen is None:
+    """Return what is told of each trial; of the columns `if_any`, only what is neither 0 nor false."""
+    if sample is None:
         return {}
-    columns = [name for name in dict.fromkeys((*FACTS, *facets)) if name in trials]
-    found = trials[trials["trial"].astype(str).isin(chosen)]
+    columns = [name for name in dict.fromkeys(names) if name in trials]
+    found = trials[trials["trial"].astype(str).isin(sample.ids)]
     records = found[columns].astype(object).to_dict(orient="records")
     return {
-        str(trial): {str(name): _plain(value) for name, value in row.items() if not _missing(value)}
+        str(trial): {
+            str(name): _plain(value)
+            for name, value in row.items()
+            if not _missing(value) and (name not in if_any or value)
+        }
         for trial, row in zip(found["trial"], records, strict=True)
     }
 
@@ -208,14 +212,15 @@ def _missing(value: object) -> bool:
     )
 
 
-def _note(shown: int, seen: int, seed: int, *, full: bool, sampled: bool) -> str:
+def _note(shown: int, seen: int, seed: int, sample: Sample | None, reader: Reader, *, thinned: bool) -> str:
     if shown == seen:
         return f"All {shown:,} trials are here." if shown else "There are no trials to read."
-    if full:
-        return f"The first {shown:,} of {seen:,} trials are here: the rest would make this page too large."
-    if sampled:
-        return (
-            f"{shown:,} of {seen:,} trials are here: a random sample in proportion to outcomes (seed {seed}) "
-            f"with every trial of outcomes that occurred {FEW} times or less. The log has all of them."
-        )
-    return f"The first {shown:,} of {seen:,} trials are here. The log has all of them."
+    if sample is None or not (sample.drawn or thinned):
+        return f"{shown:,} of {seen:,} trials are here. The log has all of them."
+    strata = " and ".join(["outcomes", *(f"{name.replace('_', ' ')}" for name in reader.strata)])
+    few = f" with every trial of those that occurred {sample.few:,} times or less" if sample.few else ""
+    size = "; it is a part of them because all would make this page too large to open" if thinned else ""
+    return (
+        f"{shown:,} of {seen:,} trials are here: a random sample in proportion to {strata} (seed {seed})"
+        f"{few}{size}. The log has all of them."
+    )

@@ -1,0 +1,247 @@
+"""The parts of the page about what leaving goes with: declining, order, requests, reasons, self-reports."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pandas as pd
+
+from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.analysis.exit_branches import branch_contrast
+from bartleby.analysis.exit_order import order_effect
+from bartleby.analysis.exit_rules import follows_request, last_resort
+from bartleby.analysis.figures.estimates import plot_estimates
+from bartleby.analysis.figures.mosaic import plot_refusal_by_exit
+from bartleby.analysis.figures.rate_differences import plot_order_effects, plot_rate_differences
+from bartleby.analysis.figures.shares import plot_shares
+from bartleby.analysis.hazard import hazard
+from bartleby.analysis.rates import rate
+from bartleby.analysis.refusal_exit import RefusalFit, refusal_by_exit
+from bartleby.analysis.report.exit_data import ExitData, several, with_frame
+from bartleby.analysis.report.exit_text import interval
+from bartleby.analysis.report.rounding import percent_text
+from bartleby.analysis.report.sections import Section
+from bartleby.analysis.self_report import self_report
+
+__all__ = [
+    "after_requests",
+    "before_leaving",
+    "by_branch",
+    "by_order",
+    "by_reason",
+    "over_declining",
+    "self_reported",
+    "with_refusals",
+]
+
+EXIT = "opted_out"
+PANELS = 8
+
+
+def with_refusals(data: ExitData) -> Section | None:
+    """Return declining in words and leaving on the same trials, by channel where there are several."""
+    if "refused" not in data.trials or data.trials["refused"].isna().all():
+        return None
+    groups = data.by("exit_channel")
+    trials = data.where(*groups)
+    fit = refusal_by_exit(trials, by=groups, level=data.level)
+    by = [name for name in fit.groups if several(fit.cells, name)]
+    if len(fit.cells) > 4 * PANELS:
+        by = []
+    told = {name: text for name, text in _associations(fit, by).items() if text}
+    figure = plot_refusal_by_exit(fit.cells, by=by, association=told)
+    whole = refusal_by_exit(trials, level=data.level) if groups else fit
+    text = (
+        f"{_without_refusal(whole)} Both are read of the same {data.trial}s: the area of a tile is how many, "
+        "and if the one had nothing to do with the other both columns would end at the dashed line."
+    )
+    return Section("Declining and leaving", text.strip(), figure, fit, "declining_and_leaving")
+
+
+def _associations(fit: RefusalFit, by: list[str]) -> dict[str, str]:
+    rows = fit.frame[fit.frame["quantity"] == "odds_ratio"]
+    told = {}
+    for row in rows.to_dict(orient="records"):
+        name = ", ".join(str(row[each]) for each in by)
+        value, low, high = (float(row[each]) for each in ("estimate", "low", "high"))
+        if not math.isnan(value):
+            ends = f" ({_ratio(low)} to {_ratio(high)})" if not math.isnan(low) else ""
+            told[name] = f"odds ratio {_ratio(value)}{ends}"
+    return told if len(told) == len(rows) or by else {}
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.2g}".replace("inf", "∞")
+
+
+def _without_refusal(fit: RefusalFit) -> str:
+    rows = fit.frame[fit.frame["quantity"] == "no_refusal_share"].to_dict(orient="records")
+    if len(rows) != 1 or math.isnan(float(rows[0]["estimate"])):
+        return ""
+    share = percent_text(float(rows[0]["estimate"]))
+    return f"Of the exits, {share} ({interval(rows[0])}) came without any declining in words."
+
+
+def over_declining(data: ExitData) -> Section | None:
+    """Return the chance of leaving at a turn by class and by how often the model had declined before."""
+    turns = data.turns
+    if turns is None or not {"exited", "turn", "refusals_before"} <= set(turns) or not turns["exited"].any():
+        return None
+    named = [] if data.classes is None or not several(turns, data.classes) else [data.classes]
+    found = hazard(turns, [*named, "refusals_before"], baseline="log", level=data.level)
+    shown = found.frame[found.frame["quantity"] == "marginal_effect"].drop(columns="quantity")
+    shown = shown.assign(term=shown["term"].map(_effect_in_words))
+    figure = None
+    if len(shown):
+        figure = plot_rate_differences(
+            shown,
+            less="lowers the chance of leaving at a turn",
+            more="raises it",
+            subject="Change in the chance of leaving at a turn",
+        )
+    text = (
+        "Average changes in the chance of leaving at the next turn, given that the model is still there: of "
+        "a class against the first, and for every earlier turn at which it declined. Logistic regression on "
+        "turns."
+    )
+    return Section("What raises the chance of leaving at a turn", text, figure, found, "hazard")
+
+
+def _effect_in_words(term: str) -> str:
+    against = re.fullmatch(r"(.+)\[(.+) - (.+)\]", term)
+    if against:
+        return f"{against[2]} against {against[3]}"
+    return {"refusals_before": "each earlier turn declined", "turn": "each further turn"}.get(term, term)
+
+
+def by_order(data: ExitData) -> Section | None:
+    """Return the effect of what is named first, model by model."""
+    if not several(data.trials, "order"):
+        return None
+    found = order_effect(data.where("order"), level=data.level)
+    effects = found.frame[found.frame["quantity"] == "order_effect"].drop(columns="quantity")
+    constant = [name for name in ("order", "reference") if not several(effects, name)]
+    figure = plot_order_effects(effects.drop(columns=constant))
+    text = (
+        "How much more the model leaves when leaving is named first. The direction differs between models, "
+        "so each has its own row and they are never pooled."
+    )
+    return Section("Which is named first, staying or leaving", text, figure, found, "order_effects")
+
+
+def by_branch(data: ExitData) -> Section | None:
+    """Return how much an edited message changes the chance of an exit, against the original."""
+    if "origin" not in data.trials or not several(data.trials, "branch"):
+        return None
+    found = branch_contrast(data.trials, level=data.level)
+    figure = plot_rate_differences(
+        found.frame.drop(columns="reference"),
+        less="leaves less than in the original",
+        more="leaves more than in the original",
+        subject="Exit rate of the edited conversation less that of the original",
+    )
+    text = (
+        "The same conversations, continued from one turn with an edited message. All before it is shared, so "
+        "the difference is what the edit put in or took away."
+    )
+    return Section("Edited and original conversations", text, figure, found, "branches")
+
+
+def before_leaving(data: ExitData) -> Section | None:
+    """Return how many redirections came before an exit: whether leaving is a last resort."""
+    left = data.trials["outcome"] == EXIT
+    if (
+        not data.long
+        or "redirections" not in data.trials
+        or data.trials.loc[left, "redirections"].isna().all()
+    ):
+        return None
+    found = last_resort(data.trials, level=data.level)
+    shares = found.frame[found.frame["quantity"] == "at_least"]
+    lead = [name for name in ("model",) if several(shares, name)]
+    numbers = shares[[*lead, "term", *_NUMBERS]]
+    figure = plot_shares(numbers, by="level", axis_label="Share of exits", width="two")  # one look for all
+    text = (
+        "Of the exits, how many came after the model had declined or turned the conversation elsewhere at "
+        "least so often. An exit before any attempt is not a last resort."
+    )
+    return Section("What came before an exit", text, figure, found, "last_resort")
+
+
+_NUMBERS = ("estimate", "low", "high", "level")
+
+
+def after_requests(data: ExitData) -> Section | None:
+    """Return whether the model leaves after the user has openly asked to end."""
+    asked = "user_asked_to_end"
+    if asked not in data.trials or data.trials[asked].isna().all():
+        return None
+    found = follows_request(data.trials, level=data.level)
+    lead = [name for name in ("model",) if several(found.frame, name)]
+    numbers = found.frame[[*lead, "term", *_NUMBERS]]
+    figure = plot_shares(numbers, by="level", axis_label=f"Share of {data.trial}s", width="two")
+    text = (
+        "Conversations in which the user openly asks for the end, and for comparison those in which nobody "
+        "does."
+    )
+    return Section("After a request to end", text, figure, found, "after_requests")
+
+
+def by_reason(data: ExitData) -> Section | None:
+    """Return how exits were explained, as coded by the reader of reasons."""
+    if "exit_reason" not in data.trials or data.trials["exit_reason"].isna().all():
+        return None
+    given = data.trials[(data.trials["outcome"] == EXIT) & data.trials["exit_reason"].notna()]
+    codes = sorted(given["exit_reason"].astype(str).unique())
+    parts = [
+        (
+            code,
+            rate(given.assign(**{code: (given["exit_reason"] == code).astype(int)}), code, level=data.level),
+        )
+        for code in codes
+        if code not in given
+    ]
+    if not parts:
+        return None
+    rows = [{**row, "reason": code} for code, part in parts for row in part.frame.to_dict(orient="records")]
+    lead = ["model"] if "model" in given else []
+    found = Estimates(
+        estimate_frame([{str(key): value for key, value in row.items()} for row in rows], [*lead, "reason"]),
+        parts[0][1].accounting,
+        tuple(dict.fromkeys(each for _, part in parts for each in part.warnings)),
+        parts[0][1].settings,
+    )
+    figure = plot_shares(found.frame, by="level", axis_label="Share of exits with a reason", width="two")
+    text = (
+        "Asked afterwards, in a question of its own, and coded by a reader of words. What a model says of "
+        "why it left is one more thing that it says."
+    )
+    return Section("Reasons given for leaving", text, figure, found, "reasons")
+
+
+def self_reported(data: ExitData) -> Section | None:
+    """Return what the model says of itself on scales, its consistency, and its agreement with what it did."""
+    asked = [
+        each
+        for each in data.battery
+        if any(_answered(data.trials, f"{time}_{each.get('id')}") for time in ("before", "after"))
+    ]
+    if not asked:
+        return None
+    found = self_report(data.trials, asked, level=data.level)
+    means = found.frame[found.frame["quantity"] == "mean"]
+    names = [name for name in ("model", "concept", "when") if several(means, name)]
+    figure = plot_estimates(means[[*names, "term", *_NUMBERS]], axis_label="Mean answer", width="two")
+    text = (
+        "Mean answers on the scales, with reversed statements turned round; how far the wordings of one "
+        "thing agree (alpha, ICC); and whether the answers go with what the model then did. A number that "
+        "does not outlast a rewording is not an answer."
+    )
+    return Section(
+        "What the model says of itself", text, figure, with_frame(found, found.frame), "self_report"
+    )
+
+
+def _answered(trials: pd.DataFrame, name: str) -> bool:
+    return name in trials and bool(trials[name].notna().any())
