@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bartleby.collectors.models.base import Model
+    from bartleby.studies.passages import Passage
 
-__all__ = ["code", "judging_study", "lexicon_codings"]
+__all__ = ["code", "judging_study", "lexicon_codings", "passages_of"]
 
 LEXICON = "lexicon"
 
@@ -52,17 +53,32 @@ def judging_study(
     DataError
         If a source or codebook cannot be read, or there is nothing to code.
     """
-    from bartleby.collectors.turn_texts import read_turns
     from bartleby.studies.paradigms.judging import Judging
-    from bartleby.studies.passages import passages
 
     book = codebook if isinstance(codebook, Codebook) else load_codebook(codebook)
+    units = passages_of(source, book, context)
+    return Study(name, units, Judging(book), samples=samples, seed=seed, title=book.title)
+
+
+def passages_of(
+    source: str | Path | pd.DataFrame, codebook: Codebook, context: int | None = None
+) -> list[Passage]:
+    """Return what a codebook is applied to: the turns or the whole of conversations.
+
+    Raises
+    ------
+    DataError
+        If a source cannot be read, or there is nothing to code.
+    """
+    from bartleby.collectors.turn_texts import read_turns
+    from bartleby.studies.passages import passages
+
     turns = read_turns(source) if isinstance(source, (str, Path)) else source
     rows = ({str(key): _plain(each) for key, each in row.items()} for row in turns.to_dict(orient="records"))
-    units = list(passages(rows, book.unit, context=context))
+    units = list(passages(rows, codebook.unit, context=context))
     if not units:
         raise DataError("the assistant says nothing in these conversations, so there is nothing to code")
-    return Study(name, units, Judging(book), samples=samples, seed=seed, title=book.title)
+    return units
 
 
 def lexicon_codings(

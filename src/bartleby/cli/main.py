@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bartleby.cli import coding, collecting, estimating, files
+from bartleby.cli import coding, collecting, estimating, files, labelling
 from bartleby.errors import BartlebyError
 
 __all__ = ["main"]
@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (files, collecting, coding, estimating):
+    for module in (files, collecting, coding, labelling, estimating):
         module.add_commands(commands)
     return parser
 

@@ -32,6 +32,8 @@ SPEAKERS = {
 }
 LEAD = ("conversation", "turn", "speaker", "text")
 CHUNK = 20_000
+LEFT = "opted_out"
+LEAVING = "The assistant left the conversation here."
 
 _REPLIES = """SELECT t.number, t.id, t.items, t.sample, c.conditions, o.outcome, o.turns, r.ask, r.reply,
         a.hash
@@ -55,8 +57,9 @@ def read_turns(source: str | Path) -> pd.DataFrame:
     -------
     DataFrame
         One row a message: `conversation`, `turn` (number of the assistant turn, or of the one that it goes
-        before), `speaker` (`user`, `assistant`, or what else there is), `text`, and whatever the source says
-        of the conversation (model, item, conditions, outcome; in files, all further fields).
+        before), `speaker` (`user`, `assistant`, `exit` where our log says that it was left, or what else
+        there is), `text`, and whatever the source says of the conversation (model, item, conditions, outcome;
+        in files, all further fields).
 
     Raises
     ------
@@ -145,6 +148,8 @@ def _of_our_log(file: Path) -> Iterator[Conversation]:
             _, trial, items, sample, conditions, outcome, turns, *_ = rows[0]
             exchanges = [(bodies[row[9]]["messages"], Reply.from_json(row[8])) for row in rows]
             messages = main_line(exchanges, turns)
+            if outcome == LEFT:
+                messages = [*messages, ("exit", LEAVING)]
             fields = {"model": model, **known.get(items, {}), "sample": sample, "outcome": outcome}
             yield Conversation(trial, messages, {**fields, **_parsed(conditions)})
 

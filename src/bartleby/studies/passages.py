@@ -15,6 +15,8 @@ from bartleby.studies.items import Attribute
 __all__ = ["Passage", "Said", "passages"]
 
 Unit = Literal["turn", "transcript"]
+SHOWN = ("user", "assistant", "exit")
+"""Whose words a coder is shown; `exit` says that the conversation was left."""
 OWN = frozenset({"conversation", "turn", "speaker", "text"})
 """Columns of a table of turns; all others are attributes."""
 
@@ -109,7 +111,7 @@ def passages(
     for conversation, rows in groupby(turns, key=lambda row: str(row["conversation"])):
         every = list(rows)
         said = [Said(int(row["turn"]), str(row["speaker"]), str(row["text"] or "")) for row in every]
-        shown = [each for each in said if each.speaker in ("user", "assistant") and each.text.strip()]
+        shown = [each for each in said if each.speaker in SHOWN and each.text.strip()]
         if unit == "transcript":
             if any(each.speaker == "assistant" for each in shown):
                 yield Passage(conversation, conversation, None, tuple(shown), _attributes(every[-1]))

@@ -1,0 +1,195 @@
+"""Labelling by hand, joined: draw what is to be labelled, take labels in, give them out as codings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bartleby.errors import DataError, SettingError
+from bartleby.studies.codebook import Codebook, load_codebook
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["export_labels", "import_labels", "make_store", "read_labels"]
+
+
+def make_store(
+    source: str | Path | pd.DataFrame,
+    store: str | Path,
+    *,
+    codebook: Codebook | str | Path = "apparent_distress",
+    sample: int | None = None,
+    stratify: str | None = None,
+    codings: str | Path | pd.DataFrame | None = None,
+    code: str | None = None,
+    context: int | None = None,
+    seed: int = 0,
+) -> int:
+    """Draw what is to be labelled and make the file that labels go to.
+
+    Parameters
+    ----------
+    source
+        Conversations as `read_turns` takes them, or a table of turns.
+    store
+        The file to make.
+    codebook
+        What is labelled.
+    sample
+        Units to draw at random; None for all.
+    stratify
+        Column of the conversations: equally many are drawn from each of its values.
+    codings, code
+        Codings of a judge (a table or a file) and one of its codes: equally many are drawn from each verdict.
+    context
+        Lines shown before a turn; None for all.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    int
+        Units to label.
+
+    Raises
+    ------
+    DataError, SettingError, LogError
+        With what is wrong.
+    """
+    from bartleby.analysis.files import read_table
+    from bartleby.coding import passages_of
+    from bartleby.collectors.people.sampling import draw
+    from bartleby.collectors.people.store import LabelStore
+
+    if stratify is not None and codings is not None:
+        raise SettingError("--stratify and --codings: strata come from one of them; allowed: either")
+    book = codebook if isinstance(codebook, Codebook) else load_codebook(codebook)
+    strata = None
+    if codings is not None:
+        table = read_table(codings) if isinstance(codings, (str, Path)) else codings
+        strata = _verdicts(table, code)
+    units = passages_of(source, book, context)
+    drawn = draw(units, sample, strata=strata, stratify=stratify, seed=seed)
+    named = str(source) if isinstance(source, (str, Path)) else "a table"
+    LabelStore.create(Path(store), drawn, book, named).close()
+    return len(drawn)
+
+
+def read_labels(store: str | Path) -> pd.DataFrame:
+    """Return all labels as codings, one row a unit, code and labeller.
+
+    Beside the columns of codings: `note`, and `label_stratum` and `label_probability` of the draw.
+
+    Raises
+    ------
+    LogError, DataError
+        If there is no such file, or nothing is labelled in it.
+    """
+    import pandas as pd
+
+    from bartleby.collectors.people.store import rows_of_labels
+
+    rows = rows_of_labels(Path(store))
+    if not rows:
+        raise DataError(f"{store}: nothing is labelled in it yet")
+    return pd.DataFrame(rows).astype({"turn": "Int64", "value": "Int64", "start": "Int64", "end": "Int64"})
+
+
+def export_labels(store: str | Path, file: str | Path) -> int:
+    """Write all labels as CSV, JSONL or Parquet, and return how many there are."""
+    from bartleby.analysis.files import write_table
+
+    table = read_labels(store)
+    write_table(table, file)
+    return len(table)
+
+
+def import_labels(store: str | Path, file: str | Path) -> int:
+    """Add labels from a table of codings (`unit`, `code`, `coder`, `value`) or a Label Studio export.
+
+    Parameters
+    ----------
+    store
+        The file of labels.
+    file
+        A `.csv`, `.jsonl` or `.parquet` table; or a `.json` export of Label Studio whose tasks have the unit
+        in `data.unit` and one choice a code (`from_name` is the code, the choice one of its levels).
+
+    Returns
+    -------
+    int
+        Labels that were added.
+
+    Raises
+    ------
+    DataError
+        Naming every unit that is not there, every code and level that is not in the codebook.
+    """
+    from bartleby.analysis.files import read_table
+    from bartleby.collectors.people.store import opened
+
+    path = Path(file)
+    with opened(Path(store)) as labels:
+        book, numbers = labels.codebook, {unit: number for number, unit in enumerate(labels.units())}
+        rows = _label_studio(path, book) if path.suffix == ".json" else _rows(read_table(path), path)
+        strangers = sorted({row["unit"] for row in rows} - set(numbers))
+        if strangers:
+            shown = ", ".join(strangers[:5])
+            raise DataError(f"{path}: {len(strangers)} units are not in {store}: {shown}")
+        for row in rows:
+            told = {name: row.get(name) for name in ("value", "quote", "start", "end")}
+            labels.save(row["coder"], numbers[row["unit"]], {row["code"]: told}, row.get("note") or "")
+    return len(rows)
+
+
+def _verdicts(table: pd.DataFrame, code: str | None) -> dict[str, str]:
+    codes = sorted(table["code"].dropna().unique()) if "code" in table else []
+    if code is None or code not in codes:
+        raise SettingError(f"--code={code!r}: name one of the codes in the codings: {', '.join(codes)}")
+    own = table[table["code"] == code].drop_duplicates("unit")
+    values = own["value"].astype("Int64").astype(str)
+    return dict(zip(own["unit"].astype(str), values, strict=True))
+
+
+def _rows(table: pd.DataFrame, path: Path) -> list[dict[str, Any]]:
+    missing = [name for name in ("unit", "code", "coder", "value") if name not in table]
+    if missing:
+        raise DataError([f"{path}: column {name!r} is missing; it is required" for name in missing])
+    given = table[table["value"].notna()]
+    plain = given.astype(object).where(given.notna(), None)
+    rows = [{str(name): value for name, value in row.items()} for row in plain.to_dict(orient="records")]
+    whole = ("value", "start", "end")
+    return [
+        {**row, "unit": str(row["unit"]), "coder": str(row["coder"])}
+        | {name: int(row[name]) for name in whole if row.get(name) is not None}
+        for row in rows
+    ]
+
+
+def _label_studio(path: Path, book: Codebook) -> list[dict[str, Any]]:
+    """Return the rows of a Label Studio export (JSON: tasks with annotations of results of choices)."""
+    try:
+        tasks = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as JSON: {error}") from None
+    levels = {code.name: code.levels for code in book.codes}
+    rows, problems = [], []
+    for number, task in enumerate(tasks if isinstance(tasks, list) else [], start=1):
+        unit = task.get("data", {}).get("unit")
+        if unit is None:
+            problems.append(f"{path}: task {number}: there is no data.unit")
+            continue
+        for annotation in task.get("annotations", []):
+            coder = str(annotation.get("completed_by", "label studio"))
+            for result in annotation.get("result", []):
+                code, choices = result.get("from_name"), result.get("value", {}).get("choices", [])
+                if code not in levels or len(choices) != 1 or choices[0] not in levels[code]:
+                    problems.append(f"{path}: task {number}: {code!r} is {choices}; not in the codebook")
+                    continue
+                value = levels[code].index(choices[0])
+                rows.append({"unit": str(unit), "coder": coder, "code": code, "value": value})
+    if problems or not rows:
+        raise DataError(problems or [f"{path}: there is no annotation in it"])
+    return rows
