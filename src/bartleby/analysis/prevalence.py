@@ -296,7 +296,7 @@ def _rate_row(term: str, found: Proportion, df: float, level: float) -> dict[str
     return {
         "term": term,
         "estimate": found.value,
-        "std_error": math.sqrt(spread / found.n) if spread > 0 else math.nan,
+        "std_error": math.sqrt(spread / found.n) if spread > 1e-12 else math.nan,
         "low": low,
         "high": high,
         "level": level,
