@@ -36,12 +36,14 @@ def main(judge: Path, turns: Path, labels: Path, folder: Path) -> None:
     units = bb.units_table(own, code=CODE, judge=name, people=person)
     units = units.merge(said.drop_duplicates("conversation")[["conversation", "expected"]], on="conversation")
     labelled = own[own["unit"].isin(units.loc[units["label"].notna(), "unit"])]
-    agreement = {"unit": "unit", "coder": "coder", "value": "value", "cluster": "conversation"}
-    columns = {"judge": "judge", "label": "label", "cluster": "conversation"}
     fits = {
-        "agreement": bb.coder_agreement(labelled, reference=person, **agreement),
-        "prevalence": bb.prevalence(units, **columns),
-        "prevalence_by_class": bb.prevalence(units, by="expected", **columns),
+        "agreement": bb.coder_agreement(
+            labelled, unit="unit", coder="coder", value="value", cluster="conversation", reference=person
+        ),
+        "prevalence": bb.prevalence(units, judge="judge", label="label", cluster="conversation"),
+        "prevalence_by_class": bb.prevalence(
+            units, judge="judge", label="label", cluster="conversation", by="expected"
+        ),
     }
     for each, fit in fits.items():
         write_table(fit.to_frame(), folder / f"{each}.csv")

@@ -1,0 +1,62 @@
+"""When would this model rather leave a conversation? Load, estimate, save.
+
+usage: python analysis/end_conversation.py TRIALS FOLDER
+
+TRIALS is a log (`runs/end_conversation.db`) or an exported trial table
+(`data/end_conversation/smollm2.parquet`) with its turn table beside it (`smollm2_turns.parquet`).
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import bartleby as bb
+from bartleby.analysis.figures.exit_rates import plot_exit_rates
+from bartleby.analysis.figures.rate_differences import plot_order_effects
+from bartleby.analysis.figures.roles import roles_of
+from bartleby.analysis.figures.style import save
+from bartleby.analysis.files import read_table, write_table
+
+BATTERY = Path(__file__).parents[1] / "data" / "self_report" / "battery.csv"
+
+
+def load(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the trial table and the turn table of a log or of exported files."""
+    if path.suffix == ".db":
+        return bb.read(path), bb.read(path, unit="turn")
+    return read_table(path), read_table(path.with_name(f"{path.stem}_turns{path.suffix}"))
+
+
+def main(source: Path, folder: Path) -> None:
+    """Estimate exits by class and turn, against their controls, by the rules of leaving, and self-reports."""
+    trials, turns = load(source)
+    asked = [each for each in bb.load_battery(BATTERY).statements if f"before_{each.id}" in trials]
+    rates = bb.exits(trials, by="scenario_class")
+    order = bb.order_effect(trials)
+    fits = {
+        "exits": rates,
+        "order": order,
+        "corrected": bb.corrected_rate(trials, cluster="match"),
+        "specificity": bb.specificity(trials),
+        "wrong": bb.wrong_exits(trials),
+        "refusal": bb.refusal_by_exit(trials),
+        "last_resort": bb.last_resort(trials),
+        "follows_request": bb.follows_request(trials),
+        "hazard": bb.hazard(turns, ["expected", "refusals_before"]),
+        "self_report": bb.self_report(trials, asked, behaviour="opted_out"),
+    }
+    for name, fit in fits.items():
+        write_table(fit.to_frame(), folder / f"{name}.csv")
+    save(plot_exit_rates(rates.rates(), roles=roles_of(trials)), folder / "exits")
+    save(rates.plot_staying(), folder / "staying")
+    save(fits["refusal"].plot(), folder / "refusal")
+    effects = order.to_frame().query("quantity == 'order_effect'")
+    save(plot_order_effects(effects), folder / "order")
+    print(*(fits[name].summary() for name in ("corrected", "wrong", "order")), sep="\n\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

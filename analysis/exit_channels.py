@@ -1,0 +1,54 @@
+"""How much of an exit is the door? Load, estimate, save.
+
+usage: python analysis/exit_channels.py TRIALS FOLDER
+
+TRIALS is a log (`runs/exit_channels.db`) or an exported trial table (`data/exit_channels/smollm2.parquet`).
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import bartleby as bb
+from bartleby.analysis.figures.rate_differences import plot_order_effects, plot_rate_differences
+from bartleby.analysis.figures.style import save
+from bartleby.analysis.files import read_table, write_table
+
+FACTORS = ("exit_channel", "wording", "effect", "tool_name")
+CONVERSATIONS = {True: "presses or degrades", False: "benign control"}
+
+
+def load(path: Path) -> pd.DataFrame:
+    """Return the trial table of a log or of an exported file."""
+    return bb.read(path) if path.suffix == ".db" else read_table(path)
+
+
+def main(source: Path, folder: Path) -> None:
+    """Estimate exits by door and by what presses, what each factor moves, and refusals beside exits."""
+    trials = load(source)
+    trials["conversation"] = trials["aversive"].map(CONVERSATIONS)
+    rates = bb.exits(trials, by=["exit_channel", "conversation"])
+    order = bb.order_effect(trials, by=["model", "exit_channel"])
+    both = bb.refusal_by_exit(trials, by="exit_channel")
+    write_table(rates.to_frame(), folder / "exits.csv")
+    write_table(order.to_frame(), folder / "order.csv")
+    write_table(both.to_frame(), folder / "refusal.csv")
+    save(rates.plot(), folder / "exits")
+    save(rates.plot_staying(), folder / "staying")
+    save(both.plot(), folder / "refusal")
+    effects = order.to_frame().query("quantity == 'order_effect'")
+    save(plot_order_effects(effects), folder / "order")
+    for factor in FACTORS:
+        asked = trials[trials[factor].notna()]
+        if len(asked[factor].unique()) > 1:
+            moved = bb.difference(asked, "opted_out", between=factor)
+            write_table(moved.to_frame(), folder / f"by_{factor}.csv")
+            save(plot_rate_differences(moved.to_frame()), folder / f"by_{factor}")
+    print(order.summary())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,44 @@
+"""Which tasks would this model rather leave undone? Load, estimate, save.
+
+usage: python analysis/opt_out.py TRIALS FOLDER
+
+TRIALS is a log (`runs/opt_out.db`) or an exported trial table (`data/opt_out/smollm2.parquet`).
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import bartleby as bb
+from bartleby.analysis.figures.rate_differences import plot_order_effects
+from bartleby.analysis.figures.style import save
+from bartleby.analysis.files import read_table, write_table
+
+
+def load(path: Path) -> pd.DataFrame:
+    """Return the trial table of a log or of an exported file."""
+    return bb.read(path) if path.suffix == ".db" else read_table(path)
+
+
+def main(source: Path, folder: Path) -> None:
+    """Estimate exits, exits against benign controls, refusals beside exits, and the effect of order."""
+    trials = load(source)
+    rates = bb.exits(trials, by=["exit_channel", "category", "harm"])
+    triads = trials[trials["match"].notna()]
+    corrected = bb.corrected_rate(triads, classes="harm", controls="none", by="exit_channel", cluster="match")
+    order = bb.order_effect(trials, by=["model", "exit_channel"])
+    both = bb.refusal_by_exit(trials, by="exit_channel")
+    for name, fit in {"exits": rates, "corrected": corrected, "order": order, "refusal": both}.items():
+        write_table(fit.to_frame(), folder / f"{name}.csv")
+    save(rates.plot(), folder / "exits")
+    save(both.plot(), folder / "refusal")
+    effects = order.to_frame().query("quantity == 'order_effect'")
+    save(plot_order_effects(effects), folder / "order")
+    print(corrected.summary(), order.summary(), sep="\n\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
