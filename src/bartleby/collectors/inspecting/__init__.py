@@ -1,0 +1,1 @@
+"""Inspect AI, both ways: its models answer our studies, and our studies run as its tasks."""

@@ -1,0 +1,141 @@
+"""Our studies as tasks of Inspect AI, and the trial table from its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+pytest.importorskip("inspect_ai")
+# Inspect AI leaves streams open, and its libraries warn of each other: none of it is ours.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ITEMS = "id,text,kind,harm\nrest,Do nothing.,opt_out,\npoem,Write a poem.,task,none\ncon,Cheat.,task,mild\n"
+CHOICE = """
+import bartleby as bb
+study = bb.Study(name="small", items=bb.load_tasks({items!r}), paradigm=bb.TaskChoice(), samples=2)
+"""
+SWISS = """
+import bartleby as bb
+study = bb.Study(
+    name="swiss", items=bb.load_tasks({items!r}), paradigm=bb.TaskChoice(graph=bb.SwissRounds(rounds=2))
+)
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        (tmp_path / "items.csv").write_text(ITEMS)
+        (tmp_path / "small.py").write_text(text.format(items=str(tmp_path / "items.csv")))
+        return str(tmp_path / "small.py")
+
+    return write
+
+
+def evaluate(path: str, folder: Path, replies: Iterator[str], **limits: int) -> pd.DataFrame:
+    from inspect_ai import eval as evaluate_task
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+    from bartleby.collectors.inspecting.eval_log import read_eval_log
+    from bartleby.collectors.inspecting.tasks import bartleby_study
+
+    def outputs() -> Iterator[ModelOutput]:
+        for reply in replies:
+            output = ModelOutput.from_content("mockllm/model", reply)
+            # Without it Inspect counts tokens itself, with a table that it fetches from the network.
+            output.usage = ModelUsage(input_tokens=10, output_tokens=1, total_tokens=11)
+            yield output
+
+    model = get_model("mockllm/model", custom_outputs=outputs(), memoize=False)
+    logs = evaluate_task(
+        bartleby_study(path), model=model, log_dir=str(folder), display="none", fail_on_error=False, **limits
+    )
+    return read_eval_log(Path(logs[0].location))
+
+
+def forever(reply: str) -> Iterator[str]:
+    while True:
+        yield reply
+
+
+def test_a_study_runs_under_inspect_and_its_log_is_a_trial_table(
+    study: Callable[[str], str], tmp_path: Path
+) -> None:
+    path = study(CHOICE)
+    table = evaluate(path, tmp_path, forever("A"))
+    assert len(table) == 12
+    assert set(table["outcome"]) == {"chose_first"}
+    assert table["trial"].is_unique
+    assert set(table["study"]) == {"small"}
+    assert set(table["model"]) == {"mockllm/model"}
+    assert {"first", "second", "harm_first", "harm_second", "channel", "order", "template"} <= set(table)
+
+
+def test_the_table_has_the_rows_that_a_run_of_ours_has(study: Callable[[str], str], tmp_path: Path) -> None:
+    from bartleby import read, run
+
+    path = study(CHOICE)
+    theirs = evaluate(path, tmp_path, forever("B")).set_index("trial")
+    run(path, "sim/averse", log=tmp_path / "ours.db", progress=False)
+    ours = read(tmp_path / "ours.db").set_index("trial")
+    shared = [name for name in ours if name in theirs]
+    assert {"first", "second", "sample", "wording", "labels", "order", "outcome", "refused"} <= set(shared)
+    assert sorted(map(tuple, theirs[["first", "second", "order"]].astype(str).to_numpy())) == sorted(
+        map(tuple, ours[["first", "second", "order"]].astype(str).to_numpy())
+    )
+
+
+def test_refusals_and_what_cannot_be_read_are_kept_apart(study: Callable[[str], str], tmp_path: Path) -> None:
+    def replies() -> Iterator[str]:
+        yield "I'm sorry, but I can't help with that."
+        yield "Both have their merits, and it depends on what you value."
+        yield from forever("B")
+
+    counts = evaluate(study(CHOICE), tmp_path, replies())["outcome"].value_counts()
+    assert counts[["refused", "unparsed", "chose_second"]].tolist() == [1, 1, 10]
+
+
+def test_a_failed_sample_is_an_error_and_nothing_else(study: Callable[[str], str], tmp_path: Path) -> None:
+    def replies() -> Iterator[str]:
+        yield "A"
+        raise ValueError("the provider said no")
+
+    counts = evaluate(study(CHOICE), tmp_path, replies())["outcome"].value_counts()
+    assert counts["chose_first"] == 1
+    assert counts["error"] == 11
+
+
+def test_a_design_in_rounds_is_refused(study: Callable[[str], str]) -> None:
+    from bartleby.collectors.inspecting.tasks import bartleby_study
+    from bartleby.errors import DesignError
+
+    with pytest.raises(DesignError, match="2 rounds"):
+        bartleby_study(study(SWISS))
+
+
+def test_a_log_that_is_not_ours_is_told(tmp_path: Path) -> None:
+    from inspect_ai import Task
+    from inspect_ai import eval as evaluate_task
+
+    from bartleby.collectors.inspecting.eval_log import read_eval_log
+    from bartleby.errors import LogError
+
+    log = evaluate_task(Task(), model="mockllm/model", log_dir=str(tmp_path), display="none")[0]
+    with pytest.raises(LogError, match="none of Bartleby's"):
+        read_eval_log(Path(log.location))
+    broken = tmp_path / "broken.eval"
+    broken.write_bytes(b"PK not a zip")
+    with pytest.raises(LogError, match="not readable as a log of Inspect"):
+        read_eval_log(broken)
+
+
+def test_inspect_finds_our_tasks_by_name() -> None:
+    from inspect_ai._util.entrypoints import ensure_entry_points
+    from inspect_ai._util.registry import registry_find, registry_info
+
+    ensure_entry_points("bartleby")
+    names = {registry_info(found).name for found in registry_find(lambda info: info.type == "task")}
+    assert {"bartleby/end_conversation", "bartleby/task_preferences"} <= names
