@@ -45,3 +45,20 @@ def test_a_reply_is_passed_back_with_its_blocks() -> None:
     later = REQUEST.followed_by(Reply("A", blocks=(block,)), "Go on.")
     assert [message.role for message in later] == ["user", "assistant", "user"]
     assert later[1].blocks == (block,)
+
+
+def test_who_is_asked_is_part_of_the_identity_where_it_is_not_the_subject() -> None:
+    told = replace(REQUEST, about={"ask": "turn"}, aversive=True)
+    assert told.identity() == REQUEST.identity()
+    assert "to" not in REQUEST.shown()
+    assert replace(REQUEST, to="user").shown()["to"] == "user"
+    assert replace(REQUEST, to="user").identity() != REQUEST.identity()
+
+
+def test_what_a_tool_returned_is_part_of_the_identity_and_nothing_returned_is_not() -> None:
+    said = Message("user", "Which?", result="There is no such tool here.")
+    assert replace(REQUEST, messages=(said,)).identity() != REQUEST.identity()
+    assert "result" not in REQUEST.shown()["messages"][0]
+    called = Reply("", (ToolCall("search"),), "tool_use")
+    later = REQUEST.followed_by(called, "Go on.", "Nothing.")
+    assert later[-1] == Message("user", "Go on.", result="Nothing.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field, fields
 from json.encoder import encode_basestring
 from typing import Any, Literal, Self
@@ -221,12 +220,6 @@ class Request:
     def identity(self) -> str:
         """Return the hash of what will be shown."""
         return text_hash(self.shown_json())
-
-    def with_seed(self, seed: int) -> Self:
-        """Return the request with a seed; `dataclasses.replace` would take longer than all the rest."""
-        made = copy(self)
-        object.__setattr__(made, "seed", seed)
-        return made
 
     def followed_by(self, reply: Reply, text: str, result: str = "") -> tuple[Message, ...]:
         """Return the conversation, the model's reply, and a new user turn.

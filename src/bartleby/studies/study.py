@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bartleby.errors import DesignError, StudyError
-from bartleby.exchange import Settings, content_hash
+from bartleby.exchange import Settings, canonical_json, content_hash, text_hash
 from bartleby.outcome import Outcome
 from bartleby.studies.caps import Caps
 from bartleby.studies.items import Item, check_items
@@ -207,13 +207,14 @@ class Study:
         self, showing: Showing, cell: Mapping[str, str], scripted: Scripted | None
     ) -> Iterator[Trial]:
         conditions = {**cell, **showing.conditions}
-        shown = self.paradigm.opening(showing.items, conditions, self.settings).shown()
+        shown = self.paradigm.opening(showing.items, conditions, self.settings).shown_json()
         wording = self.paradigm.template(conditions)
         template = content_hash(wording, 12)
-        told: dict[str, Any] = {"shown": shown, "asks": self.paradigm.asks(conditions)}
+        told: dict[str, Any] = {"asks": self.paradigm.asks(conditions)}
         if scripted is not None:
             told["script"] = scripted.script(showing.items, conditions)
-        script = content_hash(told)
+        # What is shown is JSON already; its key comes last of all.
+        script = text_hash(f'{canonical_json(told)[:-1]},"shown":{shown}}}')
         for sample in range(self.samples):
             identity = content_hash([script, sample], 24)
             yield Trial(identity, showing.items, conditions, sample, template)

@@ -9,7 +9,7 @@ from typing import Any
 from bartleby.errors import RequestError
 from bartleby.exchange import Reply, Request, Settings, StopReason, ToolCall, Usage
 
-__all__ = ["check_text", "messages", "read", "sampling", "schema_grammar", "tools"]
+__all__ = ["check_text", "messages", "read", "sampling", "schema_grammar", "tool_call", "tools"]
 
 STOPS: Mapping[str, StopReason] = {"stop": "end", "length": "max_tokens", "tool_calls": "tool_use"}
 
@@ -29,14 +29,14 @@ def messages(request: Request) -> list[dict[str, Any]]:
     """Return the conversation; a turn with tool calls of ours goes back as it was, and is answered."""
     system = request.settings.system
     made: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
+    open_calls: list[str] = []
     for message in request.messages:
+        made += [{"role": "tool", "tool_call_id": call, "content": message.result} for call in open_calls]
         own = [dict(block) for block in message.blocks if block.get("role") == "assistant"]
-        made += own or [{"role": message.role, "content": message.text}]
-        made += [
-            {"role": "tool", "tool_call_id": call.get("id", ""), "content": ""}
-            for block in own
-            for call in block.get("tool_calls", ())
-        ]
+        if own or message.text or not open_calls:
+            made += own or [{"role": message.role, "content": message.text}]
+        open_calls = [call.get("id", "") for block in own for call in block.get("tool_calls", ())]
+    made += [{"role": "tool", "tool_call_id": call, "content": ""} for call in open_calls]
     return made
 
 
@@ -77,7 +77,7 @@ def read(reply: Mapping[str, Any], context: int, name: str) -> Reply:
     """
     choice, usage = reply["choices"][0], reply["usage"]
     message = choice["message"]
-    calls = tuple(_tool_call(call) for call in message.get("tool_calls") or ())
+    calls = tuple(tool_call(call) for call in message.get("tool_calls") or ())
     reason = choice["finish_reason"]
     full = usage["prompt_tokens"] + usage["completion_tokens"] >= context
     stop = "context" if reason == "length" and full else STOPS.get(reason, "other")
@@ -91,7 +91,8 @@ def read(reply: Mapping[str, Any], context: int, name: str) -> Reply:
     )
 
 
-def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+def tool_call(call: Mapping[str, Any]) -> ToolCall:
+    """Return a tool call, whose arguments are JSON that a model wrote and may be none at all."""
     function = call["function"]
     try:
         arguments = json.loads(function.get("arguments") or "{}")

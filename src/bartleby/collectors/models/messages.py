@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from bartleby.collectors.models.base import TransientError
 from bartleby.exchange import Message, Reply, Request, Settings, StopReason, ToolCall, Usage
@@ -11,7 +11,7 @@ from bartleby.exchange import Message, Reply, Request, Settings, StopReason, Too
 if TYPE_CHECKING:
     from anthropic.types import Message as ApiMessage
 
-__all__ = ["compose", "conversation", "read"]
+__all__ = ["compose", "conversation", "read", "read_json"]
 
 STOPS: Mapping[str, StopReason] = {
     "end_turn": "end",
@@ -45,22 +45,51 @@ def compose(model: str, request: Request) -> dict[str, Any]:
 
 
 def conversation(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return the turns: a model's own blocks unchanged, its tool calls answered in the turn that follows."""
+    """Return the turns: a model's own blocks unchanged, its tool calls answered in the turn that follows.
+
+    Two things are left out because the API refuses them: text blocks without text, and turns in which a
+    model said nothing and called nothing.
+    """
     made: list[dict[str, Any]] = []
     open_calls: list[str] = []
     for message in messages:
-        if message.role == "assistant" and message.blocks:
-            blocks = [dict(block) for block in message.blocks]
-            open_calls = [block["id"] for block in blocks if block.get("type") == "tool_use"]
-            made.append({"role": "assistant", "content": blocks})
+        if message.role == "assistant":
+            content = _own_turn(message)
+            open_calls = _calls(content)
+            if content:
+                made.append({"role": "assistant", "content": content})
             continue
-        content: str | list[dict[str, Any]] = message.text
-        if open_calls and message.role == "user":
-            said = [{"type": "text", "text": message.text}] if message.text else []
-            content = [*({"type": "tool_result", "tool_use_id": call} for call in open_calls), *said]
+        made.append({"role": "user", "content": _answered(message, open_calls) or message.text})
         open_calls = []
-        made.append({"role": message.role, "content": content})
     return made
+
+
+def _own_turn(message: Message) -> str | list[dict[str, Any]]:
+    """Return what a model said: its blocks where they are of this API, else its text; nothing for silence."""
+    if not message.blocks or not all("type" in block for block in message.blocks):
+        return message.text if message.text.strip() else ""
+    kept = [
+        dict(block)
+        for block in message.blocks
+        if block["type"] != "text" or str(block.get("text", "")).strip()
+    ]
+    thoughts = {"thinking", "redacted_thinking"}
+    return kept if any(block["type"] not in thoughts for block in kept) else ""
+
+
+def _calls(content: str | list[dict[str, Any]]) -> list[str]:
+    blocks = content if isinstance(content, list) else []
+    return [block["id"] for block in blocks if block["type"] == "tool_use"]
+
+
+def _answered(message: Message, calls: Iterable[str]) -> list[dict[str, Any]]:
+    """Return a user turn that answers tool calls; nothing where none is to be answered."""
+    told = {"content": message.result} if message.result else {}
+    results: list[dict[str, Any]] = [
+        {"type": "tool_result", "tool_use_id": call, **told} for call in calls
+    ]  # fmt: skip
+    said = [{"type": "text", "text": message.text}] if message.text else []
+    return [*results, *said] if results else []
 
 
 def read(message: ApiMessage) -> Reply:
@@ -71,32 +100,55 @@ def read(message: ApiMessage) -> Reply:
     TransientError
         If it is not of the API's form (the SDK does not check): it may be whole the next time.
     """
-    parts = (getattr(message, name, None) for name in ("content", "usage", "role"))
-    if any(part is None for part in parts):
+    return read_json(message.to_dict(mode="json"), getattr(message, "_request_id", None))
+
+
+def read_json(message: object, request_id: str | None = None) -> Reply:
+    """Return the JSON of a message as a reply.
+
+    Parameters
+    ----------
+    message
+        What the API sent.
+    request_id
+        The API's id of the attempt; in a batch there is none, and the message's own takes its place.
+
+    Raises
+    ------
+    TransientError
+        If it is not of the API's form: it may be whole the next time.
+    """
+    if not _is_message(message):
         raise TransientError(f"the reply is not a message but {str(message)[:80]!r}", kind="server")
-    blocks = tuple(block.to_dict(mode="json") for block in message.content)
-    reason = message.stop_reason
+    blocks, usage = tuple(message["content"]), message["usage"]
     return Reply(
-        "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text"),
-        tool_calls=tuple(_tool_call(block) for block in blocks if block.get("type") == "tool_use"),
-        stop=STOPS.get(reason or "", "other"),
+        "".join([str(block.get("text", "")) for block in blocks if block.get("type") == "text"]),
+        tool_calls=tuple([_tool_call(block) for block in blocks if block.get("type") == "tool_use"]),
+        stop=STOPS.get(message.get("stop_reason") or "", "other"),
         stop_detail=_stop_detail(message),
         usage=Usage(
-            message.usage.input_tokens,
-            message.usage.output_tokens,
-            message.usage.cache_read_input_tokens,
-            message.usage.cache_creation_input_tokens,
+            usage.get("input_tokens"),
+            usage.get("output_tokens"),
+            usage.get("cache_read_input_tokens"),
+            usage.get("cache_creation_input_tokens"),
         ),
         blocks=blocks,
-        model=message.model,
-        request_id=message._request_id,
+        model=message.get("model"),
+        request_id=request_id or message.get("id"),
     )
 
 
-def _stop_detail(message: ApiMessage) -> str | None:
-    if message.stop_details is not None and message.stop_details.category is not None:
-        return message.stop_details.category
-    return None if message.stop_reason in PLAIN_STOPS else message.stop_reason
+def _is_message(message: object) -> TypeGuard[Mapping[str, Any]]:
+    if not isinstance(message, dict) or message.get("role") is None:
+        return False
+    content, usage = message.get("content"), message.get("usage")
+    return isinstance(usage, dict) and isinstance(content, list) and all(isinstance(b, dict) for b in content)
+
+
+def _stop_detail(message: Mapping[str, Any]) -> str | None:
+    category: str | None = (message.get("stop_details") or {}).get("category")
+    reason: str | None = message.get("stop_reason")
+    return category or (None if reason in PLAIN_STOPS else reason)
 
 
 def _tool_call(block: Mapping[str, Any]) -> ToolCall:

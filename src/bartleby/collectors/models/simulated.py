@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from typing import Any, Self
 from bartleby.collectors.models.base import Capabilities, refuse_settings
 from bartleby.collectors.models.judge import SimulatedJudge, judge_from_name
 from bartleby.collectors.models.leaving import ExitRule, converse
+from bartleby.collectors.models.luce import choice_probabilities
 from bartleby.collectors.models.registry import ModelName
 from bartleby.collectors.models.respondents import (
     EXIT_RULES,
@@ -211,43 +212,6 @@ class SimulatedModel:
                 f"{self.name}: item {option.item!r} has no utility; there are some for {known}, ..."
             )
         return self.utilities[option.item]
-
-
-def choice_probabilities(
-    options: Sequence[Option], worths: Sequence[float], slot: float, indifferent: float, noise: float
-) -> list[float]:
-    """Return the probability that each option is chosen.
-
-    Parameters
-    ----------
-    options
-        The answers on offer, in the order shown.
-    worths
-        Utility of each in logits; that of an `indifferent` option is not used.
-    slot
-        Added to the first item's worth.
-    indifferent
-        Log nu: added to the items' mean worth to give that of an `indifferent` option.
-    noise
-        Scale that all worths are divided by.
-
-    Returns
-    -------
-    list of float
-        In the order of the options; they sum to 1.
-    """
-    items = [at for at, option in enumerate(options) if option.meaning == "item"]
-    total = list(worths)
-    for at in items[:1]:
-        total[at] += slot
-    middle = sum(total[at] for at in items) / len(items) if items else 0.0
-    for at, option in enumerate(options):
-        if option.meaning == "indifferent":
-            # Davidson's nu is a ratio of probabilities, whatever the noise, so it is not divided by it.
-            total[at] = middle + indifferent * noise
-    highest = max(total)
-    weights = [math.exp((each - highest) / noise) for each in total]
-    return [weight / sum(weights) for weight in weights]
 
 
 def _in_channel(request: Request, label: str) -> Reply:

@@ -23,6 +23,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from bartleby.exchange import Reply, Request, Tool, ToolCall
@@ -158,20 +159,27 @@ def read_label(text: str, labels: Sequence[str]) -> str | None:
 
 
 def _gives(text: str, label: str) -> bool:
-    name = rf"{_BEFORE}(?:(?:option|task)\s+)?{_BEFORE}{re.escape(label)}"
-    lead = f"(?:{'|'.join(_LEAD)})?"
-    alone = rf"\s*{lead}{name}{_AFTER}"
-    said_again = rf"\s*{lead}{name}[\"'`*_)\]]*\s*[:.)\-–—]\s*[\"'`*_]*\s*\S.*"
-    flags = re.IGNORECASE | re.DOTALL
-    return bool(re.fullmatch(alone, text, flags) or re.fullmatch(said_again, text, flags))
+    alone, said_again, _ = _patterns(label)
+    return bool(alone.fullmatch(text) or said_again.fullmatch(text))
 
 
 def _stands_alone(text: str, label: str) -> bool:
-    """Whether a label occurs as a name of its own: for a single letter, as a capital that no word follows.
+    return _patterns(label)[2].search(text) is not None
 
+
+@lru_cache(maxsize=1024)
+def _patterns(label: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Return what matches the label alone, the label said again, and a place where it stands by itself.
+
+    A label stands by itself as a name of its own: a single letter only as a capital that no word follows.
     "A" begins many English sentences, so a single letter counts only before punctuation or at the end.
     """
+    exact, flags = re.escape(label), re.IGNORECASE | re.DOTALL
+    name = rf"{_BEFORE}(?:(?:option|task)\s+)?{_BEFORE}{exact}"
+    lead = f"(?:{'|'.join(_LEAD)})?"
+    alone = re.compile(rf"\s*{lead}{name}{_AFTER}", flags)
+    said_again = re.compile(rf"\s*{lead}{name}[\"'`*_)\]]*\s*[:.)\-–—]\s*[\"'`*_]*\s*\S.*", flags)
     if len(label) == 1:
         after = r"(?=[\"'`*_)\].:,;!?]|\s*$|\s+(?:or|and)\b)"
-        return re.search(rf"(?<!\w){re.escape(label)}{after}", text) is not None
-    return re.search(rf"(?<!\w){re.escape(label)}(?!\w)", text, re.IGNORECASE) is not None
+        return alone, said_again, re.compile(rf"(?<!\w){exact}{after}")
+    return alone, said_again, re.compile(rf"(?<!\w){exact}(?!\w)", re.IGNORECASE)
