@@ -32,6 +32,7 @@ def main(source: Path, folder: Path) -> None:
     """Estimate exits by class and turn, against their controls, by the rules of leaving, and self-reports."""
     trials, turns = load(source)
     asked = [each for each in bb.load_battery(BATTERY).statements if f"before_{each.id}" in trials]
+    varied = [name for name in ("expected", "refusals_before") if len(turns[name].unique()) > 1]
     rates = bb.exits(trials, by="scenario_class")
     order = bb.order_effect(trials)
     fits = {
@@ -43,7 +44,7 @@ def main(source: Path, folder: Path) -> None:
         "refusal": bb.refusal_by_exit(trials),
         "last_resort": bb.last_resort(trials),
         "follows_request": bb.follows_request(trials),
-        "hazard": bb.hazard(turns, ["expected", "refusals_before"]),
+        "hazard": bb.hazard(turns, varied),
         "self_report": bb.self_report(trials, asked, behaviour="opted_out"),
     }
     for name, fit in fits.items():
