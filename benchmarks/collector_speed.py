@@ -1,21 +1,32 @@
-"""How fast the collector and the log are: `python benchmarks/collector_speed.py [TRIALS]`.
+"""How fast the collector and the log are: `python benchmarks/collector_speed.py [--inspect PYTHON]`.
 
-Measured in one run on this machine: replies a second into the log (2.7 KB each, every one committed before
-it is acknowledged, 64 at a time), trials a second and CPU milliseconds a trial with a model that answers at
-once, peak memory, and how long the trial table takes to read.
+What is measured, all in one run on this machine:
+
+- overhead: CPU a trial of the collector against a bare SDK loop on the same server and transport, and, given
+  an interpreter that has it, against `inspect_ai.eval`; in turns, as medians of the ratios of each round;
+- keeping up: trials a second at 500 ms latency and 64 at a time, where 128 a second are possible;
+- memory and room: peak memory at two lengths of a run, and bytes a trial in the log;
+- the log alone: replies a second, every one committed before it is acknowledged; and reading it.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from bartleby.collectors.bodies import Body
 from bartleby.collectors.collector import collect
 from bartleby.collectors.frozen import freeze
 from bartleby.collectors.log import Log
@@ -25,9 +36,11 @@ from bartleby.studies.items import Task
 from bartleby.studies.paradigms.task_choice import TaskChoice
 from bartleby.studies.study import Study
 
+ROOT = Path(__file__).parents[1]
 CONCURRENCY = 64
 RECORDS = 20_000
 ITEMS = 50
+LATENCY = 0.5
 
 
 class InstantModel:
@@ -67,7 +80,7 @@ async def write_records(path: Path) -> float:
 
     async def work(start: int) -> None:
         for trial in range(start, RECORDS, CONCURRENCY):
-            number = log.attempt_started(trial, 0, 1, f"{trial:032x}", "{}")
+            number = log.attempt_started(trial, 0, 1, Body(f"{trial:032x}", "{}"))
             await log.attempt_answered(number, trial, 0, reply, 0.1)
 
     started = time.perf_counter()
@@ -77,27 +90,112 @@ async def write_records(path: Path) -> float:
     return RECORDS / seconds
 
 
-def main() -> None:
-    """Measure and print."""
-    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+@contextmanager
+def server(latency: float) -> Iterator[str]:
+    """Serve the Messages API in a process of its own; yield its address."""
+    command = [sys.executable, "-m", "tests.servers.messages_server", "--latency", str(latency)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def client(kind: str, address: str, trials: int, python: str = sys.executable) -> dict[str, Any]:
+    """Run a client in a process of its own and return what it measured."""
+    script = str(ROOT / "benchmarks" / "collector_clients.py")
+    command = [python, script, kind, address, str(trials), str(CONCURRENCY)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def compare(trials: int, rounds: int, inspect: str | None) -> None:
+    """Measure the clients in turns, and print the medians and the ratios."""
+    kinds = {"bare": sys.executable, "bartleby": sys.executable} | ({"inspect": inspect} if inspect else {})
+    measured: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    with server(0.0) as address:
+        for _ in range(rounds):
+            for kind, python in kinds.items():
+                measured[kind].append(client(kind, address, trials, python))
+    for kind, each in measured.items():
+        cpu, rate, peak = (median(one[name] for one in each) for name in ("cpu_ms", "per_second", "peak_mb"))
+        print(f"{kind:<9} {cpu:6.2f} CPU ms a trial, {rate:6.0f} trials a second, peak {peak:.0f} MB")
+    ratios = [_ratio(one, two) for one, two in zip(measured["bartleby"], measured["bare"], strict=True)]
+    print(f"bartleby / bare: {median(ratios):.2f} times the CPU ({min(ratios):.2f} to {max(ratios):.2f})")
+    if inspect:
+        ratios = [
+            _ratio(two, one) for one, two in zip(measured["bartleby"], measured["inspect"], strict=True)
+        ]
+        print(f"inspect / bartleby: {median(ratios):.1f} times ({min(ratios):.1f} to {max(ratios):.1f})")
+
+
+def _ratio(one: dict[str, Any], other: dict[str, Any]) -> float:
+    return float(one["cpu_ms"]) / float(other["cpu_ms"])
+
+
+def keep_up(trials: int) -> None:
+    """Measure trials a second against a server that takes half a second for each."""
+    with server(LATENCY) as address:
+        told = client("bartleby", address, trials)
+    most = CONCURRENCY / LATENCY
+    print(f"at {1000 * LATENCY:.0f} ms: {told['per_second']:.1f} of {most:.0f} trials a second possible")
+    print(f"room: {told['log_bytes']:.0f} bytes a trial with its log")
+
+
+def memory(trials: int) -> None:
+    """Print the peak memory of a run in a process of its own."""
+    command = [sys.executable, __file__, "--instant", str(trials)]
+    print(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def instant(trials: int) -> None:
+    """Run a study with the instant model and print what it took."""
     with tempfile.TemporaryDirectory() as folder:
-        rate = asyncio.run(write_records(Path(folder) / "records.db"))
-        print(f"log: {rate:,.0f} replies a second, {CONCURRENCY} at a time")
         log = Path(folder) / "run.db"
         started, cpu = time.perf_counter(), time.process_time()
-        summary = asyncio.run(collect(study(trials), InstantModel(), log))
+        done = asyncio.run(collect(study(trials), InstantModel(), log)).trials
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-        done = summary.trials
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"collector: {done:,} trials, {done / seconds:,.0f} a second, {1000 * cpu / done:.2f} CPU ms each"
-        )
-        print(f"peak memory: {peak:.0f} MB; log: {log.stat().st_size / done:.0f} bytes a trial")
-        from bartleby.collectors.trial_table import read
+        each = f"{done / seconds:,.0f} a second, {1000 * cpu / done:.2f} CPU ms each"
+        print(f"no network: {done:,} trials, {each}, peak memory {peak:.0f} MB", end="")
+        print(f", log {log.stat().st_size / done:.0f} bytes a trial")
 
+
+def log_alone() -> None:
+    """Print how fast the log takes replies, and how fast a table is read."""
+    from bartleby.collectors.trial_table import read
+
+    with tempfile.TemporaryDirectory() as folder:
+        rate = asyncio.run(write_records(Path(folder) / "records.db"))
+        print(f"log: {rate:,.0f} replies a second, {CONCURRENCY} at a time, each committed before it is read")
+        log = Path(folder) / "run.db"
+        asyncio.run(collect(study(10_000), InstantModel(), log))
         started = time.perf_counter()
         rows = len(read(log))
         print(f"trial table: {rows:,} rows read in {time.perf_counter() - started:.2f} s")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--trials", type=int, default=9_800)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--inspect", metavar="PYTHON", help="an interpreter that has inspect_ai and anthropic"
+    )
+    parser.add_argument("--instant", type=int, metavar="N", help="only a run of so many without a network")
+    given = parser.parse_args()
+    if given.instant is not None:
+        instant(given.instant)
+        return
+    log_alone()
+    compare(given.trials, given.rounds, given.inspect)
+    keep_up(4_900)
+    for trials in (10_000, 100_000):
+        memory(trials)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from bartleby.analysis.agreement import agreement
     from bartleby.analysis.choice_model import choice_model
     from bartleby.analysis.choice_sets import choice_sets
+    from bartleby.analysis.co_occurrence import co_occurrence
     from bartleby.analysis.coded import judge_codings, units_table
+    from bartleby.analysis.coded_turns import coded_turns
     from bartleby.analysis.coder_agreement import coder_agreement
     from bartleby.analysis.commitment import stated_and_revealed
+    from bartleby.analysis.course import course
     from bartleby.analysis.differences import difference
+    from bartleby.analysis.distress_exits import coded_before_exit
     from bartleby.analysis.effects import effects
+    from bartleby.analysis.episodes import episode_kinds, episode_table, episodes
     from bartleby.analysis.exit_branches import branch_contrast
     from bartleby.analysis.exit_contrasts import corrected_rate
     from bartleby.analysis.exit_kinds import absent_where, specificity, wrong_exits
@@ -29,12 +34,15 @@ if TYPE_CHECKING:
     from bartleby.analysis.expected import expected_choices
     from bartleby.analysis.framing import flips
     from bartleby.analysis.hazard import hazard
+    from bartleby.analysis.phrases import phrases
+    from bartleby.analysis.precedents import precedents
     from bartleby.analysis.predictive_fit import predictive_fit
     from bartleby.analysis.prevalence import label_next, prevalence
     from bartleby.analysis.rates import rate
     from bartleby.analysis.refusal_exit import refusal_by_exit
     from bartleby.analysis.self_report import self_report
     from bartleby.analysis.transitivity import transitivity
+    from bartleby.analysis.triggers import around_trigger
     from bartleby.coding import code, judging_study
     from bartleby.collectors.models import open_model
     from bartleby.collectors.models.leaving import ExitRule
@@ -85,17 +93,25 @@ __all__ = [
     "TaskChoice",
     "absent_where",
     "agreement",
+    "around_trigger",
     "branch_contrast",
     "branches",
     "check",
     "choice_model",
     "choice_sets",
+    "co_occurrence",
     "code",
+    "coded_before_exit",
+    "coded_turns",
     "coder_agreement",
     "collect",
     "corrected_rate",
+    "course",
     "difference",
     "effects",
+    "episode_kinds",
+    "episode_table",
+    "episodes",
     "exit_margins",
     "exits",
     "expected_choices",
@@ -115,6 +131,8 @@ __all__ = [
     "load_tasks",
     "open_model",
     "order_effect",
+    "phrases",
+    "precedents",
     "predictive_fit",
     "prevalence",
     "rate",
@@ -157,17 +175,25 @@ _WHERE = {
     "TaskChoice": "studies.paradigms.task_choice",
     "absent_where": "analysis.exit_kinds",
     "agreement": "analysis.agreement",
+    "around_trigger": "analysis.triggers",
     "branch_contrast": "analysis.exit_branches",
     "branches": "verbs",
     "check": "verbs",
     "choice_model": "analysis.choice_model",
     "choice_sets": "analysis.choice_sets",
+    "co_occurrence": "analysis.co_occurrence",
     "code": "coding",
+    "coded_before_exit": "analysis.distress_exits",
+    "coded_turns": "analysis.coded_turns",
     "coder_agreement": "analysis.coder_agreement",
     "collect": "verbs",
     "corrected_rate": "analysis.exit_contrasts",
+    "course": "analysis.course",
     "difference": "analysis.differences",
     "effects": "analysis.effects",
+    "episode_kinds": "analysis.episodes",
+    "episode_table": "analysis.episodes",
+    "episodes": "analysis.episodes",
     "exit_margins": "analysis.exit_margins",
     "exits": "analysis.exits",
     "expected_choices": "analysis.expected",
@@ -187,6 +213,8 @@ _WHERE = {
     "load_tasks": "studies.loading",
     "open_model": "collectors.models",
     "order_effect": "analysis.exit_order",
+    "phrases": "analysis.phrases",
+    "precedents": "analysis.precedents",
     "predictive_fit": "analysis.predictive_fit",
     "prevalence": "analysis.prevalence",
     "rate": "analysis.rates",

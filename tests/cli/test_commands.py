@@ -78,6 +78,37 @@ def test_a_second_run_asks_nothing_again(run: Run, study: Path, tmp_path: Path) 
     assert (code, "this session: 0 trials, 0 replies" in out) == (0, True)
 
 
+def test_a_dry_run_shows_three_trials_and_the_totals_and_sends_nothing(
+    run: Run, study: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "run.db"
+    told = run("run", study, "--model", "sim/averse", "--log", log, "--dry-run")
+    assert told[0] == 0
+    assert all(
+        each in told[1] for each in ("trials ", "cost ", "--- trial 3 ---", "Answer with A or B only.")
+    )
+    assert not log.exists()
+    hosted = run("run", study, "--model", "anthropic/claude-opus-5", "--log", log, "--dry-run")
+    halved = run("run", study, "--model", "anthropic/claude-opus-5", "--log", log, "--dry-run", "--batch")
+    assert "at most $" in hosted[1]
+    assert hosted[1] != halved[1]
+
+
+def test_limits_stop_a_run_that_can_be_gone_on_with(run: Run, study: Path, tmp_path: Path) -> None:
+    how = ("run", study, "--model", "sim/averse", "--log", tmp_path / "run.db")
+    code, told, _ = run(*how, "--max-calls", 5)
+    assert code == 0
+    assert "stopped: 5 calls were made (--max-calls)" in told
+    assert "finished" in run(*how, "--max-time", "8h")[1]
+    assert "max_cost is -1" in run(*how, "--max-cost", -1)[2]
+
+
+def test_batches_of_a_model_without_any_are_refused(run: Run, study: Path, tmp_path: Path) -> None:
+    told = run("run", study, "--model", "sim/averse", "--log", tmp_path / "run.db", "--batch")
+    assert told[0] == 1
+    assert "sim/averse: this model cannot be asked in batches" in told[2]
+
+
 def test_a_log_of_another_study_or_model_is_refused(run: Run, study: Path, tmp_path: Path) -> None:
     log = tmp_path / "a.db"
     run("run", study, "--model", "sim/averse", "--log", log)

@@ -16,6 +16,7 @@ from bartleby.studies.paradigms.task_choice import TaskChoice
 from bartleby.studies.study import Study
 from tests.collectors.fakes import FirstPairs
 from tests.collectors.solo import Solo
+from tests.collectors.talks import talks
 
 TRIALS = 2000
 CONCURRENCY = 32
@@ -69,7 +70,9 @@ def model_of(name: str) -> Model:
     return open_model(name)
 
 
-def run(log: str, name: str, turns: int = 0, environment: Mapping[str, str] | None = None) -> None:
+def run(
+    log: str, name: str, turns: int = 0, environment: Mapping[str, str] | None = None, user: str | None = None
+) -> None:
     """Run until the end, or until killed.
 
     Parameters
@@ -82,7 +85,12 @@ def run(log: str, name: str, turns: int = 0, environment: Mapping[str, str] | No
         Turns of a conversation; 0 for choices.
     environment
         Environment variables to set.
+    user
+        Name of a model that plays the user in the conversations; None for a user with a script.
     """
     os.environ.update(environment or {})
     study = conversations(turns) if turns else choices()
-    asyncio.run(collect(study, model_of(name), log, concurrency=CONCURRENCY))
+    player = None
+    if user is not None:
+        study, player = talks(40, length=turns), model_of(user)
+    asyncio.run(collect(study, model_of(name), log, user=player, concurrency=CONCURRENCY))

@@ -10,7 +10,7 @@ import numpy as np
 
 from bartleby.exchange import Exchange, Message, Request, Settings
 from bartleby.outcome import Outcome
-from bartleby.studies.items import Task
+from bartleby.studies.items import Item
 from bartleby.studies.paradigms.base import Ask
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Showing, Trial
@@ -25,7 +25,7 @@ class Solo:
     rounds: int = 1
 
     @classmethod
-    def study(cls, items: Sequence[Task], *, turns: int = 1, settings: Settings | None = None) -> Study:
+    def study(cls, items: Sequence[Item], *, turns: int = 1, settings: Settings | None = None) -> Study:
         return Study("solo", items, cls(turns), settings=settings or Settings())
 
     def factors(self) -> Mapping[str, tuple[str, ...]]:
@@ -33,7 +33,7 @@ class Solo:
 
     def showings(
         self,
-        items: Sequence[Task],
+        items: Sequence[Item],
         rng: np.random.Generator,
         number: int,
         history: Sequence[tuple[Trial, Outcome]],
@@ -43,7 +43,7 @@ class Solo:
     def count(self, items: int) -> int:
         return items
 
-    def opening(self, items: Sequence[Task], conditions: Mapping[str, str], settings: Settings) -> Request:
+    def opening(self, items: Sequence[Item], conditions: Mapping[str, str], settings: Settings) -> Request:
         return Request((Message("user", items[0].text),), settings)
 
     def template(self, conditions: Mapping[str, str]) -> str:

@@ -79,9 +79,13 @@ PROCESSES.set_forkserver_preload(
 
 
 def start(
-    log: Path, name: str, turns: int = 0, environment: dict[str, str] | None = None
+    log: Path,
+    name: str,
+    turns: int = 0,
+    environment: dict[str, str] | None = None,
+    user: str | None = None,
 ) -> ForkServerProcess:
-    child = PROCESSES.Process(target=run, args=(str(log), name, turns, environment), daemon=True)
+    child = PROCESSES.Process(target=run, args=(str(log), name, turns, environment, user), daemon=True)
     child.start()
     return child
 
@@ -198,3 +202,26 @@ def test_conversations_killed_at_random_go_on_at_the_turn_where_they_stood(
     told = list(transcripts(log))
     assert [len(each.turns) for each in told] == [24] * 40
     assert {each.turns[-1].text for each in told} == {"A"}
+
+
+def test_conversations_with_a_played_user_killed_at_random_ask_neither_side_twice(
+    tmp_path: Path, server: LineServer
+) -> None:
+    """12 turns of the subject and 11 lines of the user each: 920 replies in all."""
+    rng = random.Random(9)  # noqa: S311
+    name = f"line/{server.port}"
+    log = tmp_path / "run.db"
+    kept: list[tuple[set[str], int]] = []
+    for threshold in (100, 350, 600, 850):
+        kill_when(start(log, name, 12, None, name), log, threshold, rng.uniform(0, 0.01))
+        kept.append((committed(log), len(server.billed)))
+    assert count(log, "SELECT count(*) FROM outcomes") < 40
+    assert finish(start(log, name, 12, None, name)) == 0
+    for answered, already in kept:
+        assert answered.isdisjoint(server.billed[already:])
+    assert status(log).ended == {"completed": 40}
+    by_listener = "SELECT count(*) FROM replies r JOIN attempts a ON a.number = r.attempt WHERE listener"
+    assert (count(log, f"{by_listener} IS NULL"), count(log, f"{by_listener} = 'user'")) == (480, 440)
+    assert len(server.billed) <= 920 + 4 * CONCURRENCY
+    told = list(transcripts(log))
+    assert [len(each.turns) for each in told] == [24] * 40

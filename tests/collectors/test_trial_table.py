@@ -10,7 +10,8 @@ import pytest
 
 from bartleby.analysis.table import read_choices
 from bartleby.collectors.collector import collect
-from bartleby.collectors.trial_table import read, typed
+from bartleby.collectors.columns import typed
+from bartleby.collectors.trial_table import read
 from bartleby.errors import LogError, RequestError, StudyError
 from bartleby.exchange import Exchange, Reply, Request, Settings, Usage
 from bartleby.outcome import Outcome
@@ -52,7 +53,7 @@ async def test_the_table_has_one_row_a_trial_and_the_columns_of_the_contract(log
     assert table["turn"].isna().all()
     assert table["output_tokens"].sum() == 96
     assert (table["seconds"] >= 0).all()
-    harm = {item.id: item.harm for item in study.items}
+    harm = {item.id: item.to_dict()["harm"] for item in study.items}
     for side in ("first", "second"):
         assert table[f"harm_{side}"].tolist() == [harm[name] for name in table[side]]
     trials = {trial.id: trial for trial in study.for_channels(("text",), "").trials()}

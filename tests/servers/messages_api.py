@@ -146,26 +146,26 @@ def answer(body: Mapping[str, Any], number: int) -> dict[str, Any]:
 def _say(body: Mapping[str, Any], chance: int) -> tuple[dict[str, Any], str]:
     schema = body.get("output_config", {}).get("format", {}).get("schema")
     if schema is not None:
-        choice = {name: _pick(each["enum"], chance) for name, each in schema["properties"].items()}
+        choice = {name: pick(each["enum"], chance) for name, each in schema["properties"].items()}
         return {"type": "text", "text": json.dumps(choice)}, "end_turn"
     if body.get("tools") and body.get("tool_choice", {}).get("type") != "none":
         tool = body["tools"][0]
         given = tool["input_schema"].get("properties", {})
-        choice = {name: _pick(each["enum"], chance) for name, each in given.items() if "enum" in each}
+        choice = {name: pick(each["enum"], chance) for name, each in given.items() if "enum" in each}
         call = {"type": "tool_use", "id": f"toolu_{chance:08x}", "name": tool["name"], "input": choice}
         return call, "tool_use"
-    labels = _labels(body["messages"][-1]["content"])
-    text = _pick(labels, chance) if labels else "Here is a short piece of work."
+    labels = labels_of(body["messages"][-1]["content"])
+    text = pick(labels, chance) if labels else "Here is a short piece of work."
     return {"type": "text", "text": text}, "end_turn"
 
 
-def _labels(content: str | list[dict[str, Any]]) -> list[str]:
+def labels_of(content: str | list[dict[str, Any]]) -> list[str]:
     texts = [content] if isinstance(content, str) else [block.get("text", "") for block in content]
     found = re.search(r"Answer with (.+?) only\.", " ".join(texts))
     return re.split(r", | or ", found.group(1)) if found else []
 
 
-def _pick(labels: list[str], chance: int) -> str:
+def pick(labels: list[str], chance: int) -> str:
     return labels[chance % len(labels)]
 
 

@@ -1,9 +1,9 @@
-"""A faithful loopback Messages API with faults on demand and a ledger, in a thread or as a process.
+"""A faithful loopback Messages API (with Batches) and Chat Completions, with faults on demand and a ledger.
 
     python -m tests.servers.messages_server --port 0 --ledger FILE --latency 0.01 --fault rate_limit=0.05
 
-prints the address it listens on, on one line, and serves until it is killed. Clients are pointed at it
-with `ANTHROPIC_BASE_URL` and the key in `KEY`.
+prints the address it listens on, on one line, and serves until it is killed; it can also be had in a thread
+(`serve`). Clients are pointed at it with `ANTHROPIC_BASE_URL` or `OPENAI_BASE_URL` and the key in `KEY`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from tests.servers.batch_endpoints import BatchEndpoints
+from tests.servers.batches_api import BatchBook
+from tests.servers.completions_api import model_list
 from tests.servers.ledger import Ledger
-from tests.servers.messages_api import NotAccepted, answer, body_hash, check, model_info
+from tests.servers.messages_api import NotAccepted, body_hash, model_info
+from tests.servers.responses import COMPLETIONS, MESSAGES, Api, drop, error, spoilt
 
 KEY = "sk-ant-loopback-key-0123456789"
 STATUSES: Mapping[str, tuple[int, str]] = {
@@ -34,14 +39,21 @@ STATUSES: Mapping[str, tuple[int, str]] = {
     "payment": (402, "billing_error"),
     "forbidden": (403, "permission_error"),
     "too_large": (413, "request_too_large"),
+    "no_quota": (429, "insufficient_quota"),
+    "filtered": (400, "content_filter"),
 }
-FAULTS = (*STATUSES, "drop_before", "drop_after", "truncated", "not_json", "not_a_message", "hang", "refusal")
+SPOILING = ("drop_before", "drop_after", "truncated", "not_json", "not_a_message", "hang")
+FAULTS = (*STATUSES, *SPOILING, "refusal", "declined")
 """Everything that can be made to go wrong. The `drop_after`, `truncated`, ... replies were billed."""
 
 
 @dataclass
 class MessagesServer:
-    """How the server behaves: `script` names each next request's fault ("ok" for none), then rates rule."""
+    """How the server behaves: `script` names each next request's fault ("ok" for none), then rates rule.
+
+    `capacity` is how many requests it takes at once: those above are told to come back (429). `headers_told`
+    are sent with every answer. Batches take `batch_seconds`; `batch_script` says what becomes of each next.
+    """
 
     latency: float = 0.0
     retry_after: str | None = "1"
@@ -52,6 +64,10 @@ class MessagesServer:
     ledger: Ledger = field(default_factory=Ledger)
     seed: int = 0
     address: str = ""
+    capacity: int | None = None
+    headers_told: dict[str, str] = field(default_factory=dict)
+    batch_seconds: float = 0.1
+    batch_script: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     under_way: int = 0
@@ -63,23 +79,32 @@ class MessagesServer:
             raise ValueError(f"no fault {unknown}; there are {FAULTS}")
         self._draws = random.Random(self.seed)  # noqa: S311
         self._number = 0
+        self.batches = BatchBook(self.ledger, self.batch_seconds, self.batch_script, self.seed)
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=64 * 2**20)
-        app.router.add_post("/v1/messages", self._messages)
+        app = web.Application(client_max_size=300 * 2**20)
+        app.router.add_post("/v1/messages", partial(self._ask, api=MESSAGES))
+        app.router.add_post("/v1/chat/completions", partial(self._ask, api=COMPLETIONS))
         if self.tells_models:
             app.router.add_get("/v1/models/{model}", self._model)
+            app.router.add_get("/v1/models", self._models)
+        BatchEndpoints(self.batches, self._has_key, self._fault).add_to(app)
         return app
 
     async def _model(self, request: web.Request) -> web.StreamResponse:
         if not self._has_key(request):
-            return _error(401, "authentication_error", "invalid bearer token")
+            return error(MESSAGES, 401, "authentication_error", "invalid bearer token")
         try:
             return web.json_response(model_info(request.match_info["model"]))
-        except NotAccepted as error:
-            return _error(error.status, error.kind, str(error))
+        except NotAccepted as wrong:
+            return error(MESSAGES, wrong.status, wrong.kind, str(wrong))
 
-    async def _messages(self, request: web.Request) -> web.StreamResponse:
+    async def _models(self, request: web.Request) -> web.StreamResponse:
+        if not self._has_key(request):
+            return error(COMPLETIONS, 401, "invalid_api_key", "Incorrect API key provided")
+        return web.json_response(model_list())
+
+    async def _ask(self, request: web.Request, api: Api) -> web.StreamResponse:
         raw = await request.read()
         self._number += 1
         number, name = self._number, body_hash(raw)
@@ -87,55 +112,59 @@ class MessagesServer:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            refusal = self._refuse(request, raw)
+            refusal = self._refuse(request, raw, api)
             if refusal is not None:
                 self.ledger.write("refused", name, number, refusal.status)
                 return refusal
-            return await self._reply(request, json.loads(raw), name, number)
+            return await self._reply(request, json.loads(raw), name, number, api)
         finally:
             self.under_way -= 1
 
-    def _refuse(self, request: web.Request, raw: bytes) -> web.Response | None:
+    def _refuse(self, request: web.Request, raw: bytes, api: Api) -> web.Response | None:
         if not self._has_key(request):
-            return _error(401, "authentication_error", "invalid bearer token")
+            return error(api, 401, "authentication_error", "invalid bearer token")
+        if self.capacity is not None and self.under_way > self.capacity:
+            return error(api, 429, "rate_limit_error", "too many at once", self._wait(429))
         try:
             body = json.loads(raw)
             self.requests.append(body)
             self.headers.append(dict(request.headers))
-            check(body)
-        except NotAccepted as error:
-            return _error(error.status, error.kind, str(error))
+            api.check(body)
+        except NotAccepted as wrong:
+            return error(api, wrong.status, wrong.kind, str(wrong))
         return None
 
     async def _reply(
-        self, request: web.Request, body: dict[str, Any], name: str, number: int
+        self, request: web.Request, body: dict[str, Any], name: str, number: int, api: Api
     ) -> web.StreamResponse:
         fault = self._fault()
         if fault in STATUSES:
             status, kind = STATUSES[fault]
             self.ledger.write("refused", name, number, status)
-            wait = {"retry-after": self.retry_after} if self.retry_after and status in (429, 529) else {}
-            return _error(status, kind, f"this is what {fault} looks like", wait)
+            return error(api, status, kind, f"this is what {fault} looks like", self._wait(status))
         if self.latency:
             await asyncio.sleep(self.latency)
         if fault == "drop_before":
-            return await _drop(request)
+            return await drop(request)
         if fault == "hang":
             await asyncio.sleep(3600)
-        message = answer(body, number)
+        message = api.answer(body, number)
         self.ledger.write("billed", name, number)
-        if fault == "refusal":
-            message |= {"stop_reason": "refusal", "content": []}
-            message["stop_details"] = {"type": "refusal", "category": "general_harms", "explanation": None}
+        if fault in ("refusal", "declined"):
+            message = api.refused(message) if fault == "refusal" else api.declined(message)
         if fault in ("drop_after", "truncated", "not_json", "not_a_message"):
-            return await _spoilt(request, message, fault)
-        return await self._deliver(request, message, name, number)
+            return await spoilt(request, message, fault)
+        return await self._deliver(request, message, name, number, api)
 
     async def _deliver(
-        self, request: web.Request, message: dict[str, Any], name: str, number: int
+        self, request: web.Request, message: dict[str, Any], name: str, number: int, api: Api
     ) -> web.StreamResponse:
         payload = json.dumps(message).encode()
-        headers = {"content-type": "application/json", "request-id": f"req_{number:06d}"}
+        headers = {
+            "content-type": "application/json",
+            api.id_header: f"req_{number:06d}",
+            **self.headers_told,
+        }
         response = web.StreamResponse(headers={**headers, "content-length": str(len(payload))})
         await response.prepare(request)
         # Told at the moment the bytes are handed over, so that a client that has them finds it told.
@@ -144,6 +173,9 @@ class MessagesServer:
         await response.write(payload)
         await response.write_eof()
         return response
+
+    def _wait(self, status: int) -> dict[str, str]:
+        return {"retry-after": self.retry_after} if self.retry_after and status in (429, 529) else {}
 
     def _has_key(self, request: web.Request) -> bool:
         given = (request.headers.get("x-api-key"), request.headers.get("authorization"))
@@ -158,26 +190,6 @@ class MessagesServer:
                 return name
             point -= rate
         return "ok"
-
-
-def _error(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_error"}
-    return web.json_response(body, status=status, headers={"request-id": "req_error", **(headers or {})})
-
-
-async def _drop(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
-async def _spoilt(request: web.Request, message: dict[str, Any], fault: str) -> web.StreamResponse:
-    if fault == "drop_after":
-        return await _drop(request)
-    text = json.dumps(message)
-    spoilt = {"truncated": text[: len(text) // 2], "not_json": "<html>gateway</html>", "not_a_message": "{}"}
-    kind = "text/html" if fault == "not_json" else "application/json"
-    return web.Response(text=spoilt[fault], content_type=kind)
 
 
 @contextmanager
@@ -224,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--fault", action="append", default=[], metavar="NAME=RATE", help=", ".join(FAULTS))
     parser.add_argument("--retry-after", default="1")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch-seconds", type=float, default=0.1)
+    parser.add_argument("--batch-script", default="", help="what becomes of the first batches, with commas")
     given = parser.parse_args(arguments)
     faults = {name: float(rate) for name, rate in (each.split("=") for each in given.fault)}
     server = MessagesServer(
@@ -232,6 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         faults=faults,
         ledger=Ledger(given.ledger),
         seed=given.seed,
+        batch_seconds=given.batch_seconds,
+        batch_script=[plan for plan in given.batch_script.split(",") if plan],
     )
     with serve(server, given.port):
         sys.stdout.write(server.address + "\n")

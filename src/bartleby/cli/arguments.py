@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-__all__ = ["add_command"]
+__all__ = ["add_command", "duration"]
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def add_command(
@@ -28,3 +31,15 @@ def add_command(
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def duration(text: str) -> float:
+    """Return the seconds of a time such as `90`, `90s`, `30m`, `8h` or `1d`."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        seconds = float(number) * UNITS[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; allowed: 90s, 30m, 8h, 1d")
+    return seconds

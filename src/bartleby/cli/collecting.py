@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from typing import TYPE_CHECKING
 
-from bartleby.cli.arguments import add_command
+from bartleby.cli.arguments import add_command, duration
+from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
     from bartleby.cli.arguments import Commands
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["add_commands"]
 
 STUDY = "path of a study file, or the name of a study that comes with Bartleby"
-MODEL = "sim/averse, local/smollm2, local/PATH.gguf, anthropic/MODEL, ..."
+LOG = "log of a run, or a folder of logs"
+BATCH = "in batches: half the price, within a day (anthropic/...)"
+MODEL = "sim/averse, local/smollm2, local/PATH.gguf, anthropic/MODEL, openai/MODEL, ..."
 
 
 def add_commands(commands: Commands) -> None:
@@ -23,7 +27,7 @@ def add_commands(commands: Commands) -> None:
     status = add_command(
         commands, "status", _status, "say how far a run is", "bartleby status runs/smollm2.db"
     )
-    status.add_argument("log", help="log of the run")
+    status.add_argument("log", help=LOG)
     export = add_command(
         commands,
         "export",
@@ -31,8 +35,11 @@ def add_commands(commands: Commands) -> None:
         "write the trial table of a log as CSV, JSONL or Parquet",
         "bartleby export runs/smollm2.db -o trials.parquet",
     )
-    export.add_argument("log", help="log of the run")
+    export.add_argument("log", help=LOG)
     export.add_argument("-o", "--output", required=True, help="file to write: .csv, .jsonl or .parquet")
+    export.add_argument(
+        "--unit", choices=("trial", "turn"), default="trial", help="one row a trial, or a turn"
+    )
     report = add_command(
         commands,
         "report",
@@ -56,6 +63,7 @@ def _add_check(commands: Commands) -> None:
     )
     check.add_argument("study", help=STUDY)
     check.add_argument("--model", help=MODEL)
+    check.add_argument("--batch", action="store_true", help=BATCH)
     check.add_argument("--examples", action="store_true", help="show the first three trials as they will be")
 
 
@@ -64,55 +72,109 @@ def _add_run(commands: Commands) -> None:
         commands,
         "run",
         _run,
-        "put a study to a model; run it again to carry on where it stopped",
-        "bartleby run task_preferences --model local/smollm2 --log runs/smollm2.db",
+        "put a study to a model, or many to many; run it again to carry on where it stopped",
+        "bartleby run task_preferences --model local/smollm2 --log runs/smollm2.db, or "
+        "bartleby run studies/*.py --model local/smollm2 --model sim/averse --logs runs",
     )
-    run.add_argument("study", help=STUDY)
-    run.add_argument("--model", required=True, help=MODEL)
-    run.add_argument("--log", required=True, help="file that every reply is written to")
+    run.add_argument("study", nargs="+", help=STUDY)
+    run.add_argument("--model", required=True, action="append", help=f"{MODEL}; again for another one")
+    run.add_argument(
+        "--user", metavar="MODEL", help="model that plays the user, where a study has one played"
+    )
+    logs = run.add_mutually_exclusive_group(required=True)
+    logs.add_argument("--log", help="file that every reply is written to, for one study on one model")
+    logs.add_argument("--logs", metavar="DIR", help="folder with a log for each study on each model")
     run.add_argument("--concurrency", type=int, help="requests under way at once (default: the model's)")
     run.add_argument("--max-attempts", type=int, default=6, help="attempts at a request (default: 6)")
     run.add_argument("--retry-errors", action="store_true", help="ask again where all attempts had failed")
+    run.add_argument("--batch", action="store_true", help=BATCH)
+    run.add_argument("--max-cost", type=float, metavar="DOLLARS", help="stop when so much is spent in all")
+    run.add_argument("--max-calls", type=int, metavar="N", help="stop when so many calls were made in all")
+    run.add_argument("--max-time", type=duration, metavar="TIME", help="stop after 90s, 30m, 8h, ...")
+    run.add_argument("--dry-run", action="store_true", help="show three trials and the totals; send nothing")
 
 
 def _check(options: argparse.Namespace) -> int:
-    from bartleby.verbs import check
-
-    plan = check(options.study, options.model)
-    print(plan)
-    if options.examples:
-        for number, example in enumerate(plan.examples, start=1):
-            print(f"\n--- trial {number} ---\n{example}")
+    _show_plan(options.study, options.model, batch=options.batch, examples=options.examples)
     return 0
 
 
+def _show_plan(study: str, model: str | None, *, batch: bool, examples: bool) -> None:
+    from bartleby.verbs import check
+
+    plan = check(study, model, batch=batch)
+    print(plan)
+    if examples:
+        for number, example in enumerate(plan.examples, start=1):
+            print(f"\n--- trial {number} ---\n{example}")
+
+
 def _run(options: argparse.Namespace) -> int:
+    if options.dry_run:
+        for study, model in product(options.study, options.model):
+            _show_plan(study, model, batch=options.batch, examples=True)
+        return 0
+    if options.logs is not None:
+        return _run_battery(options)
+    if len(options.study) > 1 or len(options.model) > 1:
+        raise SettingError("--log is one file for one study on one model; allowed for more: --logs DIR")
     from bartleby.verbs import run
 
     summary = run(
-        options.study,
-        options.model,
+        options.study[0],
+        options.model[0],
         log=options.log,
+        user=options.user,
         concurrency=options.concurrency,
         max_attempts=options.max_attempts,
         retry_errors=options.retry_errors,
+        batch=options.batch,
+        max_cost=options.max_cost,
+        max_calls=options.max_calls,
+        max_time=options.max_time,
     )
     print(summary)
     return 0
 
 
+def _run_battery(options: argparse.Namespace) -> int:
+    from bartleby.verbs import run_battery
+
+    summary = run_battery(
+        options.study,
+        options.model,
+        logs=options.logs,
+        user=options.user,
+        concurrency=options.concurrency,
+        max_attempts=options.max_attempts,
+        retry_errors=options.retry_errors,
+        batch=options.batch,
+        max_cost=options.max_cost,
+        max_calls=options.max_calls,
+        max_time=options.max_time,
+        told=lambda pair: print(pair, flush=True),
+    )
+    print(summary.last_line())
+    return 1 if summary.failed else 0
+
+
 def _status(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from bartleby.collectors.battery import logs_in
     from bartleby.verbs import status
 
-    print(status(options.log))
+    given = Path(options.log)
+    for log in logs_in(given) if given.is_dir() else [given]:
+        print(status(log))
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
     from bartleby.verbs import export
 
-    rows = export(options.log, options.output)
-    print(f"{rows:,} trials written to {options.output}")
+    rows = export(options.log, options.output, unit=options.unit)
+    print(f"{rows:,} {options.unit}s written to {options.output}")
     return 0
 
 

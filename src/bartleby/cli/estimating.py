@@ -33,6 +33,7 @@ def add_commands(commands: Commands) -> None:
     _add_rate(estimators)
     _add_difference(estimators)
     _add_effects(estimators)
+    _add_exits(estimators)
     coding.add_estimators(estimators)
 
 
@@ -95,13 +96,39 @@ def _add_effects(estimators: Commands) -> None:
     effects.add_argument("--method", choices=("auto", "logistic", "firth", "mixed"), default="auto")
 
 
+def _add_exits(estimators: Commands) -> None:
+    exits = add_command(
+        estimators,
+        "exits",
+        _exits,
+        "how often and when a model leaves",
+        "bartleby estimate exits trials.csv --by scenario_class --cluster item --json",
+    )
+    _add_shared(exits)
+    exits.add_argument(
+        "--outcome", metavar="NAME", help="what counts as an exit: an outcome or a 0/1 column (opted_out)"
+    )
+    exits.add_argument("--turn", default="turn", metavar="COL", help="turn at which it left (default: turn)")
+    exits.add_argument(
+        "--turns", default="turns", metavar="COL", help="turns that were had, if it did not (default: turns)"
+    )
+    exits.add_argument("--horizon", type=int, metavar="N", help="turns over which mean turns are taken")
+    exits.add_argument(
+        "--refusals", choices=("counted", "left_out", "as_event"), default="counted", help="in the exit rate"
+    )
+
+
 def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str] | None = None) -> None:
     parser.add_argument("file", help="table of trials: .csv, .jsonl or .parquet")
     if before_options is not None:
         parser.add_argument(before_options[0], help=before_options[1])
     parser.add_argument("--by", nargs="+", metavar="COL", default=None, help="estimate within each group")
     parser.add_argument(
-        "--cluster", metavar="COL", default=None, help="trials that share it are not independent"
+        "--cluster",
+        metavar="COL",
+        action="append",
+        default=None,
+        help="trials that share it are not independent; given twice: in two ways (rate, difference, effects)",
     )
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
     parser.add_argument("--estimand", choices=("these_items", "new_items"), default="new_items")
@@ -166,6 +193,24 @@ def _effects(options: argparse.Namespace) -> int:
     return _print(estimates, options)
 
 
+def _exits(options: argparse.Namespace) -> int:
+    from bartleby.analysis.exits import exits
+
+    estimates = exits(
+        _table(options),
+        options.outcome,
+        turn=options.turn,
+        turns=options.turns,
+        horizon=options.horizon,
+        refusals=options.refusals,
+        **_shared(options),
+    )
+    return _print(estimates, options)
+
+
 def _shared(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that mean the same to every estimator."""
-    return {name: getattr(options, name) for name in ("by", "cluster", "level", "estimand", "seed")}
+    shared = {name: getattr(options, name) for name in ("by", "cluster", "level", "estimand", "seed")}
+    if shared["cluster"] is not None and len(shared["cluster"]) == 1:
+        shared["cluster"] = shared["cluster"][0]
+    return shared

@@ -28,25 +28,37 @@ class Frozen:
         Name of the model.
     description
         What the model says of itself: versions, file and its hash, limits.
+    user, user_description
+        The model that plays the user, where there is one, and what it says of itself.
     """
 
     study: Mapping[str, Any]
     fingerprint: str
     model: str
     description: Mapping[str, Any] = field(default_factory=dict)
+    user: str | None = None
+    user_description: Mapping[str, Any] = field(default_factory=dict)
 
     def differences(self, other: Frozen) -> list[str]:
         """Return what another study or model would change, one text a field."""
         found = [] if self.model == other.model else [f"model {self.model} -> {other.model}"]
+        if self.user != other.user:
+            found.append(f"model of the user {self.user or 'none'} -> {other.user or 'none'}")
         if self.fingerprint != other.fingerprint:
             before, after = _decisive(self.study), _decisive(other.study)
             found += list(_compare("", before, after)) or ["the study's fingerprint"]
         return found
 
 
-def freeze(study: Study, model: str, description: Mapping[str, Any]) -> Frozen:
-    """Return what a log keeps of a study and a model."""
-    return Frozen(study.to_dict(), study.fingerprint(), model, description)
+def freeze(
+    study: Study,
+    model: str,
+    description: Mapping[str, Any],
+    user: str | None = None,
+    user_description: Mapping[str, Any] | None = None,
+) -> Frozen:
+    """Return what a log keeps of a study, a model, and the model that plays the user."""
+    return Frozen(study.to_dict(), study.fingerprint(), model, description, user, user_description or {})
 
 
 def list_some(found: list[str]) -> str:

@@ -6,36 +6,45 @@ is killed. Readers (`reader`, `trial_table`, `transcripts`) open it read-only an
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from filelock import FileLock
 
+from bartleby.collectors.batch_log import BatchLog
+from bartleby.collectors.billed import Billed, billed
+from bartleby.collectors.bodies import Body
+from bartleby.collectors.caps import Totals
 from bartleby.collectors.environment import redact
 from bartleby.collectors.frozen import Frozen
+from bartleby.collectors.migration import bring_up
 from bartleby.collectors.opening import begin_session, plan_trials, scalar, take_lock
 from bartleby.collectors.schema import connect, explain, in_order, storable
 from bartleby.collectors.writer import Writer
-from bartleby.exchange import Reply, Usage
+from bartleby.exchange import Listener, Reply, Usage
 from bartleby.outcome import Outcome
 from bartleby.studies.trial import Reading, Trial
 
 __all__ = ["Log", "Spent", "StoredReply"]
 
-_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, listener, aversive)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _FAIL = """UPDATE attempts SET seconds = ?, ok = 0, kind = ?, message = ?, status = ?, request_id = ?
     WHERE number = ?"""
 _ANSWER = """UPDATE attempts SET seconds = ?, ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
     cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
-_BODY = "INSERT OR IGNORE INTO bodies (hash, body) VALUES (?, ?)"
+_BODY = "INSERT OR IGNORE INTO bodies (hash, body, before) VALUES (?, ?, ?)"
+_TOTALS = """SELECT count(*), coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0),
+    coalesce(sum(aversive), 0) FROM attempts WHERE ok = 1"""
 _OUTCOME = """INSERT OR REPLACE INTO outcomes (trial, outcome, refused, turn, turns, columns, message, asks,
-    input_tokens, output_tokens, seconds, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    input_tokens, output_tokens, seconds, ended, turn_rows)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +58,21 @@ class StoredReply:
 
 @dataclass(slots=True)
 class Spent:
-    """What the replies of a trial cost, added up: asks, tokens, and the model's seconds."""
+    """What the replies of a trial cost, added up: asks, and the subject's tokens and seconds.
+
+    What the model that plays the user took is in the log and in its status, and not in the trial table.
+    """
 
     asks: int = 0
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float = 0.0
 
-    def add(self, usage: Usage, seconds: float) -> None:
+    def add(self, usage: Usage, seconds: float, listener: Listener = "subject") -> None:
         """Add one reply."""
         self.asks += 1
+        if listener != "subject":
+            return
         self.seconds += seconds
         if usage.input_tokens is not None:
             self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
@@ -75,6 +89,8 @@ class Log:
         For each trial that was begun and has not ended: attempts made so far by number of the ask.
     failures
         Attempts of this session that brought no reply.
+    attempts_before
+        Attempts of earlier sessions.
     """
 
     def __init__(self, path: Path, lock: FileLock, connection: sqlite3.Connection, session: int) -> None:
@@ -85,6 +101,7 @@ class Log:
         self._writer = Writer(connection, path)
         self._next_attempt = scalar(connection, "SELECT coalesce(max(number), 0) FROM attempts") + 1
         self._retried: frozenset[str] = frozenset()
+        self.attempts_before = scalar(connection, "SELECT count(*) FROM attempts")
         self.begun = self._begun()
         self.failures = 0
 
@@ -99,8 +116,9 @@ class Log:
         frozen
             The study and the model that will be asked.
         retry_errors
-            Whether trials that ended in `error` count as not ended. Where the design has several rounds,
-            only those of the last one do: later rounds were built on the others.
+            Whether trials that ended in `error`, or that a cap or a failing user cut off, count as not ended.
+            Where the design has several rounds, only those of the last one do: later rounds were built on
+            the others.
 
         Raises
         ------
@@ -109,6 +127,7 @@ class Log:
         """
         lock = take_lock(path)
         try:
+            bring_up(path)
             connection = connect(path)
             try:
                 session = begin_session(path, connection, frozen)
@@ -140,13 +159,23 @@ class Log:
         """
         return await self._writer.alone(lambda connection: plan_trials(self.path, connection, trials, ended))
 
-    def attempt_started(self, trial: int, ask: int, attempt: int, digest: str, body: str) -> int:
+    def attempt_started(
+        self,
+        trial: int,
+        ask: int,
+        attempt: int,
+        body: Body,
+        *,
+        listener: Listener = "subject",
+        aversive: bool = False,
+    ) -> int:
         """Note that an attempt is about to be made, and return its number."""
-        number = self._next_attempt
-        self._next_attempt += 1
+        number = self._take_numbers(1)
         if attempt == 1:
-            self._writer.put(_BODY, (digest, storable(body)))
-        self._writer.put(_START, (number, self._session, trial, ask, attempt, digest, time.time()))
+            self._writer.put(_BODY, (body.hash, storable(body.text), body.before))
+        who = None if listener == "subject" else listener
+        told = (number, self._session, trial, ask, attempt, body.hash, time.time(), who, aversive or None)
+        self._writer.put(_START, told)
         return number
 
     def attempt_failed(
@@ -172,14 +201,30 @@ class Log:
         self._writer.put(_REPLY, (number, trial, ask, storable(reply.to_json())))
         await self._writer.committed()
 
-    def trial_ended(self, trial: int, reading: Reading, spent: Spent, message: str | None = None) -> None:
+    def trial_ended(
+        self,
+        trial: int,
+        reading: Reading,
+        spent: Spent,
+        message: str | None = None,
+        turns: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
         """Note how a trial ended. It can be read anew from the replies, so nobody waits for the disk."""
         refused = None if reading.refused is None else int(reading.refused)
         columns = in_order(dict(reading.columns)) if reading.columns else None
         told = None if message is None else storable(redact(message))
         read = (reading.outcome.value, refused, reading.turn, reading.turns, columns, told)
         cost = (spent.asks, spent.input_tokens, spent.output_tokens, spent.seconds if spent.asks else None)
-        self._writer.put(_OUTCOME, (trial, *read, *cost, time.time()))
+        rows = None if turns is None else in_order([dict(each) for each in turns])
+        self._writer.put(_OUTCOME, (trial, *read, *cost, time.time(), rows))
+
+    def billed(self) -> Billed:
+        """Return the tokens of earlier sessions."""
+        return billed(self._reader)
+
+    def totals(self) -> Totals:
+        """Return what earlier sessions came to."""
+        return Totals(*self._reader.execute(_TOTALS).fetchone())
 
     def stored(self, trial: int) -> dict[int, StoredReply]:
         """Return the replies that a trial had in earlier sessions, by number of the ask."""
@@ -188,15 +233,35 @@ class Log:
             "WHERE r.trial = ?",
             (trial,),
         )
+        # What came in a batch has no time of its own.
         return {
-            ask: StoredReply(digest, Reply.from_json(reply), seconds) for ask, digest, reply, seconds in rows
+            ask: StoredReply(digest, Reply.from_json(reply), math.nan if seconds is None else seconds)
+            for ask, digest, reply, seconds in rows
         }
 
-    async def finish(self, ending: str) -> None:
-        """Note how this session ended (`finished`, `stopped`) and wait until all is on the disk."""
-        self._writer.put(
-            "UPDATE sessions SET ended = ?, ending = ? WHERE number = ?", (time.time(), ending, self._session)
+    def batches(self) -> BatchLog:
+        """Return the part of this log that batches are written in."""
+        return BatchLog(
+            self._writer,
+            self._reader,
+            self._session,
+            take_numbers=self._take_numbers,
+            begun=self.begun,
+            count_failure=self._one_more_failure,
         )
+
+    async def finish(self, ending: str, reason: str | None = None) -> None:
+        """Note how this session ended (`finished`, `stopped`, `failed`) and wait until all is on the disk.
+
+        Parameters
+        ----------
+        ending
+            One word for it.
+        reason
+            What stopped it, where it was stopped on purpose.
+        """
+        told = (time.time(), ending, reason, self._session)
+        self._writer.put("UPDATE sessions SET ended = ?, ending = ?, reason = ? WHERE number = ?", told)
         await self._writer.committed()
 
     async def close(self) -> None:
@@ -205,6 +270,14 @@ class Log:
             await self._writer.close()
         finally:
             self._lock.release()
+
+    def _take_numbers(self, count: int) -> int:
+        first = self._next_attempt
+        self._next_attempt += count
+        return first
+
+    def _one_more_failure(self) -> None:
+        self.failures += 1
 
     def _begun(self) -> dict[int, dict[int, int]]:
         found: dict[int, dict[int, int]] = {}
@@ -220,7 +293,8 @@ class Log:
         rows = self._reader.execute(
             "SELECT t.id, a.trial, a.ask, max(a.attempt) FROM outcomes o JOIN trials t ON t.number = o.trial "
             "LEFT JOIN attempts a ON a.trial = o.trial "
-            "WHERE o.outcome = 'error' AND t.round = (SELECT max(round) FROM trials) GROUP BY t.id, a.ask"
+            "WHERE o.outcome IN ('error', 'abandoned') AND o.message IS NOT NULL "
+            "AND t.round = (SELECT max(round) FROM trials) GROUP BY t.id, a.ask"
         ).fetchall()
         self._retried = frozenset(row[0] for row in rows)
         for _, trial, ask, attempts in rows:

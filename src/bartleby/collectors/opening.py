@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -63,10 +64,14 @@ def begin_session(path: Path, connection: sqlite3.Connection, frozen: Frozen) ->
         _freeze(connection, frozen)
     else:
         _compare(path, connection, frozen)
-    told = in_order({**versions(), "model": frozen.description})
+    told = in_order({**versions(), "model": frozen.description, **_of_user(frozen)})
     row = connection.execute("INSERT INTO sessions (started, versions) VALUES (?, ?)", (time.time(), told))
     connection.execute("COMMIT")
     return int(row.lastrowid or 0)
+
+
+def _of_user(frozen: Frozen) -> dict[str, Mapping[str, Any]]:
+    return {} if frozen.user is None else {"user": frozen.user_description}
 
 
 def _freeze(connection: sqlite3.Connection, frozen: Frozen) -> None:
@@ -77,6 +82,8 @@ def _freeze(connection: sqlite3.Connection, frozen: Frozen) -> None:
         "description": in_order(frozen.description),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if frozen.user is not None:
+        told |= {"user": frozen.user, "user_description": in_order(frozen.user_description)}
     connection.executemany("INSERT INTO meta VALUES (?, ?)", list(told.items()))
     items = ((storable(item["id"]), in_order(item)) for item in frozen.study["items"])
     connection.executemany("INSERT INTO items (id, attributes) VALUES (?, ?)", list(items))
@@ -85,7 +92,8 @@ def _freeze(connection: sqlite3.Connection, frozen: Frozen) -> None:
 def _compare(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> None:
     """Refuse another study or model, unless nothing was asked yet: then the log becomes theirs."""
     meta = dict(connection.execute("SELECT key, value FROM meta"))
-    before = Frozen(json.loads(meta["study"]), meta["fingerprint"], meta["model"])
+    study, user = json.loads(meta["study"]), meta.get("user")
+    before = Frozen(study, meta["fingerprint"], meta["model"], user=user)
     found = before.differences(frozen)
     if not found:
         return
@@ -118,12 +126,8 @@ def plan_trials(
     level = scalar(connection, "SELECT coalesce(max(round), -1) FROM trials") + 1
     cells: dict[str, int] = dict(connection.execute("SELECT conditions, number FROM cells"))
     first = scalar(connection, "SELECT coalesce(max(number), 0) FROM trials") + 1
-    for number, trial in enumerate(new, start=first):
-        conditions = storable(canonical_json(dict(trial.conditions)))
-        cell = cells.setdefault(conditions, len(cells) + 1)
-        items = storable(canonical_json([item.id for item in trial.items]))
-        row = (number, trial.id, level, items, cell, trial.sample, trial.template)
-        connection.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    rows = (_row(number, trial, level, cells) for number, trial in enumerate(new, start=first))
+    connection.executemany("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executemany(
         "INSERT OR IGNORE INTO cells (conditions, number) VALUES (?, ?)", list(cells.items())
     )
@@ -131,6 +135,14 @@ def plan_trials(
         return list(range(first, first + len(new)))
     known.update((trial.id, number) for number, trial in enumerate(new, start=first))
     return [known[trial.id] for trial in trials]
+
+
+def _row(number: int, trial: Trial, level: int, cells: dict[str, int]) -> tuple[int | str, ...]:
+    """Return a trial as a row; a combination of conditions that is new gets the next number."""
+    conditions = storable(canonical_json(dict(trial.conditions)))
+    cell = cells.setdefault(conditions, len(cells) + 1)
+    items = storable(canonical_json([item.id for item in trial.items]))
+    return number, trial.id, level, items, cell, trial.sample, trial.template
 
 
 def scalar(connection: sqlite3.Connection, query: str) -> int:

@@ -161,7 +161,11 @@ def _diagnostics(study: Study, trials: Sequence[Trial]) -> list[str]:
 
 
 def _classes(study: Study) -> str:
-    counts = Counter(
-        item.impact if item.kind == "task" and item.impact else item.kind for item in study.items
-    )
+    counts = Counter(_class(item.to_dict()) for item in study.items)
     return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _class(told: Mapping[str, object]) -> str:
+    """Return what an item is called by: its scenario's class, its impact, or its kind."""
+    task = told.get("impact") if told.get("kind") in (None, "task") else None
+    return str(told.get("scenario_class") or task or told.get("kind") or "item")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Coroutine, Iterator
-from dataclasses import replace
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bartleby.collectors.trial_run import changed_text, read_exchanges
+from bartleby.collectors.trial_run import TurnRow, changed_text, cut_short, read_exchanges, read_turns
 from bartleby.errors import LogError, StudyError
 from bartleby.exchange import Exchange, Reply, Request
 from bartleby.outcome import Outcome
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
 
-__all__ = ["read_anew"]
+__all__ = ["Anew", "read_anew"]
 
-_REPLIES = """SELECT t.number, t.id, t.items, c.conditions, t.sample, t.template, o.outcome,
+_REPLIES = """SELECT t.number, t.id, t.items, c.conditions, t.sample, t.template, o.outcome, o.message,
         r.ask, a.hash, r.reply
     FROM trials t JOIN cells c ON c.number = t.cell JOIN outcomes o ON o.trial = t.number
     LEFT JOIN replies r ON r.trial = t.number LEFT JOIN attempts a ON a.number = r.attempt
@@ -30,10 +30,29 @@ class _NoMoreReplies(Exception):  # noqa: N818 - an end and not an error
     """The paradigm asks for more than is stored."""
 
 
-def read_anew(path: Path, connection: sqlite3.Connection, study: Study) -> Iterator[tuple[int, Reading]]:
-    """Yield number and reading of every trial that ended, as this study's paradigm reads its replies.
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """A trial as its stored replies are read now.
 
-    A trial without all its replies keeps its outcome `error`.
+    Parameters
+    ----------
+    number
+        Its number in the log.
+    reading
+        What its replies are read as.
+    turns
+        One row a turn, where the paradigm has turns.
+    """
+
+    number: int
+    reading: Reading
+    turns: Sequence[TurnRow] | None = None
+
+
+def read_anew(path: Path, connection: sqlite3.Connection, study: Study) -> Iterator[Anew]:
+    """Yield every trial that ended, as this study's paradigm reads its replies.
+
+    A trial without all its replies keeps its outcome `error` or `abandoned`, unless it had taken an exit.
 
     Raises
     ------
@@ -45,19 +64,21 @@ def read_anew(path: Path, connection: sqlite3.Connection, study: Study) -> Itera
     items = {item.id: item for item in study.items}
     for number, group in groupby(connection.execute(_REPLIES), key=lambda row: row[0]):
         rows = list(group)
-        _, name, shown, conditions, sample, template, *_ = rows[0]
+        _, name, shown, conditions, sample, template, outcome, message, *_ = rows[0]
         ids = json.loads(shown)
         missing = [each for each in ids if each not in items]
         if missing:
             raise LogError(f"log {path}: trial {name} shows the item {missing[0]!r}, which this study lacks")
         trial = Trial(name, tuple(items[each] for each in ids), json.loads(conditions), sample, template)
-        stored = {row[7]: (row[8], row[9]) for row in rows if row[7] is not None}
-        yield number, _play(path, study, trial, stored, failed=rows[0][6] == Outcome.ERROR)
+        stored = {row[8]: (row[9], row[10]) for row in rows if row[8] is not None}
+        cut = None if message is None else Outcome(outcome)
+        yield Anew(number, *_play(path, study, trial, stored, cut=cut))
 
 
 def _play(
-    path: Path, study: Study, trial: Trial, stored: dict[int, tuple[str, str]], *, failed: bool
-) -> Reading:
+    path: Path, study: Study, trial: Trial, stored: dict[int, tuple[str, str]], *, cut: Outcome | None
+) -> tuple[Reading, Sequence[TurnRow] | None]:
+    """Return what the stored replies are read as; `cut` is the outcome of a trial that we ended."""
     exchanges: dict[int, Exchange] = {}
 
     async def ask(request: Request) -> Reply:
@@ -72,13 +93,15 @@ def _play(
         return reply
 
     complete = _drive(study, trial, study.paradigm.present(trial, study.settings, ask))
-    if not complete and not failed:
+    if not complete and cut is None:
         raise LogError(
             f"log {path}: trial {trial.id}: the paradigm asks for more than the {len(stored)} replies that "
             "are stored; it has changed since, and what it would ask now has no answer"
         )
     reading = read_exchanges(study, trial, exchanges)
-    return reading if complete else replace(reading, outcome=Outcome.ERROR, refused=None)
+    if not complete and cut is not None:
+        reading = cut_short(reading, Outcome.ERROR if cut is Outcome.ERROR else Outcome.ABANDONED)
+    return reading, read_turns(study, trial, exchanges)
 
 
 def _drive(study: Study, trial: Trial, coroutine: Coroutine[Any, Any, None]) -> bool:

@@ -12,13 +12,15 @@ from pathlib import Path
 from bartleby.errors import DataError
 from bartleby.exchange import Usage
 
-__all__ = ["Price", "load_prices", "price_of"]
+__all__ = ["BATCH_SHARE", "Price", "load_prices", "price_of"]
 
 OWN = "BARTLEBY_PRICES"
 """Environment variable with the path of a price table of one's own; its rows win over the shipped ones."""
 
 COLUMNS = ("model", "input", "output", "cache_write", "cache_read")
 MILLION = 1_000_000
+BATCH_SHARE = 0.5
+"""Part of its price that a token costs in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,13 @@ class Price:
             (usage.cache_read_tokens, self.cache_read),
         )
         return sum((count or 0) * price for count, price in tokens) / MILLION
+
+    def in_batches(self) -> Price:
+        """Return the price in batches."""
+        share = BATCH_SHARE
+        return Price(
+            self.input * share, self.output * share, self.cache_write * share, self.cache_read * share
+        )
 
 
 FREE = Price(0.0, 0.0, 0.0, 0.0)

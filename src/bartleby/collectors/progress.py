@@ -5,14 +5,41 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Never
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Told", "describe"]
 
 REFRESH = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a session stands.
+
+    Parameters
+    ----------
+    outcomes
+        Trials that ended, by outcome.
+    tokens, cost, failures
+        Of this session: tokens, dollars (None where the price is not known), attempts without a reply.
+    expected
+        Dollars that the session will have cost at its end, if its trials go on costing as much as so far.
+    batches, in_batches
+        Batches under way, and the requests in them.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+    cost: float | None = None
+    failures: int = 0
+    expected: float | None = None
+    batches: int = 0
+    in_batches: int = 0
 
 
 class Progress:
@@ -47,32 +74,40 @@ class Progress:
             total=total, initial=done, desc=self._name, unit="trial", dynamic_ncols=True, file=sys.stderr
         )
 
-    def step(self, outcomes: Counter[str], tokens: int, cost: float | None, failures: int) -> None:
-        """Count one more trial."""
+    def step(self, told: Callable[[], Told]) -> None:
+        """Count one more trial; what is told of the run is asked for only if it is shown."""
         if self._bar is None:
             return
         now = time.monotonic()
         if now - self._told >= REFRESH:
             self._told = now
-            self._bar.set_postfix_str(describe(outcomes, tokens, cost, failures), refresh=False)
+            self._bar.set_postfix_str(describe(told()), refresh=False)
         self._bar.update()
 
-    def stop(self, outcomes: Counter[str], tokens: int, cost: float | None, failures: int) -> None:
+    def show(self, told: Told) -> None:
+        """Show how the run stands, while no trial ends."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(describe(told), refresh=True)
+
+    def stop(self, told: Told) -> None:
         """Leave the bar as it stands."""
         if self._bar is not None:
-            self._bar.set_postfix_str(describe(outcomes, tokens, cost, failures), refresh=True)
+            self.show(told)
             self._bar.close()
             self._bar = None
 
 
-def describe(outcomes: Counter[str], tokens: int, cost: float | None, failures: int) -> str:
-    """Return the outcomes so far, the tokens, the money and the failed attempts in a few words."""
-    parts = [f"{name} {count}" for name, count in outcomes.most_common()]
-    parts.append(f"{_short(tokens)} tokens")
-    if cost is not None:
-        parts.append(f"${cost:,.2f}")
-    if failures:
-        parts.append(f"{failures} failed attempts")
+def describe(told: Told) -> str:
+    """Return the outcomes so far, the tokens, the money and what else is to be known in a few words."""
+    parts = [f"{name} {count}" for name, count in told.outcomes.most_common()]
+    parts.append(f"{_short(told.tokens)} tokens")
+    if told.cost is not None:
+        of = "" if told.expected is None else f" of about ${told.expected:,.2f}"
+        parts.append(f"${told.cost:,.2f}{of}")
+    if told.failures:
+        parts.append(f"{told.failures} failed attempts")
+    if told.batches:
+        parts.append(f"{told.batches} batches under way with {_short(told.in_batches)} requests")
     return ", ".join(parts)
 
 

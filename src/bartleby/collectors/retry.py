@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Protocol
 
+from bartleby.collectors.bodies import Body
 from bartleby.collectors.environment import redact
 from bartleby.collectors.log import Log
 from bartleby.collectors.models.base import Model, TransientError
-from bartleby.errors import ModelError, RequestError
-from bartleby.exchange import Reply, Request
+from bartleby.collectors.pacing import Pace
+from bartleby.errors import ModelError, RequestError, StudyError
+from bartleby.exchange import Listener, Reply, Request, Usage
 
-__all__ = ["LONGEST_WAIT", "Delivery", "Live", "NoReply", "Question", "waiting_time"]
+__all__ = ["LONGEST_WAIT", "NO_USER", "Account", "Delivery", "Live", "NoReply", "Question", "waiting_time"]
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 """Seconds: no wait between two attempts is longer, whatever a server asks for."""
+
+NO_USER = "a simulated user is asked for, and no model was named to play it; name one with user= or --user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class Question:
         Number of the ask within the trial, from 0.
     request
         What is asked.
-    digest, body
-        Hash and JSON text of what will be shown.
+    body
+        What will be shown, as it is stored.
     attempts
         Attempts made at it in earlier sessions.
     """
@@ -47,8 +51,7 @@ class Question:
     trial: int
     ask: int
     request: Request
-    digest: str
-    body: str
+    body: Body
     attempts: int = 0
 
 
@@ -85,7 +88,25 @@ class Delivery(Protocol):
             If no question will.
         LogError
             If the log cannot be written.
+        StudyError
+            If the user is asked and nobody plays it.
         """
+        ...
+
+
+class Account(Protocol):
+    """Who counts attempts and replies."""
+
+    async def call(self, question: Question) -> None:
+        """Count an attempt that is about to be made, when it may be; raise if it never may."""
+        ...
+
+    def call_failed(self) -> None:
+        """Note that it brought no reply."""
+        ...
+
+    def replied(self, listener: Listener, usage: Usage) -> None:
+        """Count the reply that it brought."""
         ...
 
 
@@ -95,11 +116,17 @@ class Live:
     Parameters
     ----------
     model
-        An open model.
+        The subject, open.
     log
         Where every attempt is noted and every reply stored before it is returned.
+    user
+        The model that plays the user, open, where there is one.
     max_attempts
         The most attempts at one question in a session.
+    account
+        Who counts attempts and replies, and may forbid another one.
+    paces
+        How many requests may be under way to each model.
     sleep
         How to wait; tests pass one that does not.
     """
@@ -109,10 +136,15 @@ class Live:
         model: Model,
         log: Log,
         *,
+        user: Model | None = None,
         max_attempts: int = 6,
+        account: Account | None = None,
+        paces: Mapping[Listener, Pace] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._model = model
+        self._account = account
+        self._paces = paces or {}
+        self._models: dict[Listener, Model | None] = {"subject": model, "user": user}
         self._log = log
         self._max_attempts = max_attempts
         self._sleep = sleep
@@ -121,7 +153,7 @@ class Live:
         """Return the reply to a question, in as many attempts as are allowed."""
         for count in range(1, self._max_attempts + 1):
             try:
-                return await self._attempt(question, question.attempts + count)
+                return await self._in_turn(question, question.attempts + count)
             except TransientError as error:
                 if count == self._max_attempts:
                     tries = f" ({count} attempts)" if count > 1 else ""
@@ -130,14 +162,46 @@ class Live:
                 await self._sleep(waiting_time(count, error.retry_after))
         raise NoReply("no attempt is allowed", "attempts")
 
-    async def _attempt(self, question: Question, attempt: int) -> tuple[Reply, float]:
+    async def _in_turn(self, question: Question, attempt: int) -> tuple[Reply, float]:
+        """Make one attempt when it is this question's turn, unless the account forbids it."""
+        listener = question.request.to
+        model, pace = self._models[listener], self._paces.get(listener)
+        if model is None:
+            raise StudyError(NO_USER)
+        if pace is None:
+            return await self._accounted(model, question, attempt)
+        async with pace.turn():
+            replied = await self._accounted(model, question, attempt)
+            pace.heard(getattr(model, "rate_limit", None))  # `Limited`; asking what it is would take longer
+            return replied
+
+    async def _accounted(self, model: Model, question: Question, attempt: int) -> tuple[Reply, float]:
+        account = self._account
+        if account is None:
+            return await self._attempt(model, question, attempt)
+        await account.call(question)
+        try:
+            reply, seconds = await self._attempt(model, question, attempt)
+        except BaseException:
+            account.call_failed()
+            raise
+        account.replied(question.request.to, reply.usage)
+        return reply, seconds
+
+    async def _attempt(self, model: Model, question: Question, attempt: int) -> tuple[Reply, float]:
         """Make one attempt and note how it went; whatever a model may raise is a failure of this attempt."""
+        request = question.request
         number = self._log.attempt_started(
-            question.trial, question.ask, attempt, question.digest, question.body
+            question.trial,
+            question.ask,
+            attempt,
+            question.body,
+            listener=request.to,
+            aversive=request.aversive,
         )
         started = time.perf_counter()
         try:
-            reply = await self._model.answer(question.request)
+            reply = await model.answer(request)
         except BaseException as error:
             failure = _as_failure(error)
             self._note_failure(number, time.perf_counter() - started, failure)

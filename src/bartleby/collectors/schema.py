@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bartleby.errors import LogError
 
 __all__ = [
+    "ADDED",
     "APPLICATION_ID",
     "VERSION",
     "connect",
@@ -23,15 +24,17 @@ __all__ = [
     "explain",
     "in_order",
     "is_new",
+    "layout_of",
     "open_to_read",
+    "require_whole",
     "storable",
 ]
 
 APPLICATION_ID = 0x42415254
 """What marks an SQLite file as a log of ours: the letters BART."""
 
-VERSION = 1
-"""Version of the layout; a log of a newer one is refused."""
+VERSION = 2
+"""Version of the layout: a log of a newer one is refused, one of an older one is brought up (`migration`)."""
 
 PAGE_SIZE = 16384
 
@@ -40,7 +43,7 @@ TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     # One row each time a run was started on this log.
     """CREATE TABLE sessions (number INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL,
-        ending TEXT, versions TEXT NOT NULL)""",
+        ending TEXT, versions TEXT NOT NULL, reason TEXT)""",
     "CREATE TABLE items (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, attributes TEXT NOT NULL)",
     # Every trial that is known to be asked, in the order in which they are started.
     """CREATE TABLE trials (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, round INTEGER NOT NULL,
@@ -48,21 +51,33 @@ TABLES = (
         template TEXT NOT NULL)""",
     # Combinations of conditions: few, so trials refer to them.
     "CREATE TABLE cells (number INTEGER PRIMARY KEY, conditions TEXT NOT NULL UNIQUE)",
-    # What was shown, once for all that showed the same.
-    "CREATE TABLE bodies (number INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, body TEXT NOT NULL)",
+    # What was shown, once for all that showed the same; only what is new, where it goes on from `before`.
+    """CREATE TABLE bodies (number INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
+        before TEXT)""",
     # One row an attempt. `ok` is empty while it is under way, and stays so if we were killed then.
+    # `listener` is empty where the subject was asked, and `user` where the model that plays the user was.
     """CREATE TABLE attempts (number INTEGER PRIMARY KEY, session INTEGER NOT NULL, trial INTEGER NOT NULL,
         ask INTEGER NOT NULL, attempt INTEGER NOT NULL, hash TEXT NOT NULL, started REAL NOT NULL,
         seconds REAL, ok INTEGER, kind TEXT, message TEXT, status INTEGER, request_id TEXT,
         input_tokens INTEGER, output_tokens INTEGER, cache_read_tokens INTEGER,
-        cache_write_tokens INTEGER)""",
+        cache_write_tokens INTEGER, listener TEXT, aversive INTEGER)""",
     # The reply to each ask, apart from the attempts so that counting them need not read it.
     """CREATE TABLE replies (attempt INTEGER PRIMARY KEY REFERENCES attempts, trial INTEGER NOT NULL,
         ask INTEGER NOT NULL, reply TEXT NOT NULL, UNIQUE (trial, ask))""",
     """CREATE TABLE outcomes (trial INTEGER PRIMARY KEY REFERENCES trials, outcome TEXT NOT NULL,
         refused INTEGER, turn INTEGER, turns INTEGER, columns TEXT, message TEXT, asks INTEGER NOT NULL,
-        input_tokens INTEGER, output_tokens INTEGER, seconds REAL, ended REAL NOT NULL)""",
+        input_tokens INTEGER, output_tokens INTEGER, seconds REAL, ended REAL NOT NULL, turn_rows TEXT)""",
 )
+
+ADDED: Mapping[int, Mapping[str, tuple[str, ...]]] = {
+    2: {
+        "sessions": ("reason TEXT",),
+        "bodies": ("before TEXT",),
+        "attempts": ("listener TEXT", "aversive INTEGER"),
+        "outcomes": ("turn_rows TEXT",),
+    }
+}
+"""By version: the columns that came with it, by table; always at the end, and empty in what was there."""
 
 _FULL = ("SQLITE_FULL",)
 _BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -75,6 +90,8 @@ def in_order(value: object) -> str:
 
 def storable(text: str) -> str:
     """Return a JSON text in which lone surrogates, which UTF-8 has no place for, are JSON escapes."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -96,8 +113,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if not is_new(connection):
-            _require_ours(path, connection)
-            _require_whole(path, connection)
+            layout_of(path, connection)
+            require_whole(path, connection)
     except BaseException:
         connection.close()
         raise
@@ -149,11 +166,27 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(_connect_to_read(path)) as connection:
             if is_new(connection):
                 raise LogError(f"log {path}: nothing was ever recorded in it")
-            _require_ours(path, connection)
+            version = layout_of(path, connection)
+            if version < VERSION:
+                _show_as_newest(connection, version)
             connection.execute("BEGIN")
             yield connection
     except sqlite3.Error as error:
         raise explain(path, error) from error
+
+
+def _show_as_newest(connection: sqlite3.Connection, version: int) -> None:
+    """Let a connection see an older log as one of this layout; nothing is written to the file."""
+    connection.execute("PRAGMA query_only = OFF")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    missing: dict[str, list[str]] = {}
+    for each in range(version + 1, VERSION + 1):
+        for table, columns in ADDED[each].items():
+            missing.setdefault(table, []).extend(f"NULL AS {column.split()[0]}" for column in columns)
+    for table, empty in missing.items():
+        view = f"SELECT *, {', '.join(empty)} FROM main.{table}"  # noqa: S608 - names of ours
+        connection.execute(f"CREATE TEMP VIEW {table} AS {view}")
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
@@ -179,18 +212,36 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _require_ours(path: Path, connection: sqlite3.Connection) -> None:
+def layout_of(path: Path, connection: sqlite3.Connection) -> int:
+    """Return the version of a log's layout.
+
+    Raises
+    ------
+    LogError
+        If the file is something else, or of a newer layout; then the version that reads it is named.
+    """
     if _pragma(connection, "application_id") != APPLICATION_ID:
         raise LogError(f"log {path}: this SQLite file was not written by Bartleby; name another file")
     version = _pragma(connection, "user_version")
     if version > VERSION:
         raise LogError(
             f"log {path}: its layout has version {version} and this Bartleby reads up to {VERSION}; "
-            "use the newer Bartleby that wrote it"
+            f"use {_writer(connection)}"
         )
+    return version
 
 
-def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
+def _writer(connection: sqlite3.Connection) -> str:
+    """Return what wrote a log last, of whatever layout it is."""
+    try:
+        row = connection.execute("SELECT versions FROM sessions ORDER BY number DESC LIMIT 1").fetchone()
+        return f"Bartleby {json.loads(row[0])['bartleby']}, which wrote it, or a newer one"
+    except (sqlite3.Error, TypeError, ValueError, KeyError):
+        return "the newer Bartleby that wrote it"
+
+
+def require_whole(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise `LogError` if a file is not whole."""
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise LogError(f"log {path}: the file is corrupted ({' '.join(str(found).split())})")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bartleby.collectors.batch_log import BatchCounts, batch_counts
+from bartleby.collectors.billed import billed
 from bartleby.collectors.opening import is_running
 from bartleby.collectors.schema import open_to_read
 from bartleby.exchange import Usage
@@ -44,6 +46,15 @@ class Status:
         Whether all that was planned has ended.
     running
         Whether a run is writing it now.
+    user
+        The model that plays the user, where there is one.
+    user_tokens, user_cost
+        What it took of the tokens and dollars above.
+    stopped
+        What stopped the latest run on purpose, where something is left to ask: a cap of the study, or a
+        limit of the run.
+    batches
+        Its batches: those made, and those whose results are not in the log.
     """
 
     log: Path
@@ -60,6 +71,11 @@ class Status:
     cost: float | None
     finished: bool
     running: bool
+    user: str | None = None
+    user_tokens: int = 0
+    user_cost: float | None = None
+    stopped: str | None = None
+    batches: BatchCounts = field(default_factory=BatchCounts)
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -67,28 +83,42 @@ class Status:
         how = ", ".join(f"{name} {count}" for name, count in self.ended.items()) or "none"
         parts = [
             f"{self.log}: {self.study} on {self.model}: {done} of {self.planned} trials ended ({how})",
-            f"{self.input_tokens + self.output_tokens} tokens",
+            f"{self.input_tokens + self.output_tokens} tokens{self._of_user(self.user_tokens)}",
         ]
         if self.cost is not None:
-            parts.append(f"${self.cost:,.2f}")
+            of_user = "" if self.user_cost is None else self._of_user(f"${self.user_cost:,.2f}")
+            parts.append(f"${self.cost:,.2f}{of_user}")
         if self.failed_attempts:
             parts.append(f"{self.failed_attempts} of {self.attempts} attempts failed")
+        if self.batches.made or self.batches.under_way:
+            parts.append(str(self.batches))
         if self.running:
             return "; ".join([*parts, "running"])
         if self.lost_attempts:
             parts.append(f"{self.lost_attempts} were under way when a run stopped")
+        if self.stopped is not None:
+            return "; ".join([*parts, f"stopped: {self.stopped}"])
         return "; ".join([*parts, "finished" if self.finished else "run it again to go on"])
 
+    def _of_user(self, share: object) -> str:
+        return "" if self.user is None else f" ({share} of them by {self.user} as the user)"
 
-def status(log: Path | str, *, price: Callable[[Usage], float | None] | None = None) -> Status:
+
+def status(
+    log: Path | str,
+    *,
+    price: Callable[[Usage], float | None] | None = None,
+    user_price: Callable[[Usage], float | None] | None = None,
+) -> Status:
     """Return how a log stands.
 
     Parameters
     ----------
     log
         The file.
-    price
-        What tokens cost; it is given the sum of all of them, so it is taken to be linear.
+    price, user_price
+        What tokens of the model, and of the one that plays the user, cost; each is given the sum of all of
+        them, so it is taken to be linear.
 
     Raises
     ------
@@ -101,8 +131,15 @@ def status(log: Path | str, *, price: Callable[[Usage], float | None] | None = N
         planned = connection.execute("SELECT count(*) FROM trials").fetchone()[0]
         ended = _ended(connection)
         finished = connection.execute("SELECT 1 FROM sessions WHERE ending = 'finished' LIMIT 1").fetchone()
+        latest = connection.execute("SELECT reason FROM sessions ORDER BY number DESC LIMIT 1").fetchone()
         counts = _attempts(connection)
-    usage = Usage(*counts.pop("tokens"))
+        tokens = billed(connection)
+        batches = batch_counts(connection)
+    user = meta.get("user")
+    usages = (tokens.subject, tokens.user)
+    costs = [tokens.subject_cost(price), tokens.user_cost(user_price) if user is not None else None]
+    left = sum(ended.values()) < planned
+    counts["lost_attempts"] -= batches.requests
     return Status(
         log=path,
         study=json.loads(meta["study"])["name"],
@@ -110,11 +147,16 @@ def status(log: Path | str, *, price: Callable[[Usage], float | None] | None = N
         planned=planned,
         ended=ended,
         **counts,
-        input_tokens=usage.input_tokens or 0,
-        output_tokens=usage.output_tokens or 0,
-        cost=None if price is None else price(usage),
-        finished=finished is not None and sum(ended.values()) == planned,
+        input_tokens=sum(each.input_tokens or 0 for each in usages),
+        output_tokens=sum(each.output_tokens or 0 for each in usages),
+        cost=_sum(costs if user is not None else costs[:1]),
+        finished=finished is not None and not left,
         running=is_running(path),
+        user=user,
+        user_tokens=(usages[1].input_tokens or 0) + (usages[1].output_tokens or 0),
+        user_cost=costs[1],
+        stopped=latest[0] if latest is not None and left else None,
+        batches=batches,
     )
 
 
@@ -127,13 +169,16 @@ def _attempts(connection: sqlite3.Connection) -> dict[str, Any]:
     row = connection.execute(
         "SELECT count(*), coalesce(sum(ok = 0 AND kind != 'cancelled'), 0), "
         "coalesce(sum(ok IS NULL OR kind = 'cancelled'), 0), "
-        "coalesce(sum(CASE WHEN ok THEN seconds END), 0), "
-        "sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens) FROM attempts"
+        "coalesce(sum(CASE WHEN ok THEN seconds END), 0) FROM attempts"
     ).fetchone()
     return {
         "attempts": row[0],
         "failed_attempts": row[1],
         "lost_attempts": row[2],
         "seconds": float(row[3]),
-        "tokens": row[4:],
     }
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    """Return the sum, or None where one of them is not known: a part of a cost is not the cost."""
+    return None if None in costs else sum(each for each in costs if each is not None)

@@ -11,16 +11,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from bartleby.collectors.bodies import Bodies
 from bartleby.collectors.schema import open_to_read
 from bartleby.exchange import Reply, ToolCall
 
 __all__ = ["Transcript", "Turn", "study_record", "transcripts"]
 
 _ROWS = """SELECT t.number, t.id, t.items, t.sample, c.conditions, o.outcome, o.seconds, o.message,
-        r.ask, r.reply, b.body
+        r.ask, r.reply, a.hash, a.listener
     FROM trials t JOIN cells c ON c.number = t.cell LEFT JOIN outcomes o ON o.trial = t.number
     LEFT JOIN replies r ON r.trial = t.number LEFT JOIN attempts a ON a.number = r.attempt
-    LEFT JOIN bodies b ON b.hash = a.hash
     WHERE o.trial IS NOT NULL OR r.trial IS NOT NULL ORDER BY t.number, r.ask"""
 
 
@@ -88,9 +88,10 @@ def study_record(log: Path | str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `study` (the frozen declaration), `fingerprint`, `model`, `description`, `created`, and `sessions`:
-        a list with `started`, `ended` (ISO 8601, UTC; None where a run was killed), `ending` (`finished`,
-        `stopped`, `failed` or None) and `versions`.
+        `study` (the frozen declaration), `fingerprint`, `model`, `description`, `user` and `user_description`
+        (None where no model played the user), `created`, and `sessions`: a list with `started`, `ended` (ISO
+        8601, UTC; None where a run was killed), `ending` (`finished`, `capped`, `stopped`, `failed` or None),
+        `reason` (what stopped it on purpose, or None) and `versions`.
 
     Raises
     ------
@@ -99,16 +100,26 @@ def study_record(log: Path | str) -> dict[str, Any]:
     """
     with open_to_read(Path(log)) as connection:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
-        rows = connection.execute("SELECT started, ended, ending, versions FROM sessions ORDER BY number")
+        rows = connection.execute(
+            "SELECT started, ended, ending, reason, versions FROM sessions ORDER BY number"
+        )
         sessions = [
-            {"started": _iso(start), "ended": _iso(end), "ending": how, "versions": json.loads(versions)}
-            for start, end, how, versions in rows
+            {
+                "started": _iso(start),
+                "ended": _iso(end),
+                "ending": how,
+                "reason": why,
+                "versions": json.loads(versions),
+            }
+            for start, end, how, why, versions in rows
         ]
     return {
         "study": json.loads(meta["study"]),
         "fingerprint": meta["fingerprint"],
         "model": meta["model"],
         "description": json.loads(meta["description"]),
+        "user": meta.get("user"),
+        "user_description": json.loads(meta["user_description"]) if "user_description" in meta else None,
         "created": meta["created"],
         "sessions": sessions,
     }
@@ -131,23 +142,29 @@ def transcripts(log: Path | str, trials: Collection[str] | None = None) -> Itera
     """
     wanted = None if trials is None else frozenset(trials)
     with open_to_read(Path(log)) as connection:
+        bodies = Bodies(connection)
         for _, group in groupby(_rows(connection), key=lambda row: row[0]):
             rows = list(group)
             if wanted is None or rows[0][1] in wanted:
-                yield _transcript(rows)
+                yield _transcript(rows, bodies)
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[Sequence[Any]]:
     return iter(connection.execute(_ROWS))
 
 
-def _transcript(rows: Sequence[Sequence[Any]]) -> Transcript:
+def _transcript(rows: Sequence[Sequence[Any]], bodies: Bodies) -> Transcript:
     _, name, items, sample, conditions, outcome, seconds, message, *_ = rows[0]
     said = _Said()
-    for row in rows:
-        if row[8] is not None:
-            said.add(json.loads(row[10]), Reply.from_json(row[9]))
-    turns = tuple(said.turns)
+    for *_, ask, text, digest, listener in rows:
+        if ask is None:
+            continue
+        reply = Reply.from_json(text)
+        if listener == "user":
+            said.as_user = reply.text
+        else:
+            said.add(bodies[digest], reply)
+    turns = said.all()
     ids = tuple(json.loads(items))
     return Transcript(name, sample, ids, json.loads(conditions), outcome, turns, seconds, message)
 
@@ -158,9 +175,16 @@ class _Said:
 
     turns: list[Turn] = field(default_factory=list)
     messages: list[tuple[str, str]] = field(default_factory=list)
+    as_user: str | None = None
+    """What the model that plays the user said last, which the subject's next request will show."""
+
+    def all(self) -> tuple[Turn, ...]:
+        """Return all that was said, with what the user said last even where nobody answered it."""
+        return (*self.turns, *([] if self.as_user is None else [Turn("user", self.as_user)]))
 
     def add(self, body: Mapping[str, Any], reply: Reply) -> None:
         """Add what is new in a request, and the reply to it."""
+        self.as_user = None
         system = body["settings"].get("system")
         if system and not self.turns:
             self.turns.append(Turn("system", system))

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from json.encoder import encode_basestring
+from typing import Any
 
+from bartleby.collectors.bodies import Composer
+from bartleby.collectors.caps import CapReached
 from bartleby.collectors.log import Log, Spent, StoredReply
 from bartleby.collectors.retry import Delivery, NoReply, Question
 from bartleby.errors import LogError, StudyError
-from bartleby.exchange import Exchange, Reply, Request, canonical_json, content_hash
+from bartleby.exchange import Exchange, Listener, Reply, Request, text_hash
 from bartleby.outcome import Outcome
+from bartleby.studies.paradigms.base import Conversational
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
 
-__all__ = ["Ended", "TrialRun", "exchanges_in_order", "read_exchanges"]
+__all__ = [
+    "Ended",
+    "TrialRun",
+    "TurnRow",
+    "changed_text",
+    "cut_short",
+    "exchanges_in_order",
+    "read_exchanges",
+    "read_turns",
+]
+
+
+TurnRow = Mapping[str, Any]
+"""One turn of a conversation, for the turn table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +42,23 @@ class Ended:
     Parameters
     ----------
     reading
-        What its replies were read as; the outcome is `error` where one could not be had.
+        What its replies were read as; the outcome is `error` where one could not be had, `abandoned` where
+        a cap or a failing user cut it off.
     spent
         What they cost.
     failure
         Why no reply could be had, where that is how it ended.
+    message
+        What cut it off, in words.
+    turns
+        One row a turn, where the paradigm has turns.
     """
 
     reading: Reading
     spent: Spent
     failure: NoReply | None = None
+    message: str | None = None
+    turns: Sequence[TurnRow] | None = None
 
 
 class TrialRun:
@@ -60,8 +85,10 @@ class TrialRun:
         self._begun: Mapping[int, int] = log.begun.get(number, {})
         self._stored: Mapping[int, StoredReply] = log.stored(number) if self._begun else {}
         self._asks = 0
+        self._composer = Composer()
         self._exchanges: dict[int, Exchange] = {}
         self._failure: Exception | None = None
+        self._failed: Listener = "subject"
         self.spent = Spent()
 
     async def run(self) -> Ended:
@@ -69,6 +96,8 @@ class TrialRun:
 
         Raises
         ------
+        CapReached
+            If a cap of the study is reached and the trial has had no reply yet: then it was not begun.
         ModelError, LogError
             If the run cannot go on.
         StudyError
@@ -80,12 +109,15 @@ class TrialRun:
         except Exception as error:  # the paradigm is anybody's code, and may pass on what `ask` raised
             if self._failure is None:
                 raise _mistake(self._study, self._trial, error) from error
-        if isinstance(self._failure, NoReply):
-            reading = read_exchanges(self._study, self._trial, self._exchanges)
-            return Ended(replace(reading, outcome=Outcome.ERROR, refused=None), self.spent, self._failure)
-        if self._failure is not None:
-            raise self._failure
-        return Ended(read_exchanges(self._study, self._trial, self._exchanges), self.spent)
+        failure = self._failure
+        if isinstance(failure, NoReply):
+            cut = Outcome.ERROR if self._failed == "subject" else Outcome.ABANDONED
+            return replace(self._ended(cut), failure=failure, message=str(failure))
+        if isinstance(failure, CapReached) and self._exchanges:
+            return replace(self._ended(Outcome.ABANDONED), message=str(failure))
+        if failure is not None:
+            raise failure
+        return self._ended()
 
     async def ask(self, request: Request) -> Reply:
         """Answer a paradigm's ask: from the log where it is there, else from the model."""
@@ -94,22 +126,27 @@ class TrialRun:
         try:
             reply, seconds = await self._reply(ask, request)
         except Exception as error:
-            self._failure = self._failure or error
+            if self._failure is None:
+                self._failure, self._failed = error, request.to
             raise
-        self.spent.add(reply.usage, seconds)
+        self.spent.add(reply.usage, seconds, request.to)
         self._exchanges[ask] = Exchange(request, reply)
         return reply
 
     async def _reply(self, ask: int, request: Request) -> tuple[Reply, float]:
-        body = canonical_json(request.shown())
-        digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        body = self._composer.body(request)
         stored = self._stored.get(ask)
         if stored is None:
             attempts = self._begun.get(ask, 0)
-            return await self._deliver(Question(self._number, ask, request, digest, body, attempts))
-        if stored.hash != digest:
+            return await self._deliver(Question(self._number, ask, request, body, attempts))
+        if stored.hash != body.hash:
             raise LogError(changed_text(f"log {self._log.path}: trial {self._trial.id}", ask))
         return stored.reply, stored.seconds
+
+    def _ended(self, cut: Outcome | None = None) -> Ended:
+        reading = read_exchanges(self._study, self._trial, self._exchanges)
+        turns = read_turns(self._study, self._trial, self._exchanges)
+        return Ended(reading if cut is None else cut_short(reading, cut), self.spent, turns=turns)
 
 
 def read_exchanges(study: Study, trial: Trial, exchanges: Mapping[int, Exchange]) -> Reading:
@@ -128,6 +165,41 @@ def read_exchanges(study: Study, trial: Trial, exchanges: Mapping[int, Exchange]
         raise _mistake(study, trial, error) from error
 
 
+def read_turns(study: Study, trial: Trial, exchanges: Mapping[int, Exchange]) -> Sequence[TurnRow] | None:
+    """Return one row a turn, or None for a paradigm without turns.
+
+    Raises
+    ------
+    StudyError
+        If the paradigm cannot read them: a mistake in it.
+    """
+    paradigm = study.paradigm
+    if not _has_turns(type(paradigm)):
+        return None
+    try:
+        told: Conversational = paradigm  # type: ignore[assignment]
+        return told.turns(trial, exchanges_in_order(exchanges)) if exchanges else []
+    except Exception as error:
+        raise _mistake(study, trial, error) from error
+
+
+@cache
+def _has_turns(kind: type) -> bool:
+    """Return whether a kind of paradigm is `Conversational`; asking that of each trial would take long."""
+    return all(callable(getattr(kind, name, None)) for name in ("needs_user", "turns"))
+
+
+def cut_short(reading: Reading, outcome: Outcome) -> Reading:
+    """Return the reading of a trial that we ended, as `abandoned` or `error`.
+
+    An exit that was taken before that was taken: what was still to be asked (its reason, say) is missing and
+    the outcome stands.
+    """
+    if reading.outcome is Outcome.OPTED_OUT:
+        return reading
+    return replace(reading, outcome=outcome, refused=None if outcome is Outcome.ERROR else reading.refused)
+
+
 def exchanges_in_order(exchanges: Mapping[int, Exchange]) -> list[Exchange]:
     """Return exchanges by number of the ask, whichever reply came first."""
     return [exchanges[ask] for ask in sorted(exchanges)]
@@ -143,7 +215,7 @@ def changed_text(place: str, ask: int) -> str:
 
 def _seed(study: int, trial: str, ask: int) -> int:
     """Return a seed of 31 bits that depends on the study's seed, the trial and the ask alone."""
-    return int(content_hash([study, trial, ask], 8), 16) & 0x7FFFFFFF
+    return int(text_hash(f"[{study},{encode_basestring(trial)},{ask}]", 8), 16) & 0x7FFFFFFF
 
 
 def _mistake(study: Study, trial: Trial, error: Exception) -> StudyError:

@@ -8,27 +8,32 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
-from bartleby.collectors.playback import read_anew
+from bartleby.collectors.columns import typed
+from bartleby.collectors.playback import Anew, read_anew
 from bartleby.collectors.schema import open_to_read
+from bartleby.collectors.turn_table import TurnRows, turn_table
+from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
 from bartleby.studies.study import Study
-from bartleby.studies.trial import Reading
 
 __all__ = ["read"]
 
 CHUNK = 20_000
-NOT_ATTRIBUTES = frozenset({"id", "text", "title"})
+NOT_ATTRIBUTES = frozenset({"id", "text", "title", "lines", "persona", "redirect"})
+"""What is shown, rather than known, of an item."""
+
+Unit = Literal["trial", "turn"]
 _ROWS = """SELECT t.id, t.sample, t.items, t.cell, t.template, o.outcome, o.refused, o.turn,
-    o.turns, o.columns, o.input_tokens, o.output_tokens, o.seconds
+    o.turns, o.columns, o.input_tokens, o.output_tokens, o.seconds, o.turn_rows
     FROM trials t JOIN outcomes o ON o.trial = t.number ORDER BY t.number"""
 
 
-def read(log: Path | str, study: Study | None = None) -> pd.DataFrame:
-    """Return the trial table of a log, also while a run goes on.
+def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> pd.DataFrame:
+    """Return the trial table of a log, also while a run goes on; or its turn table.
 
     Parameters
     ----------
@@ -37,6 +42,8 @@ def read(log: Path | str, study: Study | None = None) -> pd.DataFrame:
     study
         Read the outcomes anew with this study's paradigm, from the stored replies, as a better reader would
         have read them. None for the outcomes as they were read when the trials ended.
+    unit
+        `trial` for one row a trial; `turn` for one row an assistant turn of the conversation.
 
     Returns
     -------
@@ -45,7 +52,9 @@ def read(log: Path | str, study: Study | None = None) -> pd.DataFrame:
         items (`first` and `second`, or `item`), one column a condition, `template`, `outcome`, `refused`,
         `turn`, `turns`, the columns of the paradigm's own reading, item attributes under their own names
         (with `_first` and `_second` in pairs; an attribute named like a column above it has `item_` before
-        its name), `input_tokens`, `output_tokens`, `seconds`. NA where a column does not apply.
+        its name), `input_tokens`, `output_tokens`, `seconds` (the subject's, not the user's). NA where a
+        column does not apply. A turn table has what identifies the trial, its conditions and attributes,
+        the columns of the turn, and the `outcome` of the trial.
 
     Raises
     ------
@@ -53,7 +62,11 @@ def read(log: Path | str, study: Study | None = None) -> pd.DataFrame:
         If there is no such log, it cannot be read, or the study shows other texts than the log's trials.
     StudyError
         If the paradigm cannot read the stored replies.
+    SettingError
+        If there is no such unit, or the trials of this log have no turns.
     """
+    if unit not in ("trial", "turn"):
+        raise SettingError(f"unit is {unit!r}; allowed: trial, turn")
     path = Path(log)
     with open_to_read(path) as connection:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
@@ -63,7 +76,8 @@ def read(log: Path | str, study: Study | None = None) -> pd.DataFrame:
         cells = {number: json.loads(text) for number, text in connection.execute("SELECT * FROM cells")}
         shown = [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
         anew = None if study is None else read_anew(path, connection, study)
-        rows = _gather(connection.execute(_ROWS), anew)
+        turns = TurnRows() if unit == "turn" else None
+        rows = _gather(connection.execute(_ROWS), anew, turns)
     frozen = json.loads(meta["study"])
     fixed = {
         "study": frozen["name"],
@@ -71,7 +85,15 @@ def read(log: Path | str, study: Study | None = None) -> pd.DataFrame:
         "paradigm": frozen["paradigm"].get("paradigm", ""),
     }
     names = dict.fromkeys([*frozen["conditions"], *(name for each in cells.values() for name in each)])
-    return _assemble(rows, fixed, _Items(attributes, shown), _Conditions(list(names), cells))
+    table = _assemble(rows, fixed, _Items(attributes, shown), _Conditions(list(names), cells))
+    if turns is None:
+        return table
+    if len(table) and not turns.told:
+        raise SettingError(
+            f"log {path}: nothing is known of turns in its {len(table)} trials ({fixed['paradigm']}); "
+            "allowed: unit='trial', or a study= whose paradigm has turns"
+        )
+    return turn_table(table, turns, rows.own)
 
 
 @dataclass
@@ -100,11 +122,11 @@ class _Rows:
             values.append(value)
 
 
-def _gather(cursor: sqlite3.Cursor, anew: Iterator[tuple[int, Reading]] | None) -> _Rows:
+def _gather(cursor: sqlite3.Cursor, anew: Iterator[Anew] | None, by_turn: TurnRows | None) -> _Rows:
     rows, kept = _Rows(), dict[str, str]()
     while chunk := cursor.fetchmany(CHUNK):
         for trial, sample, items, cell, template, outcome, *rest in chunk:
-            refused, turn, turns, columns, input_tokens, output_tokens, seconds = rest
+            refused, turn, turns, columns, input_tokens, output_tokens, seconds, turn_rows = rest
             rows.trial.append(trial)
             rows.sample.append(sample)
             rows.items.append(kept.setdefault(items, items))
@@ -117,10 +139,14 @@ def _gather(cursor: sqlite3.Cursor, anew: Iterator[tuple[int, Reading]] | None) 
                 declined = None if refused is None else bool(refused)
                 reading = (kept.setdefault(outcome, outcome), declined, turn, turns)
                 own = json.loads(columns) if columns else {}
+                had = json.loads(turn_rows) if by_turn is not None and turn_rows else None
             else:
-                _, again = next(anew)  # the same trials in the same order
+                played = next(anew)  # the same trials in the same order
+                again, had = played.reading, played.turns
                 reading = (again.outcome.value, again.refused, again.turn, again.turns)
                 own = again.columns
+            if by_turn is not None:
+                by_turn.add(had)
             rows.outcome.append(reading[0])
             rows.refused.append(reading[1])
             rows.turn.append(reading[2])
@@ -229,15 +255,3 @@ def _constant(value: str, size: int) -> Any:  # noqa: ANN401 - an extension arra
 def _spread(codes: Any, levels: Sequence[str | None]) -> Any:  # noqa: ANN401 - an extension array
     """Return the level of each code."""
     return pd.Categorical(list(levels)).take(codes.codes, allow_fill=True)
-
-
-def typed(values: Sequence[Any]) -> Any:  # noqa: ANN401 - an extension array
-    """Return values as the narrowest nullable column that holds them: whether, integer, number, or text."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds and kinds <= {bool}:
-        return pd.array(list(values), dtype="boolean")
-    if kinds and kinds <= {int}:
-        return pd.array(list(values), dtype="Int64")
-    if kinds and kinds <= {int, float}:
-        return pd.array(list(values), dtype="Float64")
-    return pd.array([value if value is None else str(value) for value in values], dtype="string")

@@ -35,11 +35,11 @@ def study(tmp_path: Path) -> Callable[[str], str]:
     return write
 
 
-def evaluate(path: str, folder: Path, replies: Iterator[str], **limits: int) -> pd.DataFrame:
+def evaluate(path: str, folder: Path, replies: Iterator[str]) -> pd.DataFrame:
     from inspect_ai import eval as evaluate_task
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
-    from bartleby.collectors.inspecting.eval_log import read_eval_log
+    from bartleby import read
     from bartleby.collectors.inspecting.tasks import bartleby_study
 
     def outputs() -> Iterator[ModelOutput]:
@@ -51,9 +51,9 @@ def evaluate(path: str, folder: Path, replies: Iterator[str], **limits: int) -> 
 
     model = get_model("mockllm/model", custom_outputs=outputs(), memoize=False)
     logs = evaluate_task(
-        bartleby_study(path), model=model, log_dir=str(folder), display="none", fail_on_error=False, **limits
+        bartleby_study(path), model=model, log_dir=str(folder), display="none", fail_on_error=False
     )
-    return read_eval_log(Path(logs[0].location))
+    return read(logs[0].location)
 
 
 def forever(reply: str) -> Iterator[str]:
@@ -120,16 +120,18 @@ def test_a_log_that_is_not_ours_is_told(tmp_path: Path) -> None:
     from inspect_ai import Task
     from inspect_ai import eval as evaluate_task
 
-    from bartleby.collectors.inspecting.eval_log import read_eval_log
-    from bartleby.errors import LogError
+    from bartleby import read
+    from bartleby.errors import LogError, SettingError
 
     log = evaluate_task(Task(), model="mockllm/model", log_dir=str(tmp_path), display="none")[0]
     with pytest.raises(LogError, match="none of Bartleby's"):
-        read_eval_log(Path(log.location))
+        read(log.location)
+    with pytest.raises(SettingError, match="read as it was scored"):
+        read(log.location, unit="turn")
     broken = tmp_path / "broken.eval"
     broken.write_bytes(b"PK not a zip")
     with pytest.raises(LogError, match="not readable as a log of Inspect"):
-        read_eval_log(broken)
+        read(broken)
 
 
 def test_inspect_finds_our_tasks_by_name() -> None:

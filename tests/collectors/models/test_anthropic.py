@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bartleby.collectors.models import Capabilities, Model, TransientError, open_model
+from bartleby.collectors.models.http_errors import retry_after
 from bartleby.collectors.models.messages import compose, conversation
-from bartleby.collectors.models.messages_errors import retry_after
 from bartleby.errors import ModelError, RequestError
 from bartleby.exchange import Message, Reply, Request, Settings, Tool
 from tests.collectors.models.asking import ask, capabilities, pair

@@ -9,7 +9,7 @@ from bartleby.collectors.models import open_model
 from bartleby.errors import ModelError
 
 
-@pytest.mark.parametrize("name", ["", "averse", "sim/", "openai/gpt", "SIM/averse", "/x", "é/ü"])
+@pytest.mark.parametrize("name", ["", "averse", "sim/", "nobody/gpt", "SIM/averse", "/x", "é/ü"])
 def test_an_unknown_provider_is_told_with_those_there_are(name: str) -> None:
     with pytest.raises(ModelError, match=r"sim/\.\.\. is .*local/\.\.\. is .*anthropic/\.\.\. is"):
         open_model(name)

@@ -7,15 +7,17 @@ again for what was lost after it was answered. Who retries, and how often, is th
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib import metadata
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from bartleby.collectors.models.base import Capabilities, refuse_settings
-from bartleby.collectors.models.messages import compose, read
+from bartleby.collectors.models.anthropic_batches import AnthropicBatches
+from bartleby.collectors.models.base import Capabilities, RateLimit, refuse_settings
+from bartleby.collectors.models.http_limits import LimitHeaders, rate_limit, tells_limits
+from bartleby.collectors.models.messages import compose, read_json
 from bartleby.collectors.models.messages_errors import translated
 from bartleby.collectors.models.registry import ModelName
 from bartleby.errors import ModelError
@@ -24,14 +26,22 @@ from bartleby.exchange import Reply, Request, Settings
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from anthropic.types import ModelCapabilities, ModelInfo
+    from httpx2 import Response
 
 __all__ = ["AnthropicModel", "from_name"]
 
 TIMEOUT = 120.0
-CONCURRENCY = 16
+CONCURRENCY = 64
+"""A ceiling: how many requests the API bears is found out as a run goes on."""
 LEVELS = ("low", "medium", "high", "xhigh", "max")
 BARE_CHANNELS = ("text", "tool")
 """What is taken for granted where a server does not tell what its models can do."""
+HEADERS = LimitHeaders(
+    remaining="anthropic-ratelimit-{}-remaining",
+    reset="anthropic-ratelimit-{}-reset",
+    counted=("requests",),
+    all_or_nothing=("tokens", "input-tokens", "output-tokens"),
+)
 KEYS = "ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN)"
 
 
@@ -57,9 +67,15 @@ class AnthropicModel:
         self._client: AsyncAnthropic | None = None
         self._stack = AsyncExitStack()
         self._capabilities: Capabilities | None = None
+        self._rate_limit: RateLimit | None = None
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the API said last of its limits."""
+        return self._rate_limit
 
     async def __aenter__(self) -> Self:
-        client = await self._stack.enter_async_context(_client(self.name, self.timeout))
+        client = await self._stack.enter_async_context(_client(self.name, self.timeout, self._hear))
         if not (client.api_key or client.auth_token or client.credentials):
             await self._stack.aclose()
             raise ModelError(f"{self.name}: no key; set the environment variable {KEYS}")
@@ -101,8 +117,25 @@ class AnthropicModel:
         self._check(request)
         client = self._opened()
         async with translated(self.name, _secrets(client)):
-            message = await client.messages.create(**compose(self.model, request))
-            return read(message)
+            # The SDK's own objects would cost a tenth of all a call costs; we read what was sent.
+            response = await client.messages.with_raw_response.create(**compose(self.model, request))
+            return read_json(await response.json(), response.request_id)
+
+    def batches(self) -> AnthropicBatches:
+        """Return the way to ask this model in batches, at half the price."""
+        client = self._opened()
+
+        def compose_checked(request: Request) -> dict[str, Any]:
+            self._check(request)
+            return compose(self.model, request)
+
+        return AnthropicBatches(
+            self.name, client, compose_checked, lambda: translated(self.name, _secrets(client))
+        )
+
+    async def _hear(self, response: Response) -> None:
+        if tells_limits(response.headers.raw):
+            self._rate_limit = rate_limit(response.headers, HEADERS) or self._rate_limit
 
     async def _probe(self) -> Capabilities:
         client = self._opened()
@@ -151,13 +184,16 @@ class AnthropicModel:
         return self._client
 
 
-def _client(name: str, timeout: float) -> AsyncAnthropic:
-    """Return a client without retries, on the aiohttp transport where that is installed (it is cheaper)."""
+def _client(name: str, timeout: float, hear: Callable[[Response], Awaitable[None]]) -> AsyncAnthropic:
+    """Return a client without retries, on the aiohttp transport where that is installed (it is cheaper).
+
+    What it hears from the server is passed on with each response.
+    """
     import anthropic
 
     fast = importlib.util.find_spec("aiohttp") is not None
     transport = anthropic.DefaultAioHttpClient if fast else anthropic.DefaultAsyncHttpxClient
-    http = transport(timeout=timeout)
+    http = transport(timeout=timeout, event_hooks={"response": [hear]})
     try:
         return anthropic.AsyncAnthropic(max_retries=0, timeout=timeout, http_client=http)
     except (anthropic.AnthropicError, ValueError) as error:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from bartleby.errors import ModelError
 from bartleby.exchange import Reply, Request, Settings
 
-__all__ = ["Capabilities", "Model", "TransientError", "given_settings", "refuse_settings"]
+__all__ = [
+    "Capabilities",
+    "Limited",
+    "Model",
+    "RateLimit",
+    "TransientError",
+    "given_settings",
+    "refuse_settings",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,32 @@ class Capabilities:
     concurrency: int = 8
     free: bool = False
     description: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What a server said of its limits with an answer.
+
+    Parameters
+    ----------
+    remaining
+        How many more requests it takes before it says no.
+    reset
+        In how many seconds it takes as many as ever, if it said.
+    """
+
+    remaining: int
+    reset: float | None = None
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A model whose server says with its answers how many more it takes."""
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What it said last."""
+        ...
 
 
 def given_settings(settings: Settings) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Models by name: `sim/averse?slot=0.5`, `local/smollm2`, `anthropic/MODEL`.
+"""Models by name: `sim/averse?slot=0.5`, `local/smollm2`, `anthropic/MODEL`, `openai/MODEL@http://host:port/v1`.
 
 A provider is imported when one of its models is asked for, so that nobody waits for, or needs to have
 installed, what they do not use.
@@ -89,6 +89,14 @@ PROVIDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "a GGUF file in this process: local/smollm2, local/PATH.gguf",
         ),
         "anthropic": ("bartleby.collectors.models.anthropic", "a hosted Claude model: anthropic/MODEL"),
+        "openai": (
+            "bartleby.collectors.models.openai",
+            "any server with Chat Completions: openai/MODEL, openai/MODEL@http://HOST:PORT/v1",
+        ),
+        "inspect": (
+            "bartleby.collectors.models.inspect",
+            "any other provider, through Inspect AI: inspect/PROVIDER/MODEL",
+        ),
     }
 )
 """Provider -> (the module that opens its models, what it is)."""
@@ -101,7 +109,8 @@ def open_model(name: str) -> Model:
     ----------
     name
         `PROVIDER/NAME`, with options after a question mark: `sim/averse?slot=0.5&seed=3`,
-        `local/smollm2?threads=1`, `local//home/me/model.gguf`, `anthropic/claude-...`.
+        `local/smollm2?threads=1`, `local//home/me/model.gguf`, `anthropic/claude-...`,
+        `openai/MODEL@http://localhost:8000/v1?key=MY_KEY`.
 
     Raises
     ------

@@ -1,0 +1,263 @@
+"""Batches in a log: what was about to be sent, under which id it went, and what has come back of it.
+
+The intent is on the disk before a batch is made, and its id right after, so that a run that was killed
+between the two knows what to look for. The attempts of a batch have numbers in a row, so a batch needs to
+keep only the first. The table is made with the first batch: logs without batches have none.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bartleby.collectors.bodies import Body
+from bartleby.collectors.environment import redact
+from bartleby.collectors.schema import storable
+from bartleby.collectors.writer import Writer
+from bartleby.exchange import Reply, Usage
+
+if TYPE_CHECKING:
+    from bartleby.collectors.models.base import TransientError
+
+__all__ = ["BatchCounts", "BatchLog", "Place", "StoredBatch", "batch_counts", "batch_usage"]
+
+KEPT_SECONDS = 29 * 86_400.0
+"""The provider deletes results 29 days after a batch was made."""
+
+TABLE = """CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, session INTEGER NOT NULL,
+    key TEXT NOT NULL UNIQUE, first INTEGER NOT NULL, requests INTEGER NOT NULL, composed REAL NOT NULL,
+    id TEXT, created REAL, closed REAL, ending TEXT)"""
+_INTEND = "INSERT INTO batches (session, key, first, requests, composed) VALUES (?, ?, ?, ?, ?)"
+_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, aversive)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_BODY = "INSERT OR IGNORE INTO bodies (hash, body, before) VALUES (?, ?, ?)"
+_ANSWER = """UPDATE attempts SET ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
+    cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
+_REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
+_FAIL = "UPDATE attempts SET ok = 0, kind = ?, message = ?, status = ? WHERE number = ?"
+_OPEN = "SELECT number, key, first, requests, composed, id FROM batches WHERE ending IS NULL ORDER BY number"
+_WAITING = """SELECT number, trial, ask, attempt, aversive FROM attempts
+    WHERE number BETWEEN ? AND ? AND ok IS NULL"""
+_USAGE = """SELECT sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens)
+    FROM attempts WHERE number BETWEEN ? AND ?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request of a batch belongs: trial, ask, which attempt at it, and whether it may be aversive."""
+
+    trial: int
+    ask: int
+    attempt: int
+    aversive: bool = False
+
+
+@dataclass(slots=True)
+class StoredBatch:
+    """A batch that has not been fetched.
+
+    Parameters
+    ----------
+    number
+        Its number in the log.
+    key
+        What the names of its requests begin with; no other batch has the same.
+    first, requests
+        Number of its first attempt, and how many it has.
+    composed
+        When it was about to be made (seconds since 1970).
+    id
+        The provider's id, once it is known.
+    waiting
+        Attempt -> its place, for all whose result is not in the log.
+    rejected
+        Ids of batches that were taken for it and proved to be others.
+    """
+
+    number: int
+    key: str
+    first: int
+    requests: int
+    composed: float
+    id: str | None = None
+    waiting: dict[int, Place] = field(default_factory=dict)
+    rejected: set[str] = field(default_factory=set)
+
+    def name_of(self, attempt: int) -> str:
+        """Return the name that the request of an attempt goes by."""
+        return f"{self.key}-{attempt}"
+
+    def attempt_of(self, name: str) -> int | None:
+        """Return the attempt that a name is of; None if it is of another batch."""
+        key, _, number = name.rpartition("-")
+        if key != self.key or not number.isdecimal():
+            return None
+        return int(number) if self.first <= int(number) < self.first + self.requests else None
+
+
+class BatchLog:
+    """The batches of a log that is being written; made by `Log.batches`.
+
+    Parameters
+    ----------
+    writer, reader
+        The log's.
+    session
+        Number of this session.
+    take_numbers
+        Sets attempt numbers in a row aside, and returns the first.
+    begun
+        For each trial that was begun: attempts by number of the ask. It is kept up here.
+    count_failure
+        Called for each attempt that brought no reply.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        reader: sqlite3.Connection,
+        session: int,
+        *,
+        take_numbers: Callable[[int], int],
+        begun: dict[int, dict[int, int]],
+        count_failure: Callable[[], None],
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._session = session
+        self._take_numbers = take_numbers
+        self._begun = begun
+        self._count_failure = count_failure
+
+    def unfinished(self) -> list[StoredBatch]:
+        """Return the batches of earlier sessions that were not fetched to the end, the oldest first."""
+        if not _is_there(self._reader):
+            return []
+        found = [StoredBatch(*row) for row in self._reader.execute(_OPEN)]
+        for batch in found:
+            rows = self._reader.execute(_WAITING, (batch.first, batch.first + batch.requests - 1))
+            batch.waiting = {row[0]: Place(row[1], row[2], row[3], bool(row[4])) for row in rows}
+        return found
+
+    def ids(self) -> set[str]:
+        """Return the providers' ids of all batches of this log."""
+        if not _is_there(self._reader):
+            return set()
+        return {row[0] for row in self._reader.execute("SELECT id FROM batches WHERE id IS NOT NULL")}
+
+    async def intend(self, places: Sequence[tuple[Place, Body]]) -> StoredBatch:
+        """Write down a batch that is about to be made, and wait until that is on the disk."""
+        first, now = self._take_numbers(len(places)), time.time()
+        key = f"b{secrets.token_hex(8)}"
+        waiting = {first + at: place for at, (place, _) in enumerate(places)}
+        bodies = [(body.hash, storable(body.text), body.before) for _, body in places]
+        rows = [
+            (number, self._session, each.trial, each.ask, each.attempt, body[0], now, each.aversive or None)
+            for (number, each), body in zip(waiting.items(), bodies, strict=True)
+        ]
+
+        def write(connection: sqlite3.Connection) -> int:
+            connection.execute(TABLE)
+            connection.executemany(_BODY, bodies)
+            connection.executemany(_START, rows)
+            made = connection.execute(_INTEND, (self._session, key, first, len(rows), now))
+            return int(made.lastrowid or 0)
+
+        number = await self._writer.alone(write)
+        for place, _ in places:
+            self._begun.setdefault(place.trial, {})[place.ask] = place.attempt
+        return StoredBatch(number, key, first, len(rows), now, waiting=waiting)
+
+    async def sent(self, batch: StoredBatch, created: float) -> None:
+        """Write down the id under which a batch went, and wait until it is on the disk."""
+        told = (batch.id, created, batch.number)
+        self._writer.put("UPDATE batches SET id = ?, created = ? WHERE number = ?", told)
+        await self._writer.committed()
+
+    def answered(self, attempt: int, place: Place, reply: Reply) -> None:
+        """Store a reply, without waiting for the disk: `committed` does, for many together."""
+        used = reply.usage
+        tokens = (used.input_tokens, used.output_tokens, used.cache_read_tokens, used.cache_write_tokens)
+        self._writer.put(_ANSWER, (reply.request_id, *tokens, attempt))
+        self._writer.put(_REPLY, (attempt, place.trial, place.ask, storable(reply.to_json())))
+        self._begun.setdefault(place.trial, {})[place.ask] = place.attempt
+
+    def failed(self, attempt: int, kind: str, error: Exception | TransientError) -> None:
+        """Note that an attempt brought no reply."""
+        self._count_failure()
+        status = getattr(error, "status", None)
+        self._writer.put(_FAIL, (kind, storable(redact(str(error))), status, attempt))
+
+    async def committed(self) -> None:
+        """Wait until all of it is on the disk."""
+        await self._writer.committed()
+
+    async def close(self, batch: StoredBatch, ending: str) -> None:
+        """Write down that nothing more will come of a batch, and wait until all of it is on the disk.
+
+        Parameters
+        ----------
+        batch
+            The batch.
+        ending
+            `fetched`, `never made`, `deleted`.
+        """
+        told = (time.time(), ending, batch.number)
+        self._writer.put("UPDATE batches SET closed = ?, ending = ? WHERE number = ?", told)
+        await self._writer.committed()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """Batches of a log: all, those not fetched yet, the requests in these, and since when they wait."""
+
+    made: int = 0
+    under_way: int = 0
+    requests: int = 0
+    oldest: float = math.nan
+
+    def __str__(self) -> str:
+        """Say it in a few words, with the day on which the first results are deleted."""
+        if not self.under_way:
+            return f"{self.made} batches, all fetched"
+        deleted = datetime.fromtimestamp(self.oldest + KEPT_SECONDS, UTC).date().isoformat()
+        return (
+            f"{self.under_way} of {self.made} batches not fetched ({self.requests} requests; "
+            f"run again to fetch them before {deleted})"
+        )
+
+
+def batch_counts(connection: sqlite3.Connection) -> BatchCounts:
+    """Return how the batches of a log stand, as far as the log knows."""
+    if not _is_there(connection):
+        return BatchCounts()
+    made = connection.execute("SELECT count(*) FROM batches WHERE id IS NOT NULL").fetchone()[0]
+    rows = connection.execute(_OPEN).fetchall()
+    requests = sum(
+        len(connection.execute(_WAITING, (first, first + count - 1)).fetchall())
+        for _, _, first, count, _, _ in rows
+    )
+    return BatchCounts(made, len(rows), requests, min((row[4] for row in rows), default=math.nan))
+
+
+def batch_usage(connection: sqlite3.Connection) -> Usage:
+    """Return the tokens that were billed in batches."""
+    totals = [0, 0, 0, 0]
+    if _is_there(connection):
+        for first, count in connection.execute("SELECT first, requests FROM batches").fetchall():
+            row = connection.execute(_USAGE, (first, first + count - 1)).fetchone()
+            totals = [total + (told or 0) for total, told in zip(totals, row, strict=True)]
+    return Usage(*totals)
+
+
+def _is_there(connection: sqlite3.Connection) -> bool:
+    found: Mapping[str, object] | None = connection.execute(
+        "SELECT 1 FROM sqlite_schema WHERE name = 'batches'"
+    ).fetchone()
+    return found is not None

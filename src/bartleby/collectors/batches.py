@@ -1,0 +1,421 @@
+"""Bringing questions to a model in batches: composed as trials ask, fetched as they end, never sent twice.
+
+A trial that asks is not kept waiting in memory for a day. Its question goes into a batch and the trial is
+let go (`Deferred`); when the reply is in the log the trial is put again, its earlier replies are played
+back, and it goes on to its next question. So a single-turn study is as few batches as their size allows,
+conversations go a turn at a time, all together, and a run that was killed goes on like one that was not.
+
+Whether a batch was made is not always known: the connection may be lost after it was, or the run killed
+before its id was on the disk. The provider cannot be asked for a batch by a name of ours, so a batch of the
+same size that was made at that time and that we know nothing else of is taken for it until its results,
+which carry our names, show whose it is. Only if there is none is it sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bartleby.collectors.batch_log import BatchLog, Place, StoredBatch
+from bartleby.collectors.budget import NoRoom
+from bartleby.collectors.environment import redact
+from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.batching import Batching, BatchState
+from bartleby.collectors.retry import Delivery, NoReply, Question, waiting_time
+from bartleby.errors import ModelError, RequestError
+from bartleby.exchange import Reply
+
+__all__ = ["Batches", "Deferred", "Postponed", "Settling"]
+
+FIRST_POLL = 2.0
+LONGEST_POLL = 60.0
+"""Seconds between two looks at the batches: at first, and at most."""
+SKEW = 300.0
+"""Seconds by which the provider's clock may differ from ours."""
+MAKING = 1200.0
+"""Seconds that the making of a batch may take."""
+TOGETHER = 500
+"""So many results are put on the disk together."""
+
+T = TypeVar("T")
+Where = tuple[int, int]
+
+
+class Deferred(Exception):  # noqa: N818 - not an error
+    """The question is in a batch; its trial is to be put again when the reply is in the log."""
+
+
+class Postponed(Exception):  # noqa: N818 - not an error
+    """The question is in no batch; its trial is to be put again when other replies are there."""
+
+
+class Settling(Protocol):
+    """Who counts requests in batches, and what comes of them."""
+
+    def batch_asked(self, question: Question) -> bool:
+        """Count a request that is about to be put into a batch; False if others must come back first."""
+        ...
+
+    def batch_adopted(self, place: Place) -> None:
+        """Count a request of an earlier session that is found in a batch."""
+        ...
+
+    def batch_replied(self, reply: Reply) -> None:
+        """Count a reply, at the price of a batch."""
+        ...
+
+    def batch_failed(self, place: Place) -> None:
+        """Take back a request that got none."""
+        ...
+
+    def out_of_time(self) -> bool:
+        """Return whether this session is to wait no longer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a question got no reply so far, how often in this session, and whether it ever will."""
+
+    error: TransientError | RequestError
+    count: int
+
+    @property
+    def kind(self) -> str:
+        return self.error.kind if isinstance(self.error, TransientError) else "request"
+
+
+class Batches:
+    """Delivers questions in batches.
+
+    Parameters
+    ----------
+    model
+        Name of the model, for messages.
+    service
+        The model's batches.
+    log
+        The log's batches.
+    live
+        How questions go that are not for the subject, or all of them where `sending` is off.
+    settling
+        Who counts what comes of them.
+    max_attempts
+        The most attempts at one question in a session, and at reaching the provider.
+    sending
+        Whether batches are made; if not, those of earlier sessions are fetched and the rest is asked live.
+    sleep
+        How to wait.
+
+    Attributes
+    ----------
+    waiting
+        Called at each look at the batches that finds none ended.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        service: Batching,
+        log: BatchLog,
+        live: Delivery,
+        settling: Settling,
+        *,
+        max_attempts: int = 6,
+        sending: bool = True,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._model = model
+        self._service = service
+        self._log = log
+        self._live = live
+        self._settling = settling
+        self._max_attempts = max_attempts
+        self._sending = sending
+        self._sleep = sleep
+        self._under_way: dict[int, StoredBatch] = {}
+        self._waiting: set[Where] = set()
+        self._failures: dict[Where, _Failure] = {}
+        self._postponed: set[int] = set()
+        self._composed: list[Question] = []
+        self._bytes = 0
+        self._composing = asyncio.Lock()
+        self.waiting: Callable[[], None] = lambda: None
+
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """How many batches are under way, and how many requests in them wait for their result."""
+        return len(self._under_way), sum(len(batch.waiting) for batch in self._under_way.values())
+
+    async def recover(self) -> None:
+        """Find the batches of earlier sessions again."""
+        for batch in self._log.unfinished():
+            self._under_way[batch.number] = batch
+            for place in batch.waiting.values():
+                self._waiting.add((place.trial, place.ask))
+                self._settling.batch_adopted(place)
+        for batch in list(self._under_way.values()):
+            if batch.id is None and not await self._found(batch):
+                await self._give_up(batch, "never made", "the run was stopped before the batch was made")
+
+    def waits(self, question: Question) -> bool:
+        """Return whether a question is in a batch already."""
+        return (question.trial, question.ask) in self._waiting
+
+    async def __call__(self, question: Question) -> tuple[Reply, float]:
+        """Put a question into the next batch.
+
+        Raises
+        ------
+        Deferred
+            When that is done.
+        Postponed
+            If there is no room for it in the budget before others have come back.
+        NoReply
+            If it was tried as often as is allowed, or will never be accepted.
+        """
+        self._refuse(question)
+        if not self._sending or question.request.to != "subject":
+            return await self._at_once(question)
+        try:
+            size = self._service.size(question.request)
+        except RequestError as error:
+            raise NoReply(redact(str(error)), "request") from None
+        if not self._settling.batch_asked(question):
+            self._postponed.add(question.trial)
+            raise Postponed
+        self._waiting.add((question.trial, question.ask))
+        async with self._composing:
+            full = len(self._composed) >= self._service.most_requests
+            if self._composed and (full or self._bytes + size > self._service.most_bytes):
+                await self._send()
+            self._composed.append(question)
+            self._bytes += size
+        raise Deferred
+
+    async def answered(self) -> AsyncIterator[list[int]]:
+        """Send what is composed, wait for batches to end, and yield the trials that can go on.
+
+        Whoever goes on with them asks the next questions, which are sent together when all batches that had
+        ended are fetched. It comes to an end when no batch is under way, or when time is up.
+        """
+        await self._send()
+        while self._under_way:
+            ended = await self._next_ended()
+            if not ended:
+                return
+            for batch, state in ended:
+                yield await self._fetch(batch, state)
+            postponed, self._postponed = sorted(self._postponed), set()
+            if postponed:
+                yield postponed
+            await self._send()
+
+    async def _at_once(self, question: Question) -> tuple[Reply, float]:
+        try:
+            return await self._live(question)
+        except NoRoom:
+            self._postponed.add(question.trial)
+            raise Postponed from None
+
+    def _refuse(self, question: Question) -> None:
+        failure = self._failures.get((question.trial, question.ask))
+        if failure is None:
+            return
+        transient = isinstance(failure.error, TransientError)
+        if not transient or failure.count >= self._max_attempts:
+            tries = f" ({failure.count} attempts)" if failure.count > 1 else ""
+            raise NoReply(redact(str(failure.error)) + tries, failure.kind, transient=transient)
+
+    async def _send(self) -> None:
+        questions, self._composed, self._bytes = self._composed, [], 0
+        if not questions:
+            return
+        places = [
+            (Place(each.trial, each.ask, self._next_attempt(each), each.request.aversive), each.body)
+            for each in questions
+        ]
+        batch = await self._log.intend(places)
+        self._under_way[batch.number] = batch
+        names = [batch.name_of(batch.first + at) for at in range(len(questions))]
+        await self._make(batch, list(zip(names, (each.request for each in questions), strict=True)))
+
+    def _next_attempt(self, question: Question) -> int:
+        return question.attempts + 1
+
+    async def _make(self, batch: StoredBatch, requests: list[tuple[str, object]]) -> None:
+        """Make a batch, again after failures that may pass, unless it may have been made in spite of one."""
+        failures = 0
+        while True:
+            try:
+                state = await self._service.create(requests)  # type: ignore[arg-type]
+            except TransientError as error:
+                failures += 1
+                if _may_have_been_made(error) and await self._found(batch):
+                    return
+                queue_full = error.kind == "rate_limit" and len(self._under_way) > 1
+                if failures >= self._max_attempts and not queue_full:
+                    await self._give_up(batch, "never made", str(error))
+                    raise ModelError(
+                        f"{self._model}: no batch could be made: {redact(str(error))}. Run again to go on"
+                    ) from error
+                await self._sleep(waiting_time(failures, error.retry_after))
+            except (ModelError, RequestError) as error:
+                await self._give_up(batch, "never made", str(error))
+                raise ModelError(f"{self._model}: no batch is made: {redact(str(error))}") from error
+            else:
+                await self._adopt(batch, state)
+                return
+
+    async def _adopt(self, batch: StoredBatch, state: BatchState) -> None:
+        batch.id = state.id
+        await self._log.sent(batch, state.created)
+
+    async def _found(self, batch: StoredBatch) -> bool:
+        """Look for a batch that may have been made; take what may be it for it until its results tell."""
+        states = await self._patiently(lambda: self._candidates(batch))
+        if states:
+            await self._adopt(batch, states[0])
+        return bool(states)
+
+    async def _candidates(self, batch: StoredBatch) -> list[BatchState]:
+        """Return the batches of this size and time that we know nothing else of, the likeliest first."""
+        known = self._log.ids() | batch.rejected
+        found = [
+            state
+            async for state in self._service.recent(batch.composed - SKEW)
+            if state.requests == batch.requests
+            and state.created <= batch.composed + MAKING
+            and state.id not in known
+        ]
+        return sorted(found, key=lambda state: abs(state.created - batch.composed))
+
+    async def _next_ended(self) -> list[tuple[StoredBatch, BatchState | None]]:
+        """Wait until batches have ended; return them, those first whose results are deleted first."""
+        wait = FIRST_POLL
+        while not self._settling.out_of_time():
+            states = [(batch, await self._state(batch)) for batch in list(self._under_way.values())]
+            ended = [(batch, state) for batch, state in states if state is None or state.ended]
+            if ended:
+                return sorted(ended, key=lambda each: 0.0 if each[1] is None else each[1].created)
+            self.waiting()
+            await self._sleep(wait)
+            wait = min(LONGEST_POLL, wait * 1.5)
+        return []
+
+    async def _state(self, batch: StoredBatch) -> BatchState | None:
+        found = batch.id
+        return None if found is None else await self._patiently(lambda: self._service.retrieve(found))
+
+    async def _fetch(self, batch: StoredBatch, state: BatchState | None) -> list[int]:
+        """Bring the results of a batch into the log; return the trials that can go on."""
+        if state is None or state.deleted:
+            return await self._give_up(batch, "deleted", "its results were deleted before they were fetched")
+        trials: list[int] = []
+        stranger = await self._patiently(lambda: self._read_results(batch, state.id, trials))
+        if stranger is not None:
+            return await self._mistaken(batch, stranger)
+        trials += self._fail_all(
+            batch, TransientError("its batch has no result for it", kind="batch_missing")
+        )
+        await self._close(batch, "fetched")
+        return list(dict.fromkeys(trials))
+
+    async def _read_results(self, batch: StoredBatch, name: str, trials: list[int]) -> str | None:
+        """Read results as they come, adding their trials; return the name of one that is of another batch.
+
+        If the connection is lost half-way, what was read is in the log, and the rest is read the next time.
+        """
+        fatal: ModelError | None = None
+        async with aclosing(self._service.results(name)) as results:  # type: ignore[type-var]
+            async for result in results:
+                attempt = batch.attempt_of(result.custom_id)
+                if attempt is None:
+                    return result.custom_id
+                place = batch.waiting.pop(attempt, None)
+                if place is None:
+                    continue
+                if isinstance(result.outcome, ModelError):
+                    fatal = result.outcome
+                self._settle(attempt, place, result.outcome)
+                trials.append(place.trial)
+                if len(trials) % TOGETHER == 0:
+                    await self._log.committed()
+        await self._log.committed()
+        if fatal is not None:
+            raise fatal
+        return None
+
+    def _settle(
+        self, attempt: int, place: Place, outcome: Reply | RequestError | TransientError | ModelError
+    ) -> None:
+        where = (place.trial, place.ask)
+        self._waiting.discard(where)
+        if isinstance(outcome, Reply):
+            self._log.answered(attempt, place, outcome)
+            self._failures.pop(where, None)
+            self._settling.batch_replied(outcome)
+            return
+        if isinstance(outcome, ModelError):
+            self._log.failed(attempt, "model", outcome)
+        else:
+            before = self._failures.get(where)
+            failure = _Failure(outcome, 1 if before is None else before.count + 1)
+            self._failures[where] = failure
+            self._log.failed(attempt, failure.kind, outcome)
+        self._settling.batch_failed(place)
+
+    def _fail_all(self, batch: StoredBatch, error: TransientError) -> list[int]:
+        trials = []
+        for attempt, place in batch.waiting.items():
+            self._settle(attempt, place, error)
+            trials.append(place.trial)
+        batch.waiting.clear()
+        return trials
+
+    async def _mistaken(self, batch: StoredBatch, stranger: str) -> list[int]:
+        """Take the next batch that may be this one, after the last proved to be another."""
+        for other in self._under_way.values():
+            if other.attempt_of(stranger) is not None:
+                batch.id, other.id = other.id, batch.id
+                await self._log.sent(batch, batch.composed)
+                await self._log.sent(other, other.composed)
+                return []
+        if batch.id is not None:
+            batch.rejected.add(batch.id)
+        # A run that was killed meanwhile does not know what else it might be: so it is looked for again.
+        if await self._found(batch):
+            return []
+        return await self._give_up(batch, "never made", "the batch was never made")
+
+    async def _give_up(self, batch: StoredBatch, ending: str, reason: str) -> list[int]:
+        """Note that nothing will come of a batch; return its trials, which may ask again."""
+        trials = self._fail_all(batch, TransientError(reason, kind=f"batch_{ending.replace(' ', '_')}"))
+        await self._close(batch, ending)
+        return trials
+
+    async def _close(self, batch: StoredBatch, ending: str) -> None:
+        await self._log.close(batch, ending)
+        del self._under_way[batch.number]
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the provider, again after failures that may pass."""
+        for count in range(1, self._max_attempts + 1):
+            try:
+                return await ask()
+            except TransientError as error:
+                if count == self._max_attempts:
+                    raise ModelError(
+                        f"{self._model}: its batches cannot be reached: {redact(str(error))}. "
+                        "They go on without us: run again to fetch them"
+                    ) from error
+                await self._sleep(waiting_time(count, error.retry_after))
+        raise ModelError(f"{self._model}: its batches cannot be reached")
+
+
+def _may_have_been_made(error: TransientError) -> bool:
+    """Whether a batch may be there although its making failed: not if the server said that it is not."""
+    return error.status is None or 500 <= error.status < 529

@@ -1,0 +1,67 @@
+"""Before anything is asked: models are opened and probed, and the study is fitted to what they can do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, fields
+
+from bartleby.collectors.frozen import Frozen, freeze
+from bartleby.collectors.models.base import Capabilities, Model, TransientError
+from bartleby.collectors.retry import waiting_time
+from bartleby.errors import ModelError, StudyError
+from bartleby.exchange import Settings
+from bartleby.studies.study import Study
+
+__all__ = ["Opened", "fitted", "frozen", "opened"]
+
+ALWAYS_ACCEPTED = frozenset({"max_tokens", "system"})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A model that is open, and what it can do."""
+
+    model: Model
+    name: str
+    capabilities: Capabilities
+
+
+async def opened(stack: AsyncExitStack, model: Model, max_attempts: int) -> Opened:
+    """Open a model for as long as the stack lasts, and ask what it can do."""
+    entered = await stack.enter_async_context(model)
+    return Opened(entered, entered.name, await _probe(entered, max_attempts))
+
+
+def frozen(study: Study, subject: Opened, user: Opened | None) -> Frozen:
+    """Return what the log of this run keeps of its study and models."""
+    about = subject.capabilities.description
+    if user is None:
+        return freeze(study, subject.name, about)
+    return freeze(study, subject.name, about, user.name, user.capabilities.description)
+
+
+async def _probe(model: Model, max_attempts: int) -> Capabilities:
+    """Ask what a model can do, again after failures that may pass."""
+    for count in range(1, max_attempts + 1):
+        try:
+            return await model.capabilities()
+        except TransientError as error:
+            if count == max_attempts:
+                raise ModelError(f"{model.name}: cannot be reached: {error}") from error
+            await asyncio.sleep(waiting_time(count, error.retry_after))
+    raise ModelError(f"{model.name}: cannot be reached")
+
+
+def fitted(study: Study, model: str, capabilities: Capabilities) -> Study:
+    """Return the study as this model will be asked it, after checking that it can be."""
+    default = Settings()
+    names = {each.name for each in fields(Settings)} - ALWAYS_ACCEPTED - capabilities.settings
+    wrong = sorted(name for name in names if getattr(study.settings, name) != getattr(default, name))
+    if wrong:
+        given = ", ".join(f"{name}={getattr(study.settings, name)!r}" for name in wrong)
+        allowed = ", ".join(sorted(ALWAYS_ACCEPTED | capabilities.settings))
+        raise StudyError(
+            f"study {study.name!r} sets {given}, which {model} does not accept; allowed: {allowed}"
+        )
+    return study.for_channels(capabilities.channels, model)

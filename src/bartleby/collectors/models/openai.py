@@ -1,0 +1,307 @@
+"""`openai/...`: models behind Chat Completions, through the official SDK: OpenAI's, vLLM's, SGLang's, ...
+
+What such a server can do differs from one to the next; it is found out by asking (`completions_probe`).
+The SDK makes one attempt at a time and is given no retries of its own. A key goes only where it belongs:
+the one in `OPENAI_API_KEY` to OpenAI or to the server that `OPENAI_BASE_URL` names, and to a server that is
+part of a model's name only the one whose variable is named with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from importlib import metadata
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from bartleby.collectors.models.base import Capabilities, RateLimit, TransientError, refuse_settings
+from bartleby.collectors.models.completions import Dialect, compose, read, refused_by_filter
+from bartleby.collectors.models.completions_errors import Filtered, translated
+from bartleby.collectors.models.completions_probe import find_dialect
+from bartleby.collectors.models.http_limits import LimitHeaders, rate_limit, tells_limits
+from bartleby.collectors.models.registry import ModelName
+from bartleby.errors import ModelError, RequestError
+from bartleby.exchange import Reply, Request
+
+if TYPE_CHECKING:
+    from httpx2 import Response
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletion
+
+__all__ = ["OpenAIModel", "from_name"]
+
+TIMEOUT = 120.0
+CONCURRENCY = 64
+HEADERS = LimitHeaders(
+    remaining="x-ratelimit-remaining-{}",
+    reset="x-ratelimit-reset-{}",
+    counted=("requests",),
+    all_or_nothing=("tokens",),
+)
+KEY = "OPENAI_API_KEY"
+NO_KEY = "none"
+"""What is sent to servers that want no key: the SDK insists on one."""
+AT = re.compile(r"(?P<model>.+?)@(?P<server>https?://.+)", re.DOTALL)
+
+
+class OpenAIModel:
+    """A model that speaks Chat Completions.
+
+    The key is read from the environment and is never stored, shown or logged here.
+
+    Parameters
+    ----------
+    model
+        The server's id of the model.
+    name
+        Its name in the record.
+    server
+        Address of the server, up to `/v1`; None for the one that `OPENAI_BASE_URL` names, or OpenAI's.
+    key
+        Environment variable with the key; None where none is sent.
+    timeout
+        Seconds after which an attempt is given up.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        name: str,
+        server: str | None = None,
+        key: str | None = KEY,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self.model = model
+        self.name = name
+        self.server = server
+        self.key = key
+        self.timeout = timeout
+        self._client: AsyncOpenAI | None = None
+        self._stack = AsyncExitStack()
+        self._rate_limit: RateLimit | None = None
+        self._probing: asyncio.Lock | None = None
+        self._found: tuple[Dialect, Capabilities] | None = None
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the server said last of its limits."""
+        return self._rate_limit
+
+    async def __aenter__(self) -> Self:
+        secret = NO_KEY if self.key is None else os.environ.get(self.key, "")
+        if not secret:
+            raise ModelError(f"{self.name}: no key; set the environment variable {self.key}")
+        self._client = await self._stack.enter_async_context(
+            _client(self.name, secret, self.server, timeout=self.timeout, hear=self._hear)
+        )
+        self._probing = asyncio.Lock()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client = None
+        await self._stack.aclose()
+
+    async def capabilities(self) -> Capabilities:
+        """Return what the server can do with the model; it is found out once, by short questions.
+
+        Raises
+        ------
+        ModelError
+            If the key is refused, the model is not known, or not even a plain question is accepted.
+        TransientError
+            If the server cannot be reached just now.
+        """
+        return (await self._probed())[1]
+
+    async def answer(self, request: Request) -> Reply:
+        """Make one attempt at a request.
+
+        Raises
+        ------
+        ModelError
+            No answer will come to any request: the key is refused, no such model, a setting it lacks.
+        RequestError
+            No answer will come to this one.
+        TransientError
+            Another attempt may succeed.
+        """
+        dialect, capabilities = await self._probed()
+        refuse_settings(self.name, request.settings, capabilities.settings)
+        try:
+            body = compose(self.model, request, dialect)
+        except ModelError as error:
+            raise ModelError(f"{self.name}: {error}") from None
+        try:
+            return read(await self._send(body), request)
+        except Filtered:
+            return refused_by_filter()
+
+    async def _hear(self, response: Response) -> None:
+        if tells_limits(response.headers.raw):
+            self._rate_limit = rate_limit(response.headers, HEADERS) or self._rate_limit
+
+    async def _probed(self) -> tuple[Dialect, Capabilities]:
+        if self._found is not None:
+            return self._found
+        if self._probing is None:
+            raise self._not_open()
+        async with self._probing:
+            if self._found is None:
+                told = await self._told()
+                dialect, more = await self._find()
+                self._found = dialect, _capabilities(dialect, {**told, **more})
+            return self._found
+
+    async def _find(self) -> tuple[Dialect, dict[str, Any]]:
+        async def send(body: Mapping[str, Any]) -> ChatCompletion:
+            try:
+                return await self._send({"model": self.model, **body})
+            except Filtered as error:
+                raise RequestError(str(error)) from None
+
+        try:
+            return await find_dialect(send)
+        except RequestError as error:
+            raise ModelError(f"not even a plain question is accepted: {error}") from None
+
+    async def _send(self, body: Mapping[str, Any]) -> ChatCompletion:
+        client = self._opened()
+        async with translated(self.name, self.key or KEY, _secrets(client)):
+            # Fields that only some servers know are no parameters of the SDK's: all go as they are.
+            return await client.chat.completions.create(
+                model=body["model"], messages=body["messages"], extra_body=body
+            )
+
+    async def _told(self) -> dict[str, Any]:
+        """Return what the record keeps of the server, and what that lists of the model."""
+        client = self._opened()
+        base = urlsplit(str(client.base_url))
+        where = f"{base.scheme}://{base.hostname}" + (f":{base.port}" if base.port else "")
+        return {
+            "provider": "openai",
+            "id": self.model,
+            "server": where + base.path.rstrip("/"),
+            "sdk": metadata.version("openai"),
+            "timeout": self.timeout,
+            "sampling": "the server's default unless set; it may be one that came with the model",
+            "model": await self._listed(client),
+        }
+
+    async def _listed(self, client: AsyncOpenAI) -> dict[str, Any] | None:
+        """Return what the list of models says of this one; not every server has such a list."""
+        try:
+            async with translated(self.name, self.key or KEY, _secrets(client)):
+                page = await client.models.list()
+        except (ModelError, RequestError, TransientError):
+            return None
+        for each in getattr(page, "data", None) or ():
+            if getattr(each, "id", None) == self.model:
+                told = each.to_dict(mode="json")
+                return {name: value for name, value in told.items() if name != "permission"}
+        return None
+
+    def _opened(self) -> AsyncOpenAI:
+        if self._client is None:
+            raise self._not_open()
+        return self._client
+
+    def _not_open(self) -> ModelError:
+        return ModelError(f"{self.name}: the model is not open; use it in `async with`")
+
+
+def _client(
+    name: str,
+    key: str,
+    server: str | None,
+    *,
+    timeout: float,
+    hear: Callable[[Response], Awaitable[None]],
+) -> AsyncOpenAI:
+    """Return a client without retries, on the aiohttp transport where that is installed (it is cheaper).
+
+    What it hears from the server is passed on with each response.
+    """
+    import openai
+
+    fast = importlib.util.find_spec("aiohttp") is not None
+    transport = openai.DefaultAioHttpClient if fast else openai.DefaultAsyncHttpxClient
+    http = transport(timeout=timeout, event_hooks={"response": [hear]})
+    try:
+        return openai.AsyncOpenAI(
+            api_key=key, base_url=server, max_retries=0, timeout=timeout, http_client=http
+        )
+    except (openai.OpenAIError, ValueError) as error:
+        raise ModelError(f"{name}: the SDK cannot be set up: {error}") from None
+
+
+def _secrets(client: AsyncOpenAI) -> tuple[str, ...]:
+    return () if client.api_key == NO_KEY else (client.api_key,)
+
+
+def _capabilities(dialect: Dialect, told: Mapping[str, Any]) -> Capabilities:
+    able = {
+        "label": dialect.constraint is not None,
+        "json_schema": dialect.schema,
+        "tool": dialect.tools,
+        "forced_tool": dialect.forced is not None,
+        "text": True,
+    }
+    found = {
+        "limit": dialect.limit,
+        "seed": dialect.seed,
+        "top_logprobs": dialect.top_logprobs,
+        "forced_tool": dialect.forced,
+        "constraint": dialect.constraint,
+        "probed": "schema, forced tools and held labels by an answer that kept to them; "
+        "sampling settings and seed by being accepted",
+    }
+    return Capabilities(
+        tuple(channel for channel, yes in able.items() if yes),
+        dialect.settings,
+        probabilities=dialect.top_logprobs > 0,
+        concurrency=CONCURRENCY,
+        description={**told, **found},
+    )
+
+
+def from_name(name: ModelName) -> OpenAIModel:
+    """Return the model that a name asks for (see `registry.open_model`)."""
+    name.check_options(("timeout", "key"))
+    match = AT.fullmatch(name.name)
+    model, server = (match["model"], match["server"]) if match else (name.name, None)
+    if server is not None:
+        _check_server(model, server)
+    try:
+        installed = importlib.util.find_spec("openai") is not None
+    except ValueError:
+        installed = False
+    if not installed:
+        raise ModelError(f"model {name.full!r} needs the OpenAI SDK: pip install 'bartleby[openai]'")
+    key = name.options.get("key", KEY if server is None else None)
+    return OpenAIModel(
+        model, name=name.full, server=server, key=key, timeout=name.number("timeout", TIMEOUT, least=0.1)
+    )
+
+
+def _check_server(model: str, server: str) -> None:
+    """Refuse an address that cannot be one, and one with a password in it, which every record would tell."""
+    try:
+        parts = urlsplit(server)
+        wrong = not parts.hostname or (parts.port or 1) < 1
+    except ValueError:
+        raise ModelError(f"model 'openai/{model}@...': the address of the server cannot be read") from None
+    if parts.username is not None or parts.password is not None:
+        raise ModelError(
+            f"model 'openai/{model}@...': the address has a name or password in it, and a model's name is "
+            "written into every record; put the key into an environment variable and name it: ?key=VARIABLE"
+        )
+    if wrong:
+        raise ModelError(f"model 'openai/{model}@{server}': the address has no host")

@@ -1,0 +1,50 @@
+"""What a run did, to be told at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bartleby.collectors.status import Status
+
+__all__ = ["RunSummary"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did in this session, and how the log stands now.
+
+    Parameters
+    ----------
+    status
+        The whole log.
+    trials
+        Trials that ended in this session.
+    replies
+        Replies that were had in this session.
+    failures
+        Attempts in this session that brought none.
+    seconds
+        How long the session took.
+    cost
+        Dollars of this session, where the price is known.
+    stopped
+        What stopped it before all was asked: a cap of the study.
+    """
+
+    status: Status
+    trials: int
+    replies: int
+    failures: int
+    seconds: float
+    cost: float | None
+    stopped: str | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line or two."""
+        money = "" if self.cost is None else f", ${self.cost:,.2f}"
+        failed = f", {self.failures} failed attempts" if self.failures else ""
+        why = "" if self.stopped is None else f"; stopped: {self.stopped}"
+        return (
+            f"{self.status}\nthis session: {self.trials} trials, {self.replies} replies{failed}, "
+            f"{self.seconds:.1f} s{money}{why}"
+        )
