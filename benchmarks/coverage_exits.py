@@ -1,0 +1,228 @@
+"""How often nominal 95% intervals of exits hold the truth, on conversations that share scenarios.
+
+    python -m benchmarks.coverage_exits --save exits.jsonl
+    python -m benchmarks.coverage_exits --only staying --replications 200
+
+Scenarios are drawn anew in each replication and differ in the logit of leaving at a turn; conversations are
+cut off at the cap of turns, and some abandoned before. `naive` is the usual practice beside it: every
+conversation (or turn) an observation of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
+from scipy.optimize import root
+from scipy.special import expit, logit
+
+from bartleby.analysis.association import dependence, phi
+from bartleby.analysis.hazard import hazard
+from bartleby.analysis.rates import RateOptions, fit_rate
+from bartleby.analysis.reliability import alpha_interval, correlation_interval, icc_interval
+from bartleby.analysis.survival import Stays, kaplan_meier
+
+LEVEL = 0.95
+CAP, ABANDONED = 12, 0.02
+Floats = npt.NDArray[np.float64]
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+
+
+def conversations(rng: np.random.Generator, chance: Floats, repeats: int) -> Stays:
+    """Return conversations of scenarios with these chances of leaving at a turn."""
+    scenario = np.repeat(np.arange(len(chance)), repeats)
+    left = rng.geometric(chance[scenario])
+    ended = np.minimum(rng.geometric(ABANDONED, len(scenario)), CAP)
+    return Stays(np.minimum(left, ended), left <= ended, np.ones(len(scenario)), scenario)
+
+
+def staying(scenarios: int, repeats: int, centre: float, spread: float) -> Scenario:
+    """Return staying beyond turns 1, 5 and 10, and mean turns of 12, for new scenarios."""
+    truth = {turn: float(_WEIGHTS @ (1 - expit(centre + spread * _NODES)) ** turn) for turn in range(CAP)}
+    mean = sum(truth.values())
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        stays = conversations(rng, expit(rng.normal(centre, spread, scenarios)), repeats)
+        for name, data in (("", stays), (", naive", Stays(stays.time, stays.exited, stays.weight))):
+            curve = kaplan_meier(data, LEVEL)
+            for turn in (1, 5, 10):
+                at = min(turn, len(curve.turn)) - 1
+                yield f"staying, turn {turn}{name}", curve.low[at], curve.high[at], truth[turn]
+            if curve.known_to >= CAP:
+                fit = curve.restricted_mean(CAP, LEVEL)
+                yield f"mean turns{name}", fit.low, fit.high, mean
+
+    return one_by_one(replicate)
+
+
+def staying_of_these(repeats: int, spread: float) -> Scenario:
+    """Return staying beyond turn 5 of the same 40 scenarios asked again and again."""
+    chance = expit(np.linspace(-2.2, 2.2, 40) * spread - 2.5)
+    truth = float(np.mean((1 - chance) ** 5))
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        stays = conversations(rng, chance, repeats)
+        curve = kaplan_meier(stays, LEVEL, these_items=True)
+        yield "staying of these, turn 5", curve.low[4], curve.high[4], truth
+        plain = kaplan_meier(Stays(stays.time, stays.exited, stays.weight), LEVEL)
+        yield "staying of these, turn 5, naive", plain.low[4], plain.high[4], truth
+
+    return one_by_one(replicate)
+
+
+def wrong_exits_bound(scenarios: int, repeats: int, centre: float, spread: float) -> Scenario:
+    """Return the one-sided upper bound of a rare rate: what it is below with confidence 95%."""
+    truth = float(_WEIGHTS @ expit(centre + spread * _NODES))
+    options = RateOptions("item", 2 * LEVEL - 1, "new_items")
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        chance = expit(rng.normal(centre, spread, scenarios))
+        events = rng.binomial(repeats, chance).astype(float)
+        cells = pd.DataFrame(
+            {
+                "item": np.tile(np.arange(scenarios), 2),
+                "_event": np.repeat([1.0, 0.0], scenarios),
+                "count": np.concatenate([events, repeats - events]),
+            }
+        )
+        cells = cells[cells["count"] > 0]
+        for name, cluster in (("", "item"), (", naive", None)):
+            fit, _ = fit_rate(cells, RateOptions(cluster, options.level, "new_items"))
+            yield f"upper bound{name}", 0.0, fit.high, truth
+
+    return one_by_one(replicate)
+
+
+def slope(scenarios: int, repeats: int, spread: float) -> Scenario:
+    """Return the effect of a rating of each scenario on the hazard, turns counted from 1 to 6."""
+    effect, centre, turns = 0.5, -2.5, 6
+    truth = population_slope(centre, effect, spread, turns)
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        rating = rng.normal(0, 1, scenarios)
+        chance = expit(rng.normal(centre + effect * rating, spread))
+        at_risk = np.full(scenarios, repeats)
+        rows = []
+        for turn in range(1, turns + 1):
+            left = rng.binomial(at_risk, chance)
+            shared = pd.DataFrame({"item": range(scenarios), "x": rating, "turn": turn})
+            rows += [shared.assign(exited=1, count=left), shared.assign(exited=0, count=at_risk - left)]
+            at_risk = at_risk - left
+        table = pd.concat(rows)
+        for name, cluster in (("", "item"), (", naive", False)):
+            found = hazard(table, "x", baseline="each_turn", cluster=cluster).frame
+            row = found[(found["quantity"] == "coefficient") & (found["term"] == "x")].iloc[0]
+            yield f"hazard{name}", row["low"], row["high"], truth
+
+    return one_by_one(replicate)
+
+
+def population_slope(centre: float, effect: float, spread: float, turns: int) -> float:
+    """Return the slope that the regression finds in an endless sample of such scenarios.
+
+    Scenarios that are left soon are soon no more at risk, so the slope among those at risk is flatter.
+    """
+    rating, frailty = np.meshgrid(_NODES, _NODES)
+    weight = np.outer(_WEIGHTS, _WEIGHTS)
+    chance = expit(centre + effect * rating + spread * frailty)
+    at_risk = [weight * (1 - chance) ** turn for turn in range(turns)]
+
+    def scores(beta: Floats) -> Floats:
+        found = np.zeros(turns + 1)
+        for turn, those in enumerate(at_risk):
+            residual = those * (chance - expit(beta[turn] + beta[-1] * rating))
+            found[turn], found[-1] = residual.sum(), found[-1] + (residual * rating).sum()
+        return found
+
+    return float(root(scores, np.append(np.full(turns, centre), effect)).x[-1])
+
+
+def two_events(scenarios: int, repeats: int, spread: float) -> Scenario:
+    """Return dependence and phi of declining and leaving, whose logits go together over scenarios."""
+    together = 0.6
+
+    def chances(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+        return expit(-1 + spread * one), expit(
+            -0.5 + spread * (together * one + np.sqrt(1 - together**2) * other)
+        )
+
+    one, other = np.meshgrid(_NODES, _NODES)
+    left, declined = chances(one, other)
+    weight = np.outer(_WEIGHTS, _WEIGHTS)
+    both, first, second = ((weight * each).sum() for each in (left * declined, left, declined))
+    gap = float(both - first * second)
+    link = float(gap / np.sqrt(first * (1 - first) * second * (1 - second)))
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        p, q = chances(rng.normal(0, 1, scenarios), rng.normal(0, 1, scenarios))
+        shares = np.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], axis=1)
+        cells = rng.multinomial(repeats, shares).astype(float)
+        for name, clustered in (("", True), (", naive", False)):
+            fit = dependence(cells, LEVEL, clustered=clustered)
+            yield f"dependence{name}", fit.low, fit.high, gap
+            fit = phi(cells, LEVEL, clustered=clustered)
+            yield f"phi{name}", fit.low, fit.high, link
+
+    return one_by_one(replicate)
+
+
+def reports(scenarios: int, repeats: int) -> Scenario:
+    """Return alpha, ICC and the agreement with behaviour of three wordings."""
+    between, within, shift = 1.0, 0.5, 0.3
+    trait = between**2 + within**2
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        item = np.repeat(np.arange(scenarios), repeats)
+        value = rng.normal(0, between, scenarios)[item] + rng.normal(0, within, len(item))
+        answers = value[:, None] + rng.normal(0, 1, (len(item), 3)) + np.array([-shift, 0, shift])
+        did = value + rng.normal(0, 1, len(item))
+        score = answers.mean(axis=1)
+        for name, cluster in (("", item), (", naive", np.arange(len(item)))):
+            for what, interval, truth in (
+                ("alpha", alpha_interval, 3 * trait / (3 * trait + 1)),
+                ("icc", icc_interval, trait / (trait + 1 + shift**2)),
+            ):
+                fit = interval(answers, cluster, np.ones(len(item)), level=LEVEL, replicates=200, rng=rng)
+                yield f"{what}{name}", fit.low, fit.high, truth
+            fit = correlation_interval(
+                np.column_stack([score, did]),
+                cluster,
+                np.ones(len(item)),
+                ranks=False,
+                level=LEVEL,
+                replicates=200,
+                rng=rng,
+            )
+            yield f"agreement{name}", fit.low, fit.high, trait / np.sqrt((trait + 1 / 3) * (trait + 1))
+
+    return one_by_one(replicate)
+
+
+SCENARIOS = {
+    "staying: 40 scenarios x 20, sd 1": staying(40, 20, -2.5, 1),
+    "staying: 20 x 20, sd 1": staying(20, 20, -2.5, 1),
+    "staying: 10 x 40, sd 1": staying(10, 40, -2.5, 1),
+    "staying: 40 x 20, sd 2": staying(40, 20, -3, 2),
+    "staying, rare: 40 x 10, sd 1": staying(40, 10, -5, 1),
+    "staying, rare: 10 x 40, sd 1": staying(10, 40, -5, 1),
+    "staying of these: 40 x 20, mixed": staying_of_these(20, 1),
+    "staying of these: 40 x 20, decided": staying_of_these(20, 3),
+    "staying of these: 40 x 3, mixed": staying_of_these(3, 1),
+    "wrong exits: 6 x 20, 2%, sd 1": wrong_exits_bound(6, 20, float(logit(0.013)), 1),
+    "wrong exits: 20 x 10, 2%, sd 1": wrong_exits_bound(20, 10, float(logit(0.013)), 1),
+    "hazard: 40 x 20, sd 1": slope(40, 20, 1),
+    "hazard: 12 x 40, sd 1": slope(12, 40, 1),
+    "refusal by exit: 40 x 20, sd 1": two_events(40, 20, 1),
+    "refusal by exit: 12 x 40, sd 2": two_events(12, 40, 2),
+    "self-report: 40 x 5": reports(40, 5),
+    "self-report: 15 x 10": reports(15, 10),
+}
+
+
+if __name__ == "__main__":
+    main(SCENARIOS, str(__doc__))
