@@ -13,16 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.intervals import (
-    RateFit,
-    clustered_rate,
-    critical_value,
-    independent_rate,
-    mover_difference,
-    paired_correlation,
-    stratified_rate,
-)
+from bartleby.analysis.intervals import RateFit, clustered_rates, critical_value, independent_rate
 from bartleby.analysis.sandwich import RobustCovariance, cluster_covariance
+from bartleby.analysis.square_and_add import mover_difference, paired_correlation
+from bartleby.analysis.stratified import stratified_rate
+from bartleby.analysis.two_way import TwoWay, crossed_rates, two_way_covariance
 
 __all__ = ["Contrast", "clustered_contrast", "independent_contrast", "pairs_contrast"]
 
@@ -119,7 +114,8 @@ def clustered_contrast(
     Parameters
     ----------
     arm, reference
-        One row a unit: `cluster`, `events` (or the unit's rate), `n` (or its weight) and `trials`.
+        One row a unit: `cluster`, `events` (or the unit's rate), `n` (or its weight) and `trials`; and
+        `second`, where units belong together in two ways.
     stratified
         Whether it is about exactly these items.
     paired
@@ -128,12 +124,13 @@ def clustered_contrast(
     Notes
     -----
     The covariance of the two rates is CR2 of a model with one mean an arm, so that clusters that occur
-    in both make the difference sharper, as pairing does.
+    in both make the difference sharper, as pairing does. Of a correlation in two ways that is none (with few
+    clusters the covariance need not be one) what is beyond -1 and 1 is cut.
     """
     joint = _joint(arm, reference)
     errors = np.sqrt(np.maximum(np.diag(joint.covariance), 0.0))
     known = bool(np.all(errors > 0)) and not stratified
-    correlation = float(joint.covariance[0, 1] / errors.prod()) if known else 0.0
+    correlation = float(np.clip(joint.covariance[0, 1] / errors.prod(), -1.0, 1.0)) if known else 0.0
     arms = [_arm(part, stratified=stratified) for part in (arm, reference)]
     contrast = np.array([[1.0, -1.0]])
     error = float(joint.standard_errors(contrast)[0])
@@ -141,10 +138,12 @@ def clustered_contrast(
     if stratified:
         error = math.hypot(*(each(0.5).std_error for each in arms))
         df = math.inf
-    words = ["newcombe" if stratified else "newcombe, clustered (CR2)", "paired" if paired else ""]
+    clustered = "newcombe, clustered (CR2)" + (", two-way" if isinstance(joint, TwoWay) else "")
+    words = ["newcombe" if stratified else clustered, "paired" if paired else ""]
     words += ["stratified by item"] if stratified else []
     method = ", ".join(word for word in words if word)
-    n_clusters = len(set(arm["cluster"]) | set(reference["cluster"]))
+    ways = [name for name in ("cluster", "second") if name in arm]
+    n_clusters = min(len(set(arm[name]) | set(reference[name])) for name in ways)
     return Contrast(arms[0], arms[1], correlation, error or math.nan, df, n_clusters, method)
 
 
@@ -153,12 +152,15 @@ def _arm(units: pd.DataFrame, *, stratified: bool) -> Arm:
         rates, trials = units["events"] / units["n"], units["trials"].to_numpy(dtype=float)
         events, weights = rates.to_numpy(dtype=float) * trials, units["n"].to_numpy(dtype=float)
         return lambda level: stratified_rate(events, trials, level, weights=weights)
+    if "second" in units:
+        codes = np.stack([pd.factorize(units[name])[0] for name in ("cluster", "second")], axis=1)
+        events, n = units["events"].to_numpy(dtype=float), units["n"].to_numpy(dtype=float)
+        return crossed_rates(events, n, codes.astype(np.int64))
     summed = units.groupby("cluster", sort=False)[["events", "n"]].sum().to_numpy(dtype=float)
-    rows = float(units["trials"].sum())
-    return lambda level: clustered_rate(summed[:, 0], summed[:, 1], level, rows=rows)
+    return clustered_rates(summed[:, 0], summed[:, 1], rows=float(units["trials"].sum()))
 
 
-def _joint(arm: pd.DataFrame, reference: pd.DataFrame) -> RobustCovariance:
+def _joint(arm: pd.DataFrame, reference: pd.DataFrame) -> RobustCovariance | TwoWay:
     """Return the covariance of the two rates, clusters that occur in both taken together."""
     clusters = pd.factorize(pd.concat([arm["cluster"], reference["cluster"]]))[0]
     scores, roots = np.zeros((len(clusters), 2)), np.zeros((len(clusters), 2))
@@ -167,4 +169,7 @@ def _joint(arm: pd.DataFrame, reference: pd.DataFrame) -> RobustCovariance:
         events, n = units["events"].to_numpy(dtype=float), units["n"].to_numpy(dtype=float)
         scores[at, column] = events - n * events.sum() / n.sum()
         roots[at, column] = np.sqrt(n)
+    if "second" in arm:
+        second = pd.factorize(pd.concat([arm["second"], reference["second"]]))[0]
+        return two_way_covariance(scores, roots, np.stack([clusters, second], axis=1))
     return cluster_covariance(scores, clusters, roots, clusters)

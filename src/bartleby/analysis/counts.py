@@ -25,14 +25,15 @@ __all__ = ["Frame", "as_frame", "column_names", "count_rows", "distinct_rows", "
 Frame: TypeAlias = Any
 """What `narwhals` reads: an eager or lazy frame of any engine."""
 
-Counted: TypeAlias = tuple[dict[str, npt.NDArray[np.object_]], npt.NDArray[np.floating[Any]]]
+Labels: TypeAlias = npt.NDArray[np.object_] | pd.api.extensions.ExtensionArray
+Counted: TypeAlias = tuple[dict[str, Labels], npt.NDArray[np.floating[Any]]]
 """Labels of each combination by key, and the number of rows that have it."""
 
 _TABLE_CELLS = 4_000_000
 """The most combinations of labels that are counted in one flat array."""
 _RANGE = 65_536
 """Whole numbers within such a range can be their own codes."""
-_PIECE = 1 << 18
+_PIECE = 1 << 17
 """Rows whose flat codes stand in memory at once."""
 
 
@@ -152,8 +153,10 @@ def _coded(values: pd.Series[Any]) -> _Coded:
 
 def _by_appearance(values: pd.Series[Any]) -> _Coded:
     """Return codes of labels in order of category or appearance, as narrow as they come."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return _Coded(values.cat.codes.to_numpy(), 0, values.cat.categories)
+    array = values.array
+    if isinstance(array, pd.Categorical):
+        # Not by way of `values.cat`, which copies the codes.
+        return _Coded(array.codes, 0, array.categories)
     codes, labels = pd.factorize(values)
     return _Coded(codes.astype(np.int32), 0, pd.Index(labels))
 
@@ -170,18 +173,41 @@ def _count_flat(
     cells = int(_cells(coded))
     rows = np.zeros(cells, dtype=np.int64)
     total = None if weights is None else np.zeros(cells)
-    size = max(_PIECE, cells)
+    size = max(1, min(max(_PIECE, cells), n_rows))
+    narrow, wide = np.empty(size, dtype=_narrowest(cells)), np.empty(size, dtype=np.int64)
     for start in range(0, n_rows, size):
         piece = slice(start, min(start + size, n_rows))
-        flat = np.zeros(piece.stop - start, dtype=np.int64)
-        for each in coded:
-            flat *= len(each.labels) + 1
-            flat += each.codes[piece]
-            flat += 1 - each.low
+        flat = wide[: piece.stop - start]
+        flat[:] = _flat_codes(coded, piece, narrow[: len(flat)])
         rows += np.bincount(flat, minlength=cells)
         if total is not None and weights is not None:
             total += np.bincount(flat, weights[piece], minlength=cells)
     return rows, rows if total is None else total
+
+
+def _narrowest(cells: int) -> type[np.signedinteger[Any]]:
+    """Return the narrowest integers that can number so many cells: less to move, more at once."""
+    return next(kind for kind in (np.int16, np.int32, np.int64) if cells <= np.iinfo(kind).max)
+
+
+def _flat_codes(
+    coded: Sequence[_Coded], piece: slice, flat: npt.NDArray[np.signedinteger[Any]]
+) -> npt.NDArray[np.signedinteger[Any]]:
+    """Fill an array with the numbers of the combinations of labels of some rows.
+
+    Integers wrap around, and the numbers that come out fit, so it does not matter whether what goes in does.
+    """
+    modulus = 2 ** (8 * flat.dtype.itemsize)
+    offset = 0
+    for at, each in enumerate(coded):
+        offset = offset * (len(each.labels) + 1) + 1 - each.low
+        if at == 0:
+            np.copyto(flat, each.codes[piece], casting="unsafe")
+            continue
+        flat *= len(each.labels) + 1
+        np.add(flat, each.codes[piece], out=flat, dtype=flat.dtype, casting="unsafe")
+    flat += (offset + modulus // 2) % modulus - modulus // 2
+    return flat
 
 
 def _count_grouped(
@@ -201,8 +227,11 @@ def _count_grouped(
     return columns, counted["weight"].to_numpy()
 
 
-def _labels_at(labels: pd.Index[Any], codes: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
-    """Return labels by code as an array, None for code -1."""
+def _labels_at(labels: pd.Index[Any], codes: npt.NDArray[np.int64]) -> Labels:
+    """Return labels by code as an array, missing for code -1."""
+    if isinstance(labels.dtype, pd.StringDtype):
+        known_labels: Labels = labels.array.take(codes, allow_fill=True)
+        return known_labels
     values = labels.to_numpy(dtype=object)
     taken = np.empty(len(codes), dtype=object)
     known = codes >= 0

@@ -1,0 +1,243 @@
+"""How often nominal 95% intervals of coded transcripts hold the truth.
+
+    python -m benchmarks.coverage_coding --save coding.jsonl
+    python -m benchmarks.coverage_coding --only prevalence --replications 200
+
+Prevalence: a judge of known errors sees every unit, people label some. Agreement: coders of known accuracy.
+Patterns: conversations of scenarios that differ, with a model that leaves more often once it shows the code.
+`usual` is the usual practice beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
+from scipy.special import expit
+
+from bartleby.analysis.alpha import Alpha
+from bartleby.analysis.coded_conversations import Conversations, aalen_johansen, weighted_points
+from bartleby.analysis.curves import curve_jackknife, kish, share_fit
+from bartleby.analysis.intervals import critical_value, wilson
+from bartleby.analysis.jackknife import bootstrap_interval, cluster_sums, jackknife, scaled_interval
+from bartleby.analysis.judge_error import (
+    Proportion,
+    effective,
+    lang_reiczigel,
+    prediction_powered,
+    rogan_gladen,
+)
+
+LEVEL = 0.95
+SENSITIVITY, SPECIFICITY = 0.8, 0.95
+Floats = npt.NDArray[np.float64]
+
+
+def judged_units(
+    units: int,
+    labels: int,
+    share: float,
+    *,
+    clusters: int = 0,
+    likeness: float = 0.2,
+    stratified: bool = False,
+) -> Scenario:
+    """Return intervals of a prevalence, from a judge of all units and labels of some.
+
+    Parameters
+    ----------
+    units, labels
+        How many.
+    share
+        The prevalence.
+    clusters
+        Clusters of units, whole clusters being labelled; 0: independent units.
+    likeness
+        Correlation within a cluster.
+    stratified
+        Whether half the labels go to each verdict of the judge.
+    """
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        cluster = np.repeat(np.arange(clusters), units // clusters) if clusters else np.arange(units)
+        chance = np.full(units, share)
+        if clusters:
+            size = 1 / likeness - 1
+            chance = rng.beta(share * size, (1 - share) * size, clusters)[cluster]
+        truth = (rng.random(units) < chance).astype(float)
+        right = rng.random(units) < np.where(truth == 1, SENSITIVITY, SPECIFICITY)
+        judge = np.where(right, truth, 1 - truth)
+        stratum = judge.astype(np.int64) if stratified else np.zeros(units, dtype=np.int64)
+        labelled = np.zeros(units, dtype=bool)
+        if stratified:
+            for value in (0, 1):
+                labelled[rng.permutation(np.flatnonzero(stratum == value))[: labels // 2]] = True
+        elif clusters:
+            chosen = rng.permutation(clusters)[: max(2, round(labels * clusters / units))]
+            labelled[np.isin(cluster, chosen)] = True
+        else:
+            labelled[rng.permutation(units)[:labels]] = True
+        yield from _prevalences(judge, truth, (labelled, stratum, cluster), share, clustered=bool(clusters))
+
+    return one_by_one(replicate)
+
+
+def _prevalences(
+    judge: Floats,
+    truth: Floats,
+    design: tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    share: float,
+    *,
+    clustered: bool,
+) -> Iterator[Covered]:
+    labelled, stratum, cluster = design
+    fit = prediction_powered(judge, truth, labelled, stratum, cluster)
+    estimate = min(1.0, max(0.0, fit.estimate))
+    spread, labels = estimate * (1 - estimate), float(labelled.sum())
+    worth = spread / fit.variance if spread > 0 and fit.variance > 0 else labels
+    yield (
+        "PPI++, effective-n Wilson, t",
+        *wilson(estimate, min(worth, len(judge)), critical_value(LEVEL, fit.df)),
+        share,
+    )
+    half = critical_value(LEVEL) * math.sqrt(fit.variance)
+    yield "PPI++, z", fit.estimate - half, fit.estimate + half, share
+    every, _ = effective(judge, np.ones(len(judge)), cluster, clustered=clustered)
+    drawn = np.bincount(stratum[labelled], minlength=2)
+    weight = (np.bincount(stratum, minlength=2) / np.maximum(drawn, 1))[stratum]
+    rates = []
+    for value in (1.0, 0.0):
+        seen = labelled & (truth == value)
+        right = (judge[seen] == value).astype(float)
+        rates.append(effective(right, weight[seen], cluster[seen], clustered=clustered)[0])
+    bounds = (math.nan, math.nan)
+    if min(rate.n for rate in rates) > 0:
+        bounds = lang_reiczigel(every, rates[0], rates[1], critical_value(LEVEL))
+        yield ("usual: Rogan-Gladen, errors as known", *_as_known(every, rates), share)
+    yield ("Rogan-Gladen, Lang-Reiczigel", *bounds, share)
+    found = float(judge.mean())
+    half = critical_value(LEVEL) * math.sqrt(found * (1 - found) / len(judge))
+    yield "usual: judge alone", found - half, found + half, share
+
+
+def _as_known(every: Proportion, rates: list[Proportion]) -> tuple[float, float]:
+    """Return the corrected prevalence with the error of the apparent one alone."""
+    centre = rogan_gladen(every.value, rates[0].value, rates[1].value)
+    youden = rates[0].value + rates[1].value - 1
+    half = critical_value(LEVEL) * math.sqrt(every.value * (1 - every.value) / every.n) / youden
+    return centre - half, centre + half
+
+
+def coders(
+    clusters: int, share: float, right: float, raters: int, *, size: int = 1, likeness: float = 0.0
+) -> Scenario:
+    """Return intervals of alpha of coders who are right so often, of units in clusters."""
+    alpha = Alpha(np.array([0.0, 1.0]), "nominal")
+
+    def counts(rng: np.random.Generator, groups: int) -> Floats:
+        chance = np.full(groups, share)
+        if likeness:
+            chance = rng.beta(share * (1 / likeness - 1), (1 - share) * (1 / likeness - 1), groups)
+        truth = rng.random((groups, size)) < chance[:, None]
+        said = np.where(rng.random((groups, size, raters)) < right, truth[:, :, None], ~truth[:, :, None])
+        ones = said.sum(axis=2).ravel().astype(float)
+        return np.column_stack([raters - ones, ones])
+
+    many = counts(np.random.default_rng(0), 400_000 // size)
+    truth = float(alpha(alpha.features(many).sum(axis=0)))
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        features = alpha.features(counts(rng, clusters))
+        sums = cluster_sums(features, np.repeat(np.arange(clusters), size), clusters)
+        yield ("alpha, jackknife t, Fisher", *scaled_interval(jackknife(sums, alpha), LEVEL, "fisher"), truth)
+        low, high, _ = bootstrap_interval(sums, alpha, LEVEL, 1, 400)
+        yield "alpha, BCa bootstrap of clusters", low, high, truth
+        plain = cluster_sums(features, np.arange(len(features)), len(features))
+        low, high = _percentile(plain, alpha, rng)
+        yield "usual: alpha, percentile bootstrap of units", low, high, truth
+
+    return one_by_one(replicate)
+
+
+def _percentile(sums: Floats, alpha: Alpha, rng: np.random.Generator) -> tuple[float, float]:
+    kinds, times = np.unique(sums, axis=0, return_counts=True)
+    drawn = alpha(rng.multinomial(len(sums), times / len(sums), size=400) @ kinds)
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) < 200:
+        return math.nan, math.nan
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def conversations(
+    rng: np.random.Generator, scenarios: int, repeats: int, turns: int, *, leaving: bool = True
+) -> Conversations:
+    """Return conversations whose model leaves more often at a turn with the code, or all go on."""
+    size = scenarios * repeats
+    scenario = np.repeat(np.arange(scenarios), repeats)
+    own = rng.normal(-2.5, 1.0, scenarios)[scenario]
+    code, last = np.full((size, turns), np.nan), np.full(size, turns)
+    here, before, left = np.ones(size, dtype=bool), np.zeros(size), np.zeros(size, dtype=bool)
+    for at in range(turns):
+        shows = (rng.random(size) < expit(own + 1.5 * before)).astype(float)
+        code[here, at] = shows[here]
+        goes = here & leaving & (rng.random(size) < expit(-2.5 + 2.0 * shows))
+        last[goes], left[goes] = at + 1, True
+        here, before = here & ~goes, shows
+    return Conversations(code, last, left, scenario)
+
+
+def over_turns(scenarios: int, repeats: int, turns: int = 8) -> Scenario:
+    """Return incidence and prevalence at the last turn, for new scenarios."""
+    rng = np.random.default_rng(0)
+    seen, stayed = (conversations(rng, 40_000, 1, turns, leaving=each) for each in (True, False))
+    incidence = float(aalen_johansen(seen.firsts().sum(axis=0))[turns - 1])
+    shown = float(np.mean(stayed.code[:, -1]))
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        data = conversations(rng, scenarios, repeats, turns)
+        sums = data.by_cluster(data.firsts())
+        size = float(len(data.last))
+        fit = share_fit(curve_jackknife(sums, aalen_johansen).at(turns - 1), size, scenarios, LEVEL)
+        yield "first coded, clusters left out", fit.low, fit.high, incidence
+        half = critical_value(LEVEL) * math.sqrt(fit.estimate * (1 - fit.estimate) / size)
+        yield (
+            "usual: first coded, conversations independent",
+            fit.estimate - half,
+            fit.estimate + half,
+            incidence,
+        )
+        had = data.by_cluster((~np.isnan(data.code)).astype(float))[:, -1]
+        there = data.code[data.last == turns, -1]
+        weighted = share_fit(
+            weighted_points(data).at(turns - 1), float(had.sum()), float(np.sum(had > 0)), LEVEL, kish(had)
+        )
+        yield "had all stayed, weighted", weighted.low, weighted.high, shown
+        mean = float(there.mean())
+        half = critical_value(LEVEL) * math.sqrt(mean * (1 - mean) / len(there))
+        yield "usual: share among survivors", mean - half, mean + half, shown
+
+    return one_by_one(replicate)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "prevalence 10%, 2,000 units, 200 labels": judged_units(2000, 200, 0.1),
+    "prevalence 2%, 2,000 units, 200 labels": judged_units(2000, 200, 0.02),
+    "prevalence 2%, the same, labels by verdict": judged_units(2000, 200, 0.02, stratified=True),
+    "prevalence 30%, 2,000 units, 100 labels": judged_units(2000, 100, 0.3),
+    "prevalence 0.5%, 20,000 units, 300 labels by verdict": judged_units(20_000, 300, 0.005, stratified=True),
+    "prevalence 10%, 200 conversations of 10, 200 labels": judged_units(2000, 200, 0.1, clusters=200),
+    "prevalence 10%, 50 conversations of 20, 300 labels": judged_units(1000, 300, 0.1, clusters=50),
+    "agreement, 100 units, 3%, two coders": coders(100, 0.03, 0.98, 2),
+    "agreement, 300 units, 5%, three coders": coders(300, 0.05, 0.97, 3),
+    "agreement, 30 conversations of 10, 20%, two coders": coders(30, 0.2, 0.9, 2, size=10, likeness=0.3),
+    "agreement, 10 conversations of 20, 30%, two coders": coders(10, 0.3, 0.9, 2, size=20, likeness=0.3),
+    "course, 40 scenarios of 10": over_turns(40, 10),
+    "course, 12 scenarios of 20": over_turns(12, 20),
+}
+
+if __name__ == "__main__":
+    main(SCENARIOS, __doc__ or "")

@@ -1,0 +1,188 @@
+"""The course of a code: over turns, a curve a class, or around a trigger, whose turn is marked."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from bartleby.analysis.figures.exit_rates import words
+from bartleby.analysis.figures.forest import interval_text, require_columns
+from bartleby.analysis.figures.labels import clip
+from bartleby.analysis.figures.style import (
+    MUTED,
+    ONE_COLUMN,
+    Look,
+    Picture,
+    Width,
+    inches,
+    looks,
+    new_picture,
+    style,
+)
+from bartleby.analysis.labels import natural_key
+from bartleby.errors import SettingError
+
+__all__ = ["plot_around_trigger", "plot_course"]
+
+QUANTITIES = {
+    "first_coded": "Have shown it by this turn",
+    "left_first": "Have left without showing it",
+    "still_there": "Show it, of those still there",
+    "had_all_stayed": "Show it, had all stayed",
+    "corrected": "Show it, corrected",
+}
+"""Quantities of `course` that can be drawn, and what their axis says."""
+STEPS = ("first_coded", "left_first")
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+
+
+def plot_course(estimates: pd.DataFrame, *, quantity: str = "first_coded", width: Width = "two") -> Picture:
+    """Draw a quantity over turns, a curve with its interval for each group.
+
+    Parameters
+    ----------
+    estimates
+        The frame of `course`; columns before `quantity` tell groups apart.
+    quantity
+        `first_coded`, `left_first`, `still_there`, `had_all_stayed` (with the bounds of the worst cases,
+        dotted) or `corrected`.
+    width
+        `one` or `two` journal columns, or inches.
+
+    Raises
+    ------
+    DataError
+        If a column is missing.
+    SettingError
+        If `quantity` or `width` is not allowed.
+    """
+    if quantity not in QUANTITIES:
+        raise SettingError(f"quantity={quantity!r}: must be one of {', '.join(map(repr, QUANTITIES))}")
+    require_columns(estimates, "table of a course", ("quantity", "turn", "estimate", "low", "high"))
+    part = estimates[estimates["quantity"] == quantity]
+    told = ["Bands are intervals; each turn has its own."]
+    if quantity == "had_all_stayed":
+        told.append("Dotted: bounds, whatever those who left would have shown.")
+    if quantity in STEPS:
+        told.append("Who left is counted as having left, not taken out.")
+    return _picture(part, "turn", QUANTITIES[quantity], (quantity in STEPS, inches(width)), told)
+
+
+def plot_around_trigger(estimates: pd.DataFrame, *, width: Width = "two") -> Picture:
+    """Draw the share of turns with the code before and after a trigger, a curve for each trigger and group.
+
+    Parameters
+    ----------
+    estimates
+        The frame of `around_trigger`.
+    width
+        `one` or `two` journal columns, or inches.
+
+    Raises
+    ------
+    DataError
+        If a column is missing.
+    SettingError
+        If `width` is not allowed.
+    """
+    require_columns(estimates, "table around a trigger", ("quantity", "offset", "estimate", "low", "high"))
+    part = estimates[estimates["quantity"] == "at_offset"]
+    told = ["0 is the turn of the first trigger. Bands are intervals; each turn has its own."]
+    return _picture(part, "offset", "Turns with the code", (False, inches(width)), told)
+
+
+def _picture(
+    part: pd.DataFrame, across: str, axis_label: str, how: tuple[bool, float], told: list[str]
+) -> Picture:
+    steps, wide = how
+    curves = _curves(part, across)
+    shown = looks(curves)
+    top = _top(curves)
+    with style():
+        picture = new_picture(wide, 2.9)
+        axes = picture.subplots()
+        for at, (name, curve) in enumerate(curves.items()):
+            _draw(
+                axes,
+                curve,
+                across,
+                (shown[name], DASHES[at % len(DASHES)], clip(words(name), 40)),
+                steps=steps,
+            )
+        _dress(axes, across, axis_label, min(1.02, 1.1 * top))
+        if len(curves) > 1:
+            handles = axes.get_legend_handles_labels()
+            picture.legend(*handles, loc="outside upper left", ncols=1 if wide <= ONE_COLUMN else 3)
+        if not curves:
+            axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color=MUTED)
+        picture.supxlabel(" ".join(told), fontsize=6, color=MUTED, x=0.01, ha="left", wrap=True)
+    picture.description = _described(curves, across, axis_label)
+    return picture
+
+
+def _curves(part: pd.DataFrame, across: str) -> dict[str, pd.DataFrame]:
+    columns = [str(name) for name in part.columns]
+    lead = [name for name in columns[: columns.index("quantity")] if name != across]
+    if not len(part):
+        return {}
+    keys = part[lead].astype(str).agg(", ".join, axis=1) if lead else pd.Series("", index=part.index)
+    return {key: part[keys == key].sort_values(across) for key in sorted(keys.unique(), key=natural_key)}
+
+
+def _top(curves: dict[str, pd.DataFrame]) -> float:
+    """Return the largest number there is to show."""
+    names = ("estimate", "high", "worst_high")
+    ends = [
+        float(value) for each in curves.values() for name in names if name in each for value in each[name]
+    ]
+    return max((value for value in ends if not math.isnan(value)), default=1.0) or 1.0
+
+
+def _draw(
+    axes: Axes, curve: pd.DataFrame, across: str, look: tuple[Look, object, str], *, steps: bool
+) -> None:
+    style_of, dash, name = look
+    x, estimate, low, high = (
+        curve[each].to_numpy(dtype=float) for each in (across, "estimate", "low", "high")
+    )
+    known = (~(np.isnan(low) | np.isnan(high))).tolist()
+    colour = style_of.colour
+    if steps:
+        x = np.append(x, x[-1] + 0.5)
+        estimate, low, high = (np.append(each, each[-1]) for each in (estimate, low, high))
+        known.append(known[-1])
+        axes.fill_between(x, low, high, where=known, step="post", color=colour, alpha=0.15, linewidth=0)
+        axes.step(x, estimate, where="post", color=colour, linestyle=dash, linewidth=1.2, label=name)
+        return
+    axes.fill_between(x, low, high, where=known, color=colour, alpha=0.15, linewidth=0)
+    marker = style_of.marker
+    axes.plot(x, estimate, marker=marker, ms=3.5, color=colour, linestyle=dash, linewidth=1.2, label=name)
+    for bound in ("worst_low", "worst_high"):
+        if bound in curve and curve[bound].notna().any():
+            axes.plot(x, curve[bound], color=colour, linestyle=(0, (1, 2)), linewidth=0.8)
+
+
+def _dress(axes: Axes, across: str, axis_label: str, top: float) -> None:
+    axes.set_ylim(0, top)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.set_ylabel(axis_label)
+    axes.set_xlabel("Turn" if across == "turn" else "Turns from the first trigger")
+    if across == "offset":
+        axes.axvline(0, color=MUTED, linewidth=0.7, linestyle=(0, (3, 2)), zorder=0)
+
+
+def _described(curves: dict[str, pd.DataFrame], across: str, axis_label: str) -> str:
+    parts = []
+    for name, curve in curves.items():
+        for row in (curve.iloc[0], curve.iloc[-1]):
+            numbers = (float(row["estimate"]), float(row["low"]), float(row["high"]))
+            said = interval_text(*numbers, lambda value: "-" if math.isnan(value) else f"{value:.0%}")
+            parts.append(f"{f'{words(name)}: ' if name else ''}{said} at {across} {row[across]:g}")
+    return f"{axis_label}, with intervals. {'; '.join(parts) or 'Nothing to show'}."
