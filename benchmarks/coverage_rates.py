@@ -21,9 +21,10 @@ from scipy.special import expit, logit
 
 from bartleby.analysis.contrasts import clustered_contrast, independent_contrast, pairs_contrast
 from bartleby.analysis.formulas import Design
-from bartleby.analysis.intervals import clustered_rate, critical_value, independent_rate, stratified_rate
+from bartleby.analysis.intervals import clustered_rate, critical_value, independent_rate
 from bartleby.analysis.logistic import Cells, fit_logistic
 from bartleby.analysis.regression import Counted, regress
+from bartleby.analysis.stratified import stratified_rate
 
 LEVEL = 0.95
 Floats = npt.NDArray[np.float64]

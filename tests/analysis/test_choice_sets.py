@@ -103,3 +103,44 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 def test_sets_without_a_choice_are_no_data() -> None:
     with pytest.raises(DataError, match="nothing to estimate"):
         choice_sets(pd.DataFrame({"set": [1, 1], "item": ["a", "b"], "chosen": [0, 0]}))
+
+
+def two_groups() -> pd.DataFrame:
+    """Return choices among a, b and c, and among x and y, which never meet; z is never chosen from."""
+    rows: list[dict[str, object]] = []
+    menus = [("abc", "a", 9), ("abc", "b", 6), ("abc", "c", 5), ("xy", "x", 7), ("xy", "y", 3), ("xz", "", 4)]
+    for number, (menu, chosen, count) in enumerate(menus):
+        rows += [
+            {"set": number, "item": item, "chosen": int(item == chosen), "count": count} for item in menu
+        ]
+    return pd.DataFrame(rows)
+
+
+def test_items_that_never_meet_are_reported_by_group() -> None:
+    found = choice_sets(two_groups(), cluster=None)
+    frame = found.frame.set_index("term")
+    assert frame["component"].dropna().to_dict() == {"a": 1, "b": 1, "c": 1, "x": 2, "y": 2}
+    assert frame.loc[["a", "b", "c"], "estimate"].sum() == pytest.approx(0, abs=1e-10)
+    estimate = frame["estimate"].to_dict()
+    assert estimate["x"] - estimate["y"] == pytest.approx(np.log(7 / 3))
+    alone = choice_sets(two_groups().query("item in ['a', 'b', 'c']"), cluster=None).frame.set_index("term")
+    np.testing.assert_allclose(frame.loc[["a", "b", "c"], "low"], alone["low"], atol=1e-8)
+    assert any("2 groups that are never offered together" in text for text in found.warnings)
+    assert np.isnan(estimate["z"])
+    assert any("z" in text and "in no set" in text for text in found.warnings)
+
+
+def test_only_what_is_connected_to_the_baseline_is_on_its_scale() -> None:
+    frame = choice_sets(two_groups(), baseline="b", cluster=None).frame.set_index("term")
+    assert frame.loc["b", "estimate"] == 0
+    assert frame.loc["a", "estimate"] == pytest.approx(np.log(9 / 6))
+    assert frame.loc["x", "method"] == "not connected to the baseline 'b'"
+    assert frame.loc[["x", "y"], ["estimate", "low", "high"]].isna().all(axis=None)
+    with pytest.raises(DataError, match="no choice says anything of it"):
+        choice_sets(two_groups(), baseline="z")
+
+
+def test_taking_none_connects_all_sets() -> None:
+    frame = choice_sets(two_groups(), cluster=None, neither=True).frame
+    assert "component" not in frame
+    assert frame["estimate"].notna().all()

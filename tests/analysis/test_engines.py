@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars
@@ -47,7 +48,7 @@ def trials(seed: int = 1) -> pd.DataFrame:
 
 @contextmanager
 def spark_session() -> Iterator[Any]:
-    sql = pytest.importorskip("pyspark.sql")
+    sql = pytest.importorskip("pyspark.sql", reason="PySpark is not installed: 450 MB, and it needs Java")
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         pytest.skip("PySpark needs Java, and there is none")
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -81,7 +82,6 @@ def in_pyarrow(data: pd.DataFrame) -> object:
 
 
 def in_duckdb(data: pd.DataFrame) -> object:
-    duckdb = pytest.importorskip("duckdb")
     table = in_pyarrow(data)
     return duckdb.connect().from_arrow(table)
 

@@ -91,7 +91,8 @@ def test_repeats_of_an_item_are_found_and_said() -> None:
     found = rate(by_item([0, 2, 5, 9, 10], 10))
     assert found.settings["cluster"] == "item (found in the table)"
     assert found.frame["n_clusters"].iloc[0] == 5
-    assert "CR2" in found.frame["method"].iloc[0]
+    assert found.frame["method"].iloc[0] == "beta-binomial, few clusters"
+    assert rate(by_item([0, 2, 5, 9, 10], 10), method="logit_t").frame["method"].iloc[0] == "logit t, CR2"
     naive = rate(by_item([0, 2, 5, 9, 10], 10), cluster=False)
     width = found.frame["high"] - found.frame["low"]
     assert float(width.iloc[0]) > 2 * float((naive.frame["high"] - naive.frame["low"]).iloc[0])

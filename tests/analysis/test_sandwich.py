@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from bartleby.analysis.sandwich import Kind, RobustCovariance, cluster_covariance
 from bartleby.errors import DataError, SettingError
@@ -158,3 +159,72 @@ def test_shapes_that_do_not_fit_are_all_reported_at_once() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(SettingError, match="CR0, CR1, CR2"):
         cluster_covariance(DESIGN, G, DESIGN, G, kind="HC3")  # type: ignore[arg-type]
+
+
+def sparse_design(seed: int, sizes: list[int], width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return sparse-ish rows, scores within their span, and clusters of given sizes in mixed order."""
+    rng = np.random.default_rng(seed)
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    roots = np.zeros((len(cluster), width))
+    for row in roots:
+        row[rng.choice(width, 3, replace=False)] = rng.normal(size=3)
+    order = rng.permutation(len(cluster))
+    roots, cluster = roots[order], 5 * cluster[order] + 3
+    return roots, roots * rng.normal(size=(len(roots), 1)), cluster
+
+
+@pytest.mark.parametrize("kind", ["CR0", "CR1", "CR2"])
+@pytest.mark.parametrize(
+    "sizes", [[2] * 60, [1] * 90, [3, 1, 2] * 20, [20] * 8, [2] * 30 + [40], [25, 30, 1, 2, 17, 3]], ids=str
+)
+def test_sparse_rows_give_what_rows_written_out_give(
+    kind: Kind, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bartleby.analysis.sandwich._DENSE", 0)
+    monkeypatch.setattr("bartleby.analysis.sparse_clusters._BATCH", 500)
+    roots, scores, cluster = sparse_design(1, sizes, 14)
+    dense = cluster_covariance(scores, cluster, roots, cluster, kind=kind)
+    found = cluster_covariance(sparse.csr_array(scores), cluster, sparse.csr_array(roots), cluster, kind=kind)
+    np.testing.assert_allclose(found.covariance, dense.covariance, rtol=1e-8, atol=1e-12)
+    contrasts = np.concatenate([np.eye(14), np.random.default_rng(2).normal(size=(3, 14))])
+    np.testing.assert_allclose(
+        found.degrees_of_freedom(contrasts), dense.degrees_of_freedom(contrasts), rtol=1e-8
+    )
+    np.testing.assert_allclose(found.standard_errors(contrasts), dense.standard_errors(contrasts), rtol=1e-8)
+
+
+def test_sparse_rows_too_have_no_interval_for_what_one_cluster_alone_tells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bartleby.analysis.sandwich._DENSE", 0)
+    roots, scores, cluster = sparse_design(3, [2] * 40, 10)
+    alone = cluster == cluster.min()
+    roots = np.column_stack([roots, np.where(alone, 1.0, 0.0)])
+    scores = np.column_stack([scores, np.zeros(len(scores))])
+    robust = cluster_covariance(sparse.csr_array(scores), cluster, sparse.csr_array(roots), cluster)
+    assert np.isnan(robust.degrees_of_freedom(np.eye(11)[10:])).all()
+    assert np.isnan(robust.standard_errors(np.eye(11)[10:])).all()
+    one = cluster_covariance(sparse.csr_array(roots), 0 * cluster, sparse.csr_array(roots), 0 * cluster)
+    assert np.isnan(one.covariance).all()
+
+
+def test_clusters_that_cannot_matter_are_left_out_to_within_a_thousandth(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = np.array([(i, j) for i in range(40) for j in range(i + 1, 40)])
+    roots = np.zeros((len(pairs), 40))
+    roots[np.arange(len(pairs)), pairs[:, 0]] = 1
+    roots[np.arange(len(pairs)), pairs[:, 1]] = -1
+    rng = np.random.default_rng(4)
+    roots = roots[:, 1:] * rng.uniform(0.3, 1.5, size=(len(pairs), 1))
+    cluster = np.arange(len(pairs))
+    robust = cluster_covariance(roots, cluster, roots, cluster)
+    exact = robust.degrees_of_freedom(np.eye(39))
+    monkeypatch.setattr("bartleby.analysis.satterthwaite._EXACT_WIDTH", 0)
+    monkeypatch.setattr("bartleby.analysis.satterthwaite._FEWEST", 16)
+    excess = robust.degrees_of_freedom(np.eye(39)) / exact - 1
+    assert np.all(excess > -1e-12)
+    assert np.all(excess < 1e-3)
+    assert excess.max() > 0
+    monkeypatch.setattr("bartleby.analysis.satterthwaite._MOST", 1)
+    np.testing.assert_allclose(robust.degrees_of_freedom(np.eye(39)), exact, rtol=1e-12)

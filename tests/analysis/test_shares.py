@@ -118,3 +118,40 @@ def test_shares_of_classes_and_of_models_can_be_compared() -> None:
     assert "8 items paired" in row["method"]
     with pytest.raises(SettingError, match="between='x'"):
         fit.compare_shares(by="impact", between="x")
+
+
+@pytest.mark.parametrize(("ties", "opted_out"), [("rao-kupper", "left_out"), ("none", "neither")])
+def test_shares_of_models_without_augmentation_have_a_posterior_too(ties: str, opted_out: str) -> None:
+    rows, _ = simulated(20, n_items=9, repeats=2)
+    rng = np.random.default_rng(20)
+    rows.loc[rng.random(len(rows)) < 0.15, "outcome"] = "indifferent" if ties != "none" else "opted_out"
+    rows["kind_first"], rows["kind_second"] = (
+        rows[side].map(lambda item: None if item == "item 08" else "all") for side in ("first", "second")
+    )
+    fit = choice_model(rows, baseline="item 08", ties=ties, opted_out=opted_out)  # type: ignore[arg-type]
+    found = fit.share_below(by="kind", draws=1600).to_frame().iloc[0]
+    plain = choice_model(rows, baseline="item 08").share_below(by="kind", draws=1600).to_frame().iloc[0]
+    assert 0 <= found["low"] < found["estimate"] < found["high"] <= 1
+    # Outcomes that say nothing of which item is better move the share little.
+    for column in ("estimate", "low", "high"):
+        assert found[column] == pytest.approx(plain[column], abs=0.12)
+
+
+def test_draws_that_are_worth_little_are_said_to_be() -> None:
+    fit = two_classes(21)
+    few = fit.share_below(by="impact", draws=2000)
+    assert not any("posterior draws" in text for text in few.warnings)
+    from bartleby.analysis.share_estimates import _notes
+    from bartleby.analysis.shares import ClassDraws
+
+    poor = ClassDraws(("x",), ("a", "b"), np.ones((2000, 2), dtype=bool), np.ones(2000), effective=12.0)
+    assert any("worth 12 independent ones" in text for text in _notes({}, poor, "these_items"))
+
+
+def test_classes_of_one_item_each_have_a_share_too() -> None:
+    rows, utility = simulated(22, n_items=5, repeats=2)
+    kind = {name: (name if at < 4 else None) for at, name in enumerate(utility)}
+    rows["kind_first"], rows["kind_second"] = rows["first"].map(kind), rows["second"].map(kind)
+    frame = choice_model(rows, baseline="item 04").share_below(by="kind", draws=200).to_frame()
+    assert frame["n"].tolist() == [1, 1, 1, 1]
+    assert (frame["low"] < frame["high"]).all()

@@ -32,6 +32,8 @@ class Comparison:
         Columns, or None.
     level, estimand, method, margin
         As in `difference`.
+    second
+        A second column of clusters, crossed with the first.
     """
 
     between: str
@@ -42,6 +44,7 @@ class Comparison:
     estimand: Estimand
     method: Literal["auto", "newcombe", "t"]
     margin: tuple[float, float] | None
+    second: str | None = None
 
 
 def contrast_of(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast, float]:
@@ -52,20 +55,17 @@ def contrast_of(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast
     if options.cluster is None or any(arm.empty for arm in used):
         sums = [(float((arm["_event"] * arm["count"]).sum()), float(arm["count"].sum())) for arm in used]
         return independent_contrast(*sums[0], *sums[1], "newcombe, independent rows"), n
-    units = [_units(sums_by(arm, options.cluster)) for arm in used]
+    columns = [options.cluster, *([options.second] if options.second else [])]
+    units = [_units(sums_by(arm, columns)) for arm in used]
     stratified = options.estimand == "these_items"
     return clustered_contrast(units[0], units[1], stratified=stratified, paired=False), n
 
 
 def _units(sums: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "cluster": sums.index.astype(str),
-            "events": sums["events"].to_numpy(),
-            "n": sums["n"].to_numpy(),
-            "trials": sums["n"].to_numpy(),
-        }
-    )
+    """Return sums by one or two columns of clusters as units."""
+    labels = sums.index.to_frame(index=False).astype(str)
+    labels.columns = pd.Index(["cluster", "second"][: labels.shape[1]])
+    return labels.assign(events=sums["events"].array, n=sums["n"].array, trials=sums["n"].array)
 
 
 def _paired_contrast(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast, float]:

@@ -124,7 +124,7 @@ def maximise(
     size = len(counts) if start is None else len(start)
     now = np.tile(design.start(), (size, 1)) if start is None else np.array(start, dtype=float)
     state = design.evaluate(counts, now, penalised=penalised)
-    if fixed is not None:
+    if fixed is not None and not _is_on(now, *fixed):
         now = _onto(now, state.information, *fixed)
         state = design.evaluate(counts, now, penalised=penalised)
     converged = np.zeros(size, dtype=bool)
@@ -175,6 +175,12 @@ def _newton_step(state: Evaluation, contrast: Floats | None) -> Floats:
     longest = np.abs(step).max(axis=1, initial=0.0)
     bounded: Floats = step * np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-300))[:, None]
     return bounded
+
+
+def _is_on(now: Floats, contrast: Floats, value: Floats) -> bool:
+    """Tell whether contrasts have their values already, to rounding."""
+    reached = np.sum(contrast * now, axis=1)
+    return bool(np.all(np.abs(reached - value) <= 1e-12 * (1 + np.abs(value))))
 
 
 def _onto(now: Floats, information: Floats, contrast: Floats, value: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from bartleby.analysis.bradley_terry import Maximum
 from bartleby.analysis.choice_data import ChoiceData
@@ -44,16 +45,18 @@ def overdispersion(robust: RobustCovariance, maximum: Maximum, data: ChoiceData)
     return max(least, float(np.sum(robust.covariance * information)) / directions)
 
 
-def score_rows(data: ChoiceData, layout: Layout, estimated: Floats) -> Floats:
-    """Return the score of each row (a cell within a cluster) by the estimated parameters (N, q)."""
+def score_rows(data: ChoiceData, layout: Layout, estimated: Floats) -> sparse.csr_array:
+    """Return the score of each row (a cell within a cluster) by the estimated parameters (N, q), sparse."""
     terms = layout.design.kernel.terms(layout.design.local(estimated[None]))
     gradient = terms.gradient[0][data.row_cell]
     local = np.einsum("na,nal->nl", data.row_counts, gradient)
-    return layout.design.cells(data.row_cell).local_rows(local)
+    return layout.design.cells(data.row_cell).sparse_rows(local)
 
 
-def root_rows(data: ChoiceData, layout: Layout, estimated: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return rows R with R'R = information, and the cluster of each."""
+def root_rows(
+    data: ChoiceData, layout: Layout, estimated: Floats
+) -> tuple[sparse.csr_array, npt.NDArray[np.int64]]:
+    """Return rows R with R'R = information, sparse, and the cluster of each."""
     terms = layout.design.kernel.terms(layout.design.local(estimated[None]))
     probability = np.exp(terms.log_probability[0])
     gradient = terms.gradient[0]
@@ -64,9 +67,9 @@ def root_rows(data: ChoiceData, layout: Layout, estimated: Floats) -> tuple[Floa
     total = data.row_counts.sum(axis=1)
     design = layout.design.cells(data.row_cell)
     blocks = [
-        design.local_rows(
+        design.sparse_rows(
             np.sqrt(total * probability[data.row_cell, outcome])[:, None] * gradient[data.row_cell, outcome]
         )
         for outcome in range(probability.shape[1])
     ]
-    return np.concatenate(blocks), np.tile(data.row_cluster, len(blocks))
+    return sparse.csr_array(sparse.vstack(blocks)), np.tile(data.row_cluster, len(blocks))

@@ -19,6 +19,9 @@ __all__ = ["ChoiceData", "choice_data"]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+_SPARE = 16
+"""Numbers for each key up to which a table of them is quicker than sorting."""
+
 
 @dataclass(frozen=True, eq=False)
 class ChoiceData:
@@ -98,36 +101,71 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
     has_pair_column
         Whether `pair` is a column of the table rather than the unordered pair.
     """
-    items = tuple(sorted(set(cells["first"]) | set(cells["second"])))
-    code = pd.Index(items)
-    first, second = code.get_indexer(cells["first"]), code.get_indexer(cells["second"])
+    items, first, second = _items(cells)
     count = cells["count"].to_numpy(dtype=float)
-    outcomes = {str(name): float(total) for name, total in cells.groupby("outcome")["count"].sum().items()}
+    word, words = pd.factorize(cells["outcome"])
+    totals = np.bincount(word, count, len(words))
+    outcomes = {str(words[at]): float(totals[at]) for at in np.argsort(words.astype(str))}
     kernel = _kernel(outcomes, options)
     shares = _outcome_shares(kernel, options)
-    weight = np.stack([shares.get(name, np.zeros(len(kernel.outcomes))) for name in cells["outcome"]])
-    counted = count[:, None] * weight
-    cell_key, cell = np.unique(first * len(items) + second, return_inverse=True)
+    share = np.stack([shares.get(str(name), np.zeros(len(kernel.outcomes))) for name in words])
+    counted, in_model = count[:, None] * share[word], (share.sum(axis=1) > 0)[word]
+    cell_key, cell = _numbered(first * len(items) + second)
     cluster, unlabelled = _clusters(
         cells, options, cell=cell, cell_key=cell_key, n_items=len(items), has_pair_column=has_pair_column
     )
-    used = counted.sum(axis=1) > 0
-    labels, cluster_code = np.unique(cluster[used], return_inverse=True)
-    row_key, row = np.unique(cell[used] * max(len(labels), 1) + cluster_code, return_inverse=True)
+    used = in_model & (count > 0)
+    labels, cluster_code = _numbered(cluster[used])
+    row_cell, row_cluster, row = _rows(cell[used], cluster_code)
     return ChoiceData(
         items=items,
         first=cell_key // len(items),
         second=cell_key % len(items),
         counts=_sum(cell, counted, len(cell_key)),
-        uncounted=np.bincount(cell, count * (weight.sum(axis=1) == 0), len(cell_key)).astype(float),
-        row_cell=row_key // max(len(labels), 1),
-        row_cluster=row_key % max(len(labels), 1),
-        row_counts=_sum(row, counted[used], len(row_key)),
+        uncounted=np.bincount(cell, count * ~in_model, len(cell_key)).astype(float),
+        row_cell=row_cell,
+        row_cluster=row_cluster,
+        row_counts=_sum(row, counted[used], len(row_cell)),
         n_clusters=len(labels),
         kernel=kernel,
         outcomes=outcomes,
         unlabelled=unlabelled,
     )
+
+
+def _items(cells: pd.DataFrame) -> tuple[tuple[str, ...], Integers, Integers]:
+    """Return items in alphabetical order and the codes of the first and the second item of each row."""
+    sides = [pd.factorize(cells[side]) for side in ("first", "second")]
+    items = tuple(sorted({str(label) for _, labels in sides for label in labels}))
+    place = {item: at for at, item in enumerate(items)}
+    first, second = (
+        np.array([place[str(label)] for label in labels], dtype=np.int64)[codes] for codes, labels in sides
+    )
+    return items, first, second
+
+
+def _numbered(keys: Integers) -> tuple[Integers, Integers]:
+    """Return the distinct keys, which are 0 or more, in order, and which of them each key is."""
+    most = int(keys.max(initial=-1)) + 1
+    if most > _SPARE * len(keys):
+        distinct, which = np.unique(keys, return_inverse=True)
+        return distinct, which.astype(np.int64)
+    there = np.zeros(most, dtype=bool)
+    there[keys] = True
+    number = np.cumsum(there) - 1
+    return np.flatnonzero(there), number[keys]
+
+
+def _rows(cell: Integers, cluster: Integers) -> tuple[Integers, Integers, Integers]:
+    """Return cell and cluster of each distinct combination, and which of them each row is."""
+    cells, number = _numbered(cell)
+    cluster_of = np.zeros(len(cells), dtype=np.int64)
+    cluster_of[number] = cluster
+    if np.array_equal(cluster_of[number], cluster):
+        return cells, cluster_of, number
+    size = int(cluster.max(initial=0)) + 1
+    key, row = _numbered(cell * size + cluster)
+    return key // size, key % size, row
 
 
 def _kernel(outcomes: Mapping[str, float], options: ChoiceOptions) -> PairKernel:

@@ -79,6 +79,14 @@ class GroupFit:
         return bool(self.maximum.converged[0])
 
     @property
+    def plain_covariance(self) -> Floats:
+        """The inverse information (q, q)."""
+        if self.robust is None:
+            return self.covariance
+        covariance: Floats = np.linalg.pinv(self.maximum.information[0], hermitian=True)
+        return covariance
+
+    @property
     def model_covariance(self) -> Floats:
         """The inverse information times the overdispersion (q, q)."""
         covariance: Floats = np.linalg.inv(self.maximum.information[0]) * self.scale
@@ -157,9 +165,10 @@ def fit_group(
         notes.append("the fit did not converge: no estimate is reported")
         reasons = dict.fromkeys(layout.terms, "did not converge")
     robust = robust_covariance(data, layout, maximum) if options.clusters and maximum.converged[0] else None
-    covariance = np.linalg.pinv(maximum.information[0], hermitian=True)
     scale = 1.0
-    if robust is not None:
+    if robust is None:
+        covariance = np.linalg.pinv(maximum.information[0], hermitian=True)
+    else:
         covariance = robust.covariance
         scale = overdispersion(robust, maximum, data)
         notes += cluster_warnings(robust, layout, options, reasons, penalised=penalised)
@@ -183,7 +192,7 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
         fit.maximum,
         fit.layout.contrasts,
         level=options.level,
-        covariance=np.linalg.pinv(fit.maximum.information[0], hermitian=True),
+        covariance=fit.plain_covariance,
         robust=fit.robust,
         scale=fit.scale,
         penalised=fit.penalised,

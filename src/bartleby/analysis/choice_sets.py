@@ -7,7 +7,7 @@ outside option ("none of these") can be part of every set, with a utility of its
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +22,9 @@ from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.grouping import as_names
 from bartleby.analysis.labels import group_prefix
 from bartleby.analysis.sandwich import RobustCovariance, cluster_covariance
-from bartleby.analysis.separation import components, polyhedral_separation
+from bartleby.analysis.separation import polyhedral_separation
 from bartleby.analysis.set_data import Sets, read_sets
+from bartleby.analysis.set_layout import SetLayout, set_layout
 from bartleby.analysis.set_likelihood import SetDesign
 from bartleby.errors import DataError, SettingError
 
@@ -53,7 +54,9 @@ def choice_sets(
         `rank` (1 the best; empty for what was not ranked). `position` (1, 2, ... as shown) gives a slot
         effect, `count` weights sets, `model` gives each model a fit of its own.
     baseline
-        Item whose utility is zero (`neither` too); without one utilities sum to zero.
+        Item whose utility is zero (`neither` too); without one utilities sum to zero. Items that are never
+        offered with it, directly or by way of others, have no utility on its scale and no estimate; without
+        a baseline each such group of items has a scale of its own, and a column `component` says which.
     cluster
         `menu` (sets that offer the same items), any column, or None for independent sets.
     by
@@ -114,54 +117,63 @@ def _fit(
     """Fit one group and return its rows and warnings."""
     if baseline is not None and baseline not in sets.items:
         raise SettingError(f"baseline={baseline!r} is none of its items: {', '.join(sets.items[:20])}")
-    notes = []
-    if _parts(sets) > 1:
-        raise DataError("the items form groups that are never offered together: fit each of them by itself")
-    reference = sets.items.index(baseline) if baseline is not None else 0
-    size = len(sets.items)
-    X = np.zeros((len(sets.item), size + sets.has_slot))
-    X[np.arange(len(X)), sets.item] = 1.0
-    if sets.has_slot:
-        X[:, -1] = sets.first
-    X = np.delete(X, reference, axis=1)
-    contrasts = np.delete(np.eye(size + sets.has_slot), reference, axis=1)
-    if baseline is None:
-        contrasts[:size] -= contrasts[:size].mean(axis=0)
-    design = SetDesign(X, sets.stage)
-    moved = polyhedral_separation(_differences(sets, X))
+    layout = set_layout(sets, baseline)
+    notes = layout.warnings()
+    if baseline in layout.reasons:
+        raise DataError(
+            f"baseline={baseline!r}: no choice says anything of it, so nothing can be told from it"
+        )
+    design = SetDesign(layout.X, sets.stage)
+    moved = polyhedral_separation(_differences(sets, layout.X))
     penalised = bool(moved.any()) if bias_reduced is None else bias_reduced
     if moved.any():
-        apart = [sets.items[at] for at in range(size) if np.abs(contrasts[at]) @ moved > 0]
+        apart = [
+            term for term, row in zip(layout.terms, layout.contrasts, strict=True) if np.abs(row) @ moved > 0
+        ]
         notes.append(f"separated data ({', '.join(apart)}): no finite maximum-likelihood estimate")
     top = maximise(design, sets.count[None], penalised=penalised)
-    names = (*sets.items, *(["slot"] if sets.has_slot else []))
-    estimates = contrasts @ top.estimated[0]
+    reasons = dict(layout.reasons)
+    found, n_clusters = no_intervals(len(layout.terms), "did not converge"), math.nan
     if not top.converged[0] or (moved.any() and not penalised):
         notes.append("the fit did not converge: no estimate is reported")
-        estimates = np.full(len(names), np.nan)
-        found, n_clusters = no_intervals(len(names), "did not converge"), math.nan
+        reasons = dict.fromkeys(layout.terms, "did not converge")
     else:
         found, n_clusters = _intervals(
-            sets, design, top, contrasts, level=level, cluster=cluster, penalised=penalised
+            sets, design, top, layout.contrasts, level=level, cluster=cluster, penalised=penalised
         )
         if n_clusters < 2 and cluster is not None:
             notes.append(f"one cluster ({cluster}): no interval; cluster=None takes sets as independent")
+    rows = _rows(sets, layout, layout.contrasts @ top.estimated[0], found, reasons=reasons, baseline=baseline)
+    return [{**row, "level": level, "n_clusters": n_clusters} for row in rows], notes
+
+
+def _rows(
+    sets: Sets,
+    layout: SetLayout,
+    estimates: Floats,
+    found: ContrastIntervals,
+    *,
+    reasons: Mapping[str, str],
+    baseline: str | None,
+) -> list[dict[str, Any]]:
+    """Return a row for each term."""
+    size = len(sets.items)
     offered = np.bincount(sets.item, np.bincount(sets.stage, sets.count)[sets.stage], size)
+    numbers = ("estimate", "std_error", "low", "high", "df")
+    values = (estimates, found.std_error, found.low, found.high, found.df)
     rows = []
-    for at, term in enumerate(names):
-        row = {
-            "term": term,
-            "estimate": estimates[at],
-            "std_error": found.std_error[at],
-            "low": found.low[at],
-        }
-        row |= {"high": found.high[at], "level": level, "n": offered[at] if at < size else sets.count.sum()}
-        row |= {"n_clusters": n_clusters, "method": found.method, "df": found.df[at]}
-        if term == baseline:
-            row |= dict.fromkeys(("std_error", "low", "high", "df"), math.nan)
-            row |= {"estimate": 0.0, "method": "baseline"}
+    for at, term in enumerate(layout.terms):
+        row: dict[str, Any] = {name: float(value[at]) for name, value in zip(numbers, values, strict=True)}
+        row |= {"term": term, "n": offered[at] if at < size else sets.count.sum(), "method": found.method}
+        if term in reasons:
+            row |= {**dict.fromkeys(numbers, math.nan), "method": reasons[term]}
+        elif term == baseline:
+            row |= {**dict.fromkeys(numbers, math.nan), "estimate": 0.0, "method": "baseline"}
+        if layout.n_components > 1:
+            known = at < size and layout.component[at] >= 0
+            row["component"] = layout.component[at] + 1 if known else math.nan
         rows.append(row)
-    return rows, notes
+    return rows
 
 
 def _intervals(
@@ -208,11 +220,6 @@ def _robust(sets: Sets, design: SetDesign, top: Maximum) -> RobustCovariance:
     roots = np.sqrt(total * np.exp(log_probability))[:, None] * centred
     owner = sets.cluster[sets.stage]
     return cluster_covariance(sets.count[:, None] * centred, owner, roots, owner)
-
-
-def _parts(sets: Sets) -> int:
-    starts = np.flatnonzero(np.diff(sets.stage, prepend=-1))
-    return int(components(sets.item[starts][sets.stage], sets.item, len(sets.items)).max()) + 1
 
 
 def _differences(sets: Sets, X: Floats) -> sparse.csr_array:

@@ -18,11 +18,12 @@ from bartleby.analysis.counts import as_frame, column_names
 from bartleby.analysis.equivalence import check_margin, tost_interval
 from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.families import Adjustment, adjust_p
-from bartleby.analysis.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.grouping import Estimand, check_settings, group_names
 from bartleby.analysis.intervals import p_from_interval
 from bartleby.analysis.labels import group_label, natural_order
 from bartleby.analysis.outcomes import Refusals, missing_warnings, read_events
 from bartleby.analysis.rates import split_cells
+from bartleby.analysis.two_way import choose_clusters
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["difference"]
@@ -36,7 +37,7 @@ def difference(
     *,
     between: str,
     reference: object = None,
-    cluster: str | bool | None = None,
+    cluster: str | bool | Sequence[str] | None = None,
     paired: str | None = None,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
@@ -60,6 +61,7 @@ def difference(
     paired
         A column that matches trials across `between`, such as `item`: what occurs on one side only is
         left out, every matched value weighs the same, and it is the cluster unless a coarser one is named.
+        With clusters in two ways there is no pairing: what the conditions share is in the clusters.
     by
         Columns that split the table; `model` splits by itself.
     method
@@ -107,14 +109,22 @@ def difference(
     groups = group_names(names, by, not_by=[between])
     group_names(names, between, not_by=["model"])  # refuses a name that the table of estimates has
     groups = tuple(name for name in groups if name != between)
-    clusters = choose_cluster(frame, paired if paired and cluster is None else cluster)
-    columns = [name for name in (between, paired, clusters.column) if name]
+    both = choose_clusters(frame, paired if paired and cluster is None else cluster)
+    if paired and both.second:
+        raise SettingError(
+            f"paired={paired!r} with clusters in two ways, {' and '.join(both.columns)}: leave paired out, as "
+            "what conditions have in common is allowed for by the clusters"
+        )
+    clusters = both.first
+    columns = [name for name in (between, paired, *both.columns) if name]
     table = read_events(
         frame, outcome, keys=[*groups, *columns], may_be_empty=[*groups, between], refusals=refusals
     )
     cells = table.cells[table.cells[between].notna()]
     reference = _reference(cells, between, reference)
-    options = Comparison(between, reference, clusters.column, paired, level, estimand, method, margins)
+    options = Comparison(
+        between, reference, clusters.column, paired, level, estimand, method, margins, both.second
+    )
     warnings = missing_warnings(table, [*groups, between])
     warnings += [clusters.warning] if clusters.warning else []
     if len(cells) < len(table.cells):

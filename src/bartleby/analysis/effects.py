@@ -7,6 +7,7 @@ kind of item is always refused, which is to be expected here) the fit is Firth's
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.counts import as_frame, column_names
+from bartleby.analysis.effect_bounds import Filled, effect_bounds
 from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.formulas import Terms, as_predictors, make_design, read_formula
-from bartleby.analysis.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.grouping import Estimand, check_settings, group_names
 from bartleby.analysis.labels import group_label
 from bartleby.analysis.outcomes import EventTable, Refusals, missing_warnings, read_events
 from bartleby.analysis.rates import split_cells
-from bartleby.analysis.regression import Counted, regress
+from bartleby.analysis.regression import Counted, Regression, regress
+from bartleby.analysis.two_way import choose_clusters
 
 __all__ = ["effects"]
 
@@ -31,7 +34,7 @@ def effects(
     trials: object,
     formula: str,
     *,
-    cluster: str | bool | None = None,
+    cluster: str | bool | Sequence[str] | None = None,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
     estimand: Estimand = "new_items",
@@ -56,13 +59,16 @@ def effects(
     method
         `logistic`: maximum likelihood, undefined where the data are separated; `firth`: bias-reduced,
         with profile penalised-likelihood intervals; `auto`: `logistic`, or `firth` where the data are
-        separated; `mixed`: a normal intercept for each cluster (needs the package `mixedlm`).
+        separated; `mixed`: a normal intercept for each cluster, in one way only (needs the package
+        `mixedlm`).
 
     Returns
     -------
     Estimates
         The column `quantity` tells `coefficient` (logits), `odds_ratio` and `marginal_effect` (average
-        change of the probability; not for `mixed`) apart; further columns `p_value` and `df`.
+        change of the probability, for `mixed` averaged over clusters) apart; further columns `p_value`,
+        `df`, `bound_low` and `bound_high` (had the missing trials all gone against and for the effect; not
+        for `mixed`).
 
     Raises
     ------
@@ -72,7 +78,8 @@ def effects(
     Notes
     -----
     Standard errors and degrees of freedom: `bartleby.analysis.sandwich`. Marginal effects by the delta
-    method with the same covariance; their degrees of freedom are those of their own gradient.
+    method with the same covariance; their degrees of freedom are those of their own gradient. Clusters in
+    two ways: `bartleby.analysis.two_way`; bounds: `bartleby.analysis.effect_bounds`.
     """
     check_settings(
         level,
@@ -84,24 +91,30 @@ def effects(
     names = column_names(frame)
     terms = read_formula(formula, names)
     groups = group_names(names, by, not_by=terms.predictors)
-    clusters = choose_cluster(frame, cluster)
-    keys = [*groups, *terms.predictors, *([clusters.column] if clusters.column else [])]
-    keys = list(dict.fromkeys(keys))
-    may_be_empty = [*groups, *(name for name in terms.predictors if name != clusters.column)]
+    both = choose_clusters(frame, cluster)
+    clusters = both.first
+    keys = list(dict.fromkeys([*groups, *terms.predictors, *both.columns]))
+    may_be_empty = [*groups, *(name for name in terms.predictors if name not in both.columns)]
     table = read_events(frame, terms.outcome, keys=keys, may_be_empty=may_be_empty, refusals=refusals)
     warnings = missing_warnings(table, groups) + ([clusters.warning] if clusters.warning else [])
     table = _without_empty(table, terms, warnings)
     data = as_predictors(table.cells, terms, frame)
     rows: list[dict[str, Any]] = []
+    bounds: dict[str, tuple[float, float]] = {}
     for key, part in split_cells(table.cells, groups):
         used = part[part["_event"].notna()]
         if used.empty:
             warnings.append(f"{group_label(terms.outcome, key)}: no usable trial, so nothing is estimated")
             continue
-        counted = _counted(used, data.loc[used.index], terms, clusters.column)
+        counted = _counted(used, data.loc[used.index], terms, both.columns)
         fit = regress(counted, method, repeats_independent=estimand == "these_items")
         warnings += [f"{group_label(terms.outcome, key)}: {text}" for text in fit.warnings]
-        rows += [{**key, **row} for row in fit.rows(level)]
+        found = _with_bounds(fit, fit.rows(level), part, data, terms)
+        label = group_label("", key)
+        bounds |= {
+            f"{row['quantity']} {row['term']}{label}": (row["bound_low"], row["bound_high"]) for row in found
+        }
+        rows += [{**key, **row} for row in found]
     settings = {
         "formula": formula,
         "estimand": estimand,
@@ -118,25 +131,83 @@ def effects(
         "seed": seed,
     }
     return Estimates(
-        estimate_frame(rows, [*groups, "quantity"]), table.accounting(), tuple(warnings), settings
+        estimate_frame(rows, [*groups, "quantity"]), table.accounting(bounds), tuple(warnings), settings
     )
 
 
-def _counted(used: pd.DataFrame, data: pd.DataFrame, terms: Terms, cluster: str | None) -> Counted:
-    """Return cells with the same predictors and cluster as one, and their design."""
-    codes = (
-        np.zeros(len(used), dtype=np.int64) if cluster is None else pd.factorize(used[cluster].astype(str))[0]
-    )
-    table = data.assign(_cluster=codes, _y=used["_event"] * used["count"], _n=used["count"])
-    keys = [*data.columns, "_cluster"]
-    merged = table.groupby(keys, sort=True, observed=True)[["_y", "_n"]].sum().reset_index()
+def _counted(used: pd.DataFrame, data: pd.DataFrame, terms: Terms, columns: Sequence[str]) -> Counted:
+    """Return cells with the same predictors and clusters as one, and their design."""
+    names = ["_cluster", "_second"][: len(columns)]
+    codes = {
+        name: pd.factorize(used[column].astype(str))[0] for name, column in zip(names, columns, strict=True)
+    }
+    table = data.assign(**codes, _y=used["_event"] * used["count"], _n=used["count"])
+    merged = _merged(table, [*data.columns, *names], ["_y", "_n"])
+    design = make_design(terms, _predictors(merged, data))
+    events, n = (merged[name].to_numpy(dtype=float) for name in ("_y", "_n"))
+    first, second = [*(merged[name].to_numpy(dtype=np.int64) for name in names), None, None][:2]
+    return Counted(design, events, n, first, second)
+
+
+def _merged(table: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:
+    if not keys:
+        return table[sums].sum().to_frame().T
+    return table.groupby(keys, sort=True, observed=True)[sums].sum().reset_index()
+
+
+def _predictors(merged: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:
     predictors = merged[list(data.columns)].copy()
     for name in predictors:
         if isinstance(predictors[name].dtype, pd.CategoricalDtype):
             predictors[name] = predictors[name].cat.remove_unused_categories()
-    design = make_design(terms, predictors)
-    kept = None if cluster is None else merged["_cluster"].to_numpy(dtype=np.int64)
-    return Counted(design, merged["_y"].to_numpy(dtype=float), merged["_n"].to_numpy(dtype=float), kept)
+    return predictors
+
+
+def _with_bounds(
+    fit: Regression, rows: list[dict[str, Any]], part: pd.DataFrame, data: pd.DataFrame, terms: Terms
+) -> list[dict[str, Any]]:
+    """Return rows with what they would be had the missing trials gone against and for each effect."""
+    bounds: dict[tuple[str, str], tuple[float, float]] = {}
+    filled = _filled(part, data, terms)
+    if fit.bounded and filled is not None and filled.design.columns == fit.data.design.columns:
+        bounds = effect_bounds(filled, bias_reduced=fit.method.startswith("firth"))
+        odds = {("odds_ratio", term): pair for (quantity, term), pair in bounds.items() if quantity[0] == "c"}
+        bounds |= {key: (math.exp(low), math.exp(high)) for key, (low, high) in odds.items()}
+    told = []
+    for row in rows:
+        # Nothing missing: the estimate is its own bound. Missing, and no bound known: undefined.
+        alone = (row["estimate"],) * 2 if filled is None else (math.nan, math.nan)
+        low, high = bounds.get((row["quantity"], row["term"]), alone)
+        told.append(
+            {**row, "bound_low": min(row["estimate"], low), "bound_high": max(row["estimate"], high)}
+            if low <= high
+            else {**row, "bound_low": math.nan, "bound_high": math.nan}
+        )
+    return told
+
+
+def _filled(part: pd.DataFrame, data: pd.DataFrame, terms: Terms) -> Filled | None:
+    """Return the cells with missing trials, None if there are none; trials without a predictor have no cell.
+
+    Levels of a category of which no trial is usable have no effect to bound, and are left out.
+    """
+    used = part["_event"].notna()
+    known = used | data.loc[part.index].notna().all(axis=1)
+    for name in data:
+        if isinstance(data[name].dtype, pd.CategoricalDtype):
+            known &= data[name].loc[part.index].isin(data[name].loc[part.index[used]].unique())
+    if not (known & ~used).any():
+        return None
+    cells = part[known]
+    event = cells["_event"]
+    table = data.loc[cells.index].assign(
+        _y=event.fillna(0) * cells["count"],
+        _n=cells["count"].where(event.notna(), 0.0),
+        _missing=cells["count"].where(event.isna(), 0.0),
+    )
+    merged = _merged(table, list(data.columns), ["_y", "_n", "_missing"])
+    design = make_design(terms, _predictors(merged, data))
+    return Filled(design, *(merged[name].to_numpy(dtype=float) for name in ("_y", "_n", "_missing")))
 
 
 def _without_empty(table: EventTable, terms: Terms, warnings: list[str]) -> EventTable:

@@ -15,20 +15,23 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri, stdtrit
 
+from bartleby.analysis.beta_binomial import mean_posterior
+
 __all__ = [
     "RateFit",
     "clustered_rate",
+    "clustered_rates",
     "clustered_variance",
     "critical_value",
     "independent_rate",
-    "mover_difference",
     "p_from_interval",
-    "paired_correlation",
-    "stratified_rate",
     "wilson",
 ]
 
 Floats = npt.NDArray[np.float64]
+
+FEW, ENOUGH = 10, 40
+"""Up to so many clusters the model of a Beta distribution is relied on; from so many on, not at all."""
 
 
 @dataclass(frozen=True)
@@ -113,24 +116,31 @@ def clustered_variance(events: Floats, n: Floats) -> tuple[float, float, float]:
 def clustered_rate(
     events: npt.ArrayLike, n: npt.ArrayLike, level: float, *, method: str = "auto", rows: float | None = None
 ) -> RateFit:
-    """Return a rate among new clusters: what would happen with items like these.
+    """Return a rate among new clusters at one level; see `clustered_rates`."""
+    return clustered_rates(events, n, method=method, rows=rows)(level)
+
+
+def clustered_rates(
+    events: npt.ArrayLike, n: npt.ArrayLike, *, method: str = "auto", rows: float | None = None
+) -> Callable[[float], RateFit]:
+    """Return a rate among new clusters by level: what would happen with items like these.
 
     Parameters
     ----------
     events, n
         Events (or weighted rates) and trials (or weights) of each cluster (G,).
-    level
-        Of the interval.
     method
-        `logit_t` (what `auto` chooses): cluster t on the logit scale. `wilson`: score interval with
-        effective n.
+        `logit_t`: cluster t on the logit scale. `wilson`: score interval with effective n.
+        `beta_binomial`: the posterior of the mean of a Beta distribution of rates. `auto`: the last with up
+        to 10 clusters, the first with 40 and more, and in between their bounds averaged on the logit scale.
     rows
-        Trials in all, where `n` are weights; the sum of `n` otherwise.
+        Trials in all, where `n` are weights; the sum of `n` otherwise. Weights have no beta-binomial
+        likelihood: `auto` is then `logit_t`.
 
     Returns
     -------
-    RateFit
-        NaN bounds if there are fewer than two clusters.
+    callable
+        From a level to a `RateFit`, with NaN bounds if there are fewer than two clusters.
 
     Notes
     -----
@@ -139,20 +149,60 @@ def clustered_rate(
     hardly a degree of freedom, and yet no worse than that can be true). At 0 of n and n of n, and
     where no cluster differs from another, the data cannot say how alike the trials of a cluster are:
     the score interval is taken with the geometric mean of trials and clusters as effective n.
+
+    With few clusters the variance is itself hardly known, and small just where the rate came out too small
+    (at 10 clusters, 5%, and items that differ by 2 logits the logit interval holds the truth 87% of the
+    time): `bartleby.analysis.beta_binomial`. Its interval is widened to hold the estimate where it does not.
     """
     y, size = np.asarray(events, dtype=float), np.asarray(n, dtype=float)
     y, size = y[size > 0], size[size > 0]
-    if len(size) == 0:
-        return RateFit(math.nan, math.nan, math.nan, math.nan, math.nan, "no trials")
-    if len(size) == 1:
-        rate = float(y[0] / size[0])
-        return RateFit(rate, math.nan, math.nan, math.nan, math.nan, "undefined, one cluster")
+    if len(size) < 2:
+        rate = float(y[0] / size[0]) if len(size) else math.nan
+        why = "undefined, one cluster" if len(size) else "no trials"
+        return lambda level: RateFit(rate, math.nan, math.nan, math.nan, math.nan, why)
+    total = float(size.sum())
+    counted = rows is None or abs(rows - total) < 1e-9 * total
+    share = _share_of_model(len(size), method, counted=counted)
+    posterior = mean_posterior(y, size) if share > 0 else None
+
+    def fit(level: float) -> RateFit:
+        robust = _robust_rate(y, size, level, method=method, rows=total if rows is None else rows)
+        if posterior is None:
+            return robust
+        low, high = (
+            _between(mine, theirs, share)
+            for mine, theirs in zip(posterior.bounds(level), (robust.low, robust.high), strict=True)
+        )
+        low, high = min(low, robust.estimate), max(high, robust.estimate)
+        words = "beta-binomial" if share == 1 else f"beta-binomial and {robust.method}"
+        return RateFit(robust.estimate, robust.std_error, low, high, robust.df, f"{words}, few clusters")
+
+    return fit
+
+
+def _share_of_model(clusters: int, method: str, *, counted: bool) -> float:
+    """Return how much the beta-binomial bounds weigh: 1 with few clusters, 0 with enough."""
+    if method == "beta_binomial":
+        return 1.0
+    if method != "auto" or not counted:
+        return 0.0
+    return min(max((ENOUGH - clusters) / (ENOUGH - FEW), 0.0), 1.0)
+
+
+def _between(one: float, other: float, share: float) -> float:
+    """Return the average of two proportions on the logit scale, the first weighing `share`."""
+    if share == 1 or one in {0.0, 1.0}:
+        return one
+    return other if other in {0.0, 1.0} else float(expit(share * logit(one) + (1 - share) * logit(other)))
+
+
+def _robust_rate(y: Floats, size: Floats, level: float, *, method: str, rows: float) -> RateFit:
+    """Return the interval that rests on the variance between two or more clusters alone."""
     rate, variance, df = clustered_variance(y, size)
     critical = critical_value(level, df)
     spread = rate * (1 - rate)
     if variance <= 1e-12 * max(spread, 1e-12):
-        total = float(size.sum()) if rows is None else rows
-        low, high = wilson(rate, math.sqrt(total * len(size)), critical)
+        low, high = wilson(rate, math.sqrt(rows * len(size)), critical)
         return RateFit(rate, math.nan, low, high, df, "wilson t, no variation between clusters")
     error = math.sqrt(variance)
     if method == "wilson":
@@ -162,115 +212,6 @@ def clustered_rate(
     low, high = float(expit(logit(rate) - half)), float(expit(logit(rate) + half))
     alone = wilson(rate, float(size.sum()) ** 2 / float(size @ size), critical_value(level, len(size) - 1))
     return RateFit(rate, error, max(low, alone[0]), min(high, alone[1]), df, "logit t, CR2")
-
-
-def stratified_rate(
-    events: npt.ArrayLike, n: npt.ArrayLike, level: float, *, weights: npt.ArrayLike | None = None
-) -> RateFit:
-    """Return a rate among exactly these items: what would happen if they were asked again.
-
-    Parameters
-    ----------
-    events, n
-        Events and trials of each item (G,).
-    level
-        Of the interval.
-    weights
-        Weight of each item's rate; its share of trials by default.
-
-    Notes
-    -----
-    The variance of a stratified mean, sum w_i^2 p_i (1 - p_i) / n_i, with p_i (1 - p_i) replaced by its
-    expectation given the item's own answers and a Beta distribution of rates whose mean and
-    overdispersion are those of the data (Kleinman 1973), so that items that always answer alike do not
-    claim a variance of zero. Then Wilson with effective n.
-    """
-    y, size = np.asarray(events, dtype=float), np.asarray(n, dtype=float)
-    share = size if weights is None else np.asarray(weights, dtype=float)
-    keep = size > 0
-    y, size, share = y[keep], size[keep], share[keep]
-    if len(size) == 0:
-        return RateFit(math.nan, math.nan, math.nan, math.nan, math.nan, "no trials")
-    share = share / share.sum()
-    rate = float(share @ (y / size))
-    total = float(size.sum())
-    if np.all(y <= 0) or np.all(y >= size):
-        end = 0.0 if y[0] <= 0 else 1.0
-        return RateFit(
-            end, math.nan, *wilson(end, total, critical_value(level)), math.inf, "wilson, these items"
-        )
-    precision = _beta_precision(y, size)
-    a, b = precision * rate, precision * (1 - rate)
-    if math.isinf(precision):
-        spread = np.full(len(size), rate * (1 - rate))
-    else:
-        after = size + precision
-        spread = (y + a) * (size - y + b) / (after * (after + 1))
-    variance = float(np.sum(share**2 * spread / size))
-    low, high = wilson(rate, rate * (1 - rate) / variance, critical_value(level))
-    return RateFit(rate, math.sqrt(variance), low, high, math.inf, "wilson, effective n, stratified by item")
-
-
-def _beta_precision(events: Floats, n: Floats) -> float:
-    """Return a + b of the Beta distribution of items' rates by moments: 1 or more, infinite if all alike."""
-    total, items = float(n.sum()), len(n)
-    if items < 2 or total <= items:
-        return math.inf
-    rate = float(events.sum()) / total
-    between = float(np.sum(n * (events / n - rate) ** 2)) / (items - 1)
-    within = float(np.sum(events * (1 - events / n))) / (total - items)
-    typical = (total - float(np.sum(n**2)) / total) / (items - 1)
-    likeness = (between - within) / (between + (typical - 1) * within)
-    # Likeness above 1/2 would all but trust a handful of equal answers to be the whole truth.
-    return math.inf if likeness <= 0 else max(1.0, 1 / likeness - 1)
-
-
-def mover_difference(
-    rate: float,
-    interval: tuple[float, float],
-    reference: float,
-    reference_interval: tuple[float, float],
-    correlation: float = 0.0,
-) -> tuple[float, float]:
-    """Return the interval of `rate - reference` from the intervals of both.
-
-    Parameters
-    ----------
-    rate, interval, reference, reference_interval
-        Two proportions and their intervals.
-    correlation
-        Of the two estimates: 0 if unpaired.
-
-    Notes
-    -----
-    Square-and-add (Newcombe 1998, methods 10 in both papers; Zou & Donner 2008): with Wilson intervals it is
-    Newcombe's interval for independent, and with the correlation for paired proportions.
-    """
-    down, up = rate - interval[0], interval[1] - rate
-    other_down, other_up = reference - reference_interval[0], reference_interval[1] - reference
-    below = down**2 - 2 * correlation * down * other_up + other_up**2
-    above = up**2 - 2 * correlation * up * other_down + other_down**2
-    difference = rate - reference
-    low = difference - math.sqrt(max(below, 0.0))
-    high = difference + math.sqrt(max(above, 0.0))
-    return max(low, -1.0), min(high, 1.0)
-
-
-def paired_correlation(both: float, only: float, only_reference: float, neither: float) -> float:
-    """Return the correlation of two paired proportions, corrected as in Newcombe (1998), method 10.
-
-    Parameters
-    ----------
-    both, only, only_reference, neither
-        Pairs with the event in both arms, in the first alone, in the reference alone, in neither.
-    """
-    margins = (both + only) * (only_reference + neither) * (both + only_reference) * (only + neither)
-    if margins <= 0:
-        return 0.0
-    cross = both * neither - only * only_reference
-    if cross > 0:
-        cross = max(cross - (both + only + only_reference + neither) / 2, 0.0)
-    return float(cross / math.sqrt(margins))
 
 
 def p_from_interval(interval: Callable[[float], tuple[float, float]], value: float = 0.0) -> float:

@@ -16,6 +16,9 @@ __all__ = ["MarginalEffect", "marginal_effects"]
 
 Floats = npt.NDArray[np.float64]
 
+_NODES = 60
+Change = tuple[str, Any, Any, float]
+
 
 @dataclass(frozen=True)
 class MarginalEffect:
@@ -36,7 +39,9 @@ class MarginalEffect:
     gradient: Floats
 
 
-def marginal_effects(design: Design, n: Floats, beta: Floats) -> list[MarginalEffect]:
+def marginal_effects(
+    design: Design, n: Floats, beta: Floats, spread: float | None = None
+) -> list[MarginalEffect]:
     """Return the average marginal effect of every predictor.
 
     Parameters
@@ -47,12 +52,15 @@ def marginal_effects(design: Design, n: Floats, beta: Floats) -> list[MarginalEf
         Trials of each cell (m,), the weights of the average.
     beta
         Coefficients in logits (p,).
+    spread
+        Standard deviation in logits of normal intercepts of clusters, over which the probability is
+        averaged; the gradient then ends with the derivative by it (p + 1,). None without such intercepts.
 
     Notes
     -----
     A number's effect is the mean slope of the probability, one of 0 and 1 the mean change from 0 to 1,
     and a category's the mean change from the first category, all else as it is in each trial. The trials'
-    predictors are taken as given.
+    predictors are taken as given. Averages over intercepts by Gauss-Hermite quadrature.
     """
     weights = n / n.sum()
     effects = []
@@ -60,23 +68,31 @@ def marginal_effects(design: Design, n: Floats, beta: Floats) -> list[MarginalEf
         values = design.data[name]
         if isinstance(values.dtype, pd.CategoricalDtype):
             first, *others = values.cat.categories
-            changes = [(f"{name}[{other} - {first}]", other, first, 1.0) for other in others]
+            changes: list[Change] = [(f"{name}[{other} - {first}]", other, first, 1.0) for other in others]
         elif set(values.unique()) <= {0.0, 1.0}:
             changes = [(name, 1.0, 0.0, 1.0)]
         else:
             step = 1e-5 * max(float(values.std()), 1e-8)
             changes = [(name, values + step, values - step, 2 * step)]
-        effects += [_effect(design, weights, beta, name, change) for change in changes]
+        for term, upper, lower, width in changes:
+            sides = [design.changed({name: value}) for value in (upper, lower)]
+            (high, up), (low, down) = (_mean_probability(side, weights, beta, spread) for side in sides)
+            effects.append(MarginalEffect(term, (high - low) / width, (up - down) / width))
     return effects
 
 
-def _effect(
-    design: Design, weights: Floats, beta: Floats, name: str, change: tuple[str, Any, Any, float]
-) -> MarginalEffect:
-    term, upper, lower, width = change
-    high, low = design.changed({name: upper}), design.changed({name: lower})
-    at_high, at_low = expit(high @ beta), expit(low @ beta)
-    slope_high, slope_low = at_high * (1 - at_high), at_low * (1 - at_low)
-    estimate = float(weights @ (at_high - at_low)) / width
-    gradient: Floats = (high.T @ (weights * slope_high) - low.T @ (weights * slope_low)) / width
-    return MarginalEffect(term, estimate, gradient)
+def _mean_probability(
+    matrix: Floats, weights: Floats, beta: Floats, spread: float | None
+) -> tuple[float, Floats]:
+    """Return the mean probability over trials (and over intercepts), and its gradient."""
+    eta = matrix @ beta
+    if spread is None:
+        mean = expit(eta)
+        return float(weights @ mean), np.asarray(matrix.T @ (weights * mean * (1 - mean)), dtype=np.float64)
+    nodes, share = np.polynomial.hermite_e.hermegauss(_NODES)
+    share = share / share.sum()
+    each = expit(eta[:, None] + spread * nodes)
+    slope = each * (1 - each)
+    by_beta = matrix.T @ (weights * (slope @ share))
+    by_spread = float(weights @ (slope @ (share * nodes)))
+    return float(weights @ (each @ share)), np.append(by_beta, by_spread)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from bartleby.analysis.binary_form import BinaryForm, inverse
 from bartleby.analysis.bradley_terry import Evaluation
 from bartleby.analysis.pair_likelihood import LocalTerms, PairKernel
 
@@ -60,6 +61,11 @@ class PairDesign:
         shape = (self.n_parameters**2, len(flat))
         return sparse.csr_array((np.ones(len(flat)), (flat, np.arange(len(flat)))), shape=shape)
 
+    @cached_property
+    def binary(self) -> BinaryForm:
+        """The same as a logistic regression, where there are two outcomes."""
+        return BinaryForm(self.index, sparse.csr_array(self.basis))
+
     def local(self, estimated: Floats) -> Floats:
         """Return local parameters (B, M, L) of estimated ones (B, q)."""
         return (estimated @ self.basis.T)[:, self.index]
@@ -70,6 +76,13 @@ class PairDesign:
         for column in range(rows.shape[1]):
             gathered += rows[:, column, None] * self.basis[self.index[:, column]]
         return gathered
+
+    def sparse_rows(self, rows: Floats) -> sparse.csr_array:
+        """Return rows of local derivatives (M, L) by the estimated parameters, sparse (M, q)."""
+        starts = np.arange(0, self.index.size + 1, self.index.shape[1])
+        shape = (len(self.index), self.n_parameters)
+        by_parameter = sparse.csr_array((rows.ravel(), self.index.ravel(), starts), shape=shape)
+        return sparse.csr_array(by_parameter @ sparse.csr_array(self.basis))
 
     @property
     def n_estimated(self) -> int:
@@ -100,6 +113,8 @@ class PairDesign:
         penalised
             Add half the logarithm of the determinant of the information (Firth 1993).
         """
+        if len(self.kernel.outcomes) == 2:
+            return self.binary.evaluate(counts, estimated, penalised=penalised)
         terms = self.kernel.terms(self.local(estimated))
         total = counts.sum(axis=-1)
         weight = total[..., None] * np.exp(terms.log_probability)
@@ -132,7 +147,7 @@ def _penalty_score(
     terms in h vanish where h is the same for all outcomes.
     """
     basis = design.basis
-    covariance = basis @ _inverse(information) @ basis.T
+    covariance = basis @ inverse(information) @ basis.T
     first, second = design.index[:, :, None], design.index[:, None, :]
     local = covariance[:, first, second]
     spread = terms.gradient @ local
@@ -141,14 +156,6 @@ def _penalty_score(
     if terms.curvature is not None:
         score = score + np.einsum("bma,bmalk,bmak->bml", weight, terms.curvature, spread)
     return score, np.sum(weight * size, axis=-1)
-
-
-def _inverse(information: Floats) -> Floats:
-    try:
-        inverse = np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        inverse = np.linalg.pinv(information, hermitian=True)
-    return inverse.astype(np.float64, copy=False)
 
 
 def _gather_score(design: PairDesign, local: Floats) -> Floats:

@@ -333,7 +333,7 @@ def _warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits, where: s
     elif np.isnan(rows["rogan_gladen"]["estimate"]):
         told.append(
             f"{where}sensitivity {sensitivity:.2f} + specificity {specificity:.2f} is 1 or less: the judge "
-            "says nothing about what people see, so its count is not corrected; `prevalence` rests on the labels"
+            "says nothing of what people see, so its count is not corrected; `prevalence` rests on labels"
         )
     if np.ptp(part.verdict) == 0:
         word = "positive" if part.verdict[0] == 1 else "negative"

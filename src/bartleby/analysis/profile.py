@@ -88,7 +88,8 @@ def _search(
     inner, outer = np.zeros(len(both)), np.full(len(both), np.inf)
     inner_root, outer_root = np.zeros(len(both)), np.full(len(both), np.nan)
     offset = quantile * width
-    start = np.repeat(top.estimated, len(both), axis=0)
+    # How all parameters move with the contrast: at first as in a quadratic likelihood, later as found.
+    slope = sign[:, None] * (both @ inverse) / (width**2)[:, None]
     found = np.zeros(len(both), dtype=bool)
     active = np.arange(len(both))
     for _ in range(_ROUNDS):
@@ -97,11 +98,12 @@ def _search(
             design,
             counts,
             penalised=penalised,
-            start=start[active],
+            start=top.estimated + offset[active, None] * slope[active],
             fixed=(both[active], value),
             tolerance=_STEP,
         )
-        start[active] = np.where(fit.converged[:, None], fit.estimated, start[active])
+        moved = (fit.estimated - top.estimated) / offset[active, None]
+        slope[active] = np.where(fit.converged[:, None], moved, slope[active])
         root = np.sqrt(np.maximum(2 * (top.objective[0] - fit.objective), 0.0))
         root = np.where(fit.converged, root, np.nan)
         near = np.abs(root - quantile) < _NEAR * quantile

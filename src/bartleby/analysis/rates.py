@@ -16,28 +16,31 @@ import pandas as pd
 
 from bartleby.analysis.counts import as_frame, column_names
 from bartleby.analysis.estimates import Estimates, estimate_frame
-from bartleby.analysis.grouping import Estimand, check_settings, choose_cluster, group_names
-from bartleby.analysis.intervals import RateFit, clustered_rate, independent_rate, stratified_rate
+from bartleby.analysis.grouping import Estimand, check_settings, group_names
+from bartleby.analysis.intervals import RateFit, clustered_rate, independent_rate
 from bartleby.analysis.labels import group_label, natural_key, natural_order
 from bartleby.analysis.outcomes import Refusals, missing_warnings, read_events
+from bartleby.analysis.stratified import stratified_rate
+from bartleby.analysis.two_way import choose_clusters, crossed_rates
 
 __all__ = ["RateOptions", "fit_rate", "group_label", "natural_order", "rate", "split_cells", "sums_by"]
 
-Method = Literal["auto", "logit_t", "wilson"]
+Method = Literal["auto", "logit_t", "wilson", "beta_binomial"]
 
 FEW = 20
 RARE = 0.1
-"""Fewer clusters and rarer than this, and the intervals cover less than they say: `coverage_rates.py`."""
+"""Fewer clusters and rarer than this, and the interval rests on a model of what was not seen."""
 
 
 @dataclass(frozen=True)
 class RateOptions:
-    """How a rate is to be estimated: the cluster column (None: independent rows) and the settings."""
+    """How a rate is to be estimated: cluster column (None: independent rows), settings, a second column."""
 
     cluster: str | None
     level: float
     estimand: Estimand
     method: Method = "auto"
+    second: str | None = None
 
 
 def rate(
@@ -45,7 +48,7 @@ def rate(
     outcome: str | Sequence[str] = "opted_out",
     *,
     by: str | Sequence[str] | None = None,
-    cluster: str | bool | None = None,
+    cluster: str | bool | Sequence[str] | None = None,
     level: float = 0.95,
     estimand: Estimand = "new_items",
     method: Method = "auto",
@@ -66,14 +69,16 @@ def rate(
     cluster
         The column whose repeats belong together. None takes the first of `item`, `scenario`, `prompt`
         or `pair` that is there (or the pair of `first` and `second`) and says so in the settings; False
-        takes every row as independent.
+        takes every row as independent. Two columns, `["item", "wording"]`, are two ways of belonging
+        together at once.
     level
         Of the interval.
     estimand
         `new_items`: the rate among items like these; `these_items`: among exactly these, asked again.
     method
-        `logit_t`: cluster t on the logit scale; `wilson`: score interval with effective n and t; `auto`:
-        `logit_t` with clusters. Independent rows always have Wilson's interval.
+        `logit_t`: cluster t on the logit scale; `wilson`: score interval with effective n and t;
+        `beta_binomial`: a model of how clusters differ; `auto`: the model with up to 10 clusters, `logit_t`
+        with 40 and more, something between the two otherwise. Independent rows always have Wilson's.
     refusals
         Trials that ended in a refusal in words: `counted` as trials without the outcome, `left_out`,
         or counted `as_event`.
@@ -98,15 +103,16 @@ def rate(
     check_settings(
         level,
         estimand,
-        method=(method, ("auto", "logit_t", "wilson")),
+        method=(method, ("auto", "logit_t", "wilson", "beta_binomial")),
         refusals=(refusals, ("counted", "left_out", "as_event")),
     )
     frame = as_frame(trials)
     groups = group_names(column_names(frame), by)
-    clusters = choose_cluster(frame, cluster)
-    keys = [*groups, *([clusters.column] if clusters.column else [])]
+    both = choose_clusters(frame, cluster)
+    clusters = both.first
+    keys = list(dict.fromkeys([*groups, *both.columns]))
     table = read_events(frame, outcome, keys=keys, may_be_empty=groups, refusals=refusals)
-    options = RateOptions(clusters.column, level, estimand, method)
+    options = RateOptions(clusters.column, level, estimand, method, both.second)
     rows, bounds, warnings = [], {}, missing_warnings(table, groups)
     warnings += [clusters.warning] if clusters.warning else []
     for key, part in split_cells(table.cells, groups):
@@ -162,9 +168,9 @@ def _row_warnings(row: Mapping[str, Any], key: Mapping[str, Any], options: RateO
     extreme = min(row["estimate"], 1 - row["estimate"]) < RARE
     if options.cluster and options.estimand == "new_items" and row["n_clusters"] < FEW and extreme:
         return [
-            f"{row['term']}{where}: {row['n_clusters']} clusters seldom include the rare ones that differ, "
-            "so an interval for a rate near 0 or 1 covers less often than it says (0.86 to 0.92 instead of "
-            "0.95 for 10 clusters and a rate of 5%)"
+            f"{row['term']}{where}: {row['n_clusters']} clusters seldom include the rare ones that differ; "
+            "the interval takes their rates for draws from one Beta distribution, and does not allow for a "
+            "kind of item that happens not to be among them"
         ]
     return []
 
@@ -174,10 +180,15 @@ def fit_rate(used: pd.DataFrame, options: RateOptions) -> tuple[RateFit, float]:
     if options.cluster is None:
         total = float(used["count"].sum())
         return independent_rate(float((used["_event"] * used["count"]).sum()), total, options.level), total
-    sums = sums_by(used, options.cluster)
+    columns = [options.cluster, *([options.second] if options.second else [])]
+    sums = sums_by(used, columns)
     events, n = sums["events"].to_numpy(dtype=float), sums["n"].to_numpy(dtype=float)
     if options.estimand == "these_items":
         return stratified_rate(events, n, options.level), len(sums)
+    if options.second is not None and len(sums):
+        codes = np.stack([pd.factorize(sums.index.get_level_values(at))[0] for at in (0, 1)], axis=1)
+        fit = crossed_rates(events, n, codes.astype(np.int64), method=options.method)(options.level)
+        return fit, float(codes.max(axis=0).min() + 1)
     return clustered_rate(events, n, options.level, method=options.method), len(sums)
 
 

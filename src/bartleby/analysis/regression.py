@@ -25,6 +25,7 @@ from bartleby.analysis.logistic import (
 from bartleby.analysis.marginal import marginal_effects
 from bartleby.analysis.mixed import fit_mixed
 from bartleby.analysis.sandwich import cluster_covariance
+from bartleby.analysis.two_way import TwoWay, two_way_covariance
 
 __all__ = ["Counted", "Regression", "likeness", "regress"]
 
@@ -35,20 +36,27 @@ Interval = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Counted:
-    """The data of a regression: design, events, trials, and clusters (None: independent rows)."""
+    """The data of a regression: design, events, trials, clusters (None: independent rows), a second way."""
 
     design: Design
     events: Floats
     n: Floats
     cluster: Codes | None
+    second: Codes | None = None
 
     def cells(self) -> Cells:
         """Return what the fits take."""
         return Cells(self.design.matrix, self.events, self.n)
 
     def n_clusters(self) -> float:
-        """Return the number of clusters, or of rows where these are independent."""
-        return float(self.n.sum()) if self.cluster is None else len(np.unique(self.cluster))
+        """Return the number of clusters (of the way with fewer), or of rows where these are independent."""
+        if self.cluster is None:
+            return float(self.n.sum())
+        return min(len(np.unique(way)) for way in self.ways())
+
+    def ways(self) -> list[Codes]:
+        """Return the codes of clusters by each way of clustering."""
+        return [way for way in (self.cluster, self.second) if way is not None]
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,11 @@ class Regression:
     profile
         Low, high and p value of a coefficient by its index and a level, for a fit whose intervals are
         not beta plus and minus t standard errors.
-    marginal
-        Whether average marginal effects have a meaning for this fit.
+    spread
+        Standard deviation of the clusters' intercepts, over which marginal effects are averaged; it is then
+        the last of the parameters that `errors` takes contrasts of.
+    bounded
+        Whether the effect of missing trials can be bounded by fits like this one.
     warnings
         What a reader must know.
     """
@@ -79,12 +90,13 @@ class Regression:
     errors: Callable[[Floats], tuple[Floats, Floats]] = field(repr=False)
     method: str
     profile: Callable[[int, float], Interval] | None = field(default=None, repr=False)
-    marginal: bool = True
+    spread: float | None = None
+    bounded: bool = True
     warnings: tuple[str, ...] = ()
 
     def rows(self, level: float) -> list[dict[str, Any]]:
         """Return coefficients, odds ratios and average marginal effects as rows of estimates."""
-        errors, df = self.errors(np.eye(len(self.beta)))
+        errors, df = self.errors(np.eye(len(self.beta), len(self.beta) + (self.spread is not None)))
         coefficients = []
         for at, term in enumerate(self.data.design.columns):
             row = self._row("coefficient", term, (self.beta[at], errors[at], df[at]), level)
@@ -92,10 +104,10 @@ class Regression:
                 row["low"], row["high"], row["p_value"] = self.profile(at, level)
             coefficients.append(row)
         odds = [_odds_ratio(row) for row in coefficients if row["term"] != "Intercept"]
-        return [*coefficients, *odds, *(self._marginal_rows(level) if self.marginal else [])]
+        return [*coefficients, *odds, *self._marginal_rows(level)]
 
     def _marginal_rows(self, level: float) -> list[dict[str, Any]]:
-        effects = marginal_effects(self.data.design, self.data.n, self.beta)
+        effects = marginal_effects(self.data.design, self.data.n, self.beta, self.spread)
         if not effects:
             return []
         errors, df = self.errors(np.array([effect.gradient for effect in effects]))
@@ -139,7 +151,7 @@ def regress(data: Counted, method: str, *, repeats_independent: bool) -> Regress
     """
     if method == "mixed":
         return _mixed(data)
-    clustered = data if not repeats_independent else Counted(data.design, data.events, data.n, None)
+    clustered = Counted(data.design, data.events, data.n, None) if repeats_independent else data
     if method == "firth":
         return _firth(data, clustered, ())
     fit = fit_logistic(data.cells())
@@ -152,16 +164,21 @@ def regress(data: Counted, method: str, *, repeats_independent: bool) -> Regress
         return _undefined(data, f"{told}; method='firth' has one")
     if not fit.converged:
         return _undefined(data, "the fit did not converge, so nothing is estimated")
-    return _logistic(data, fit, clustered.cluster)
+    return _logistic(data, fit, clustered.ways())
 
 
-def _logistic(data: Counted, fit: LogisticFit, cluster: Codes | None) -> Regression:
-    if cluster is None:
+def _logistic(data: Counted, fit: LogisticFit, ways: list[Codes]) -> Regression:
+    if not ways:
         words = "independent rows" if data.cluster is None else "repeats independent"
         return Regression(data, fit.beta, _normal_errors(fit.covariance), f"logistic, {words}")
     matrix = data.design.matrix
     scores = matrix * (data.events - data.n * expit(matrix @ fit.beta))[:, None]
-    robust = cluster_covariance(scores, cluster, information_root(data.cells(), fit.beta), cluster)
+    root = information_root(data.cells(), fit.beta)
+    robust = (
+        cluster_covariance(scores, ways[0], root, ways[0])
+        if len(ways) == 1
+        else two_way_covariance(scores, root, np.stack(ways, axis=1))
+    )
 
     def errors(contrasts: Floats) -> tuple[Floats, Floats]:
         return robust.standard_errors(contrasts), robust.degrees_of_freedom(contrasts)
@@ -174,7 +191,14 @@ def _logistic(data: Counted, fit: LogisticFit, cluster: Codes | None) -> Regress
     told = (
         f"{', '.join(map(repr, unknown))}: known from one cluster alone, so there is no interval for new ones"
     )
-    return Regression(data, fit.beta, errors, "logistic, CR2", warnings=(told,) if unknown else ())
+    warnings = [told] if unknown else []
+    if isinstance(robust, TwoWay) and not robust.definite:
+        warnings.append(
+            "the covariance by clusters in two ways has negative variances, as happens with few clusters; "
+            "no standard error is less than by one of the two ways alone"
+        )
+    words = "logistic, CR2" if len(ways) == 1 else "logistic, CR2, two-way"
+    return Regression(data, fit.beta, errors, words, warnings=tuple(warnings))
 
 
 def _firth(data: Counted, clustered: Counted, warnings: tuple[str, ...]) -> Regression:
@@ -183,12 +207,14 @@ def _firth(data: Counted, clustered: Counted, warnings: tuple[str, ...]) -> Regr
     if clustered.cluster is not None:
         if data.n_clusters() < 2:
             return _undefined(data, "one cluster says nothing about how others differ")
-        alike = likeness(cells, fit_firth(cells).beta, clustered.cluster)
-        size = np.bincount(clustered.cluster, data.n)[clustered.cluster]
-        divisor = 1 + (size - 1) * alike
+        start, divisor, told = fit_firth(cells).beta, np.ones(len(cells.n)), []
+        for way in clustered.ways():
+            alike = likeness(cells, start, way)
+            divisor += (np.bincount(way, data.n)[way] - 1) * alike
+            told.append(f"{alike:.3g}")
         cells = Cells(cells.design, cells.events / divisor, cells.n / divisor)
         df = max(data.n_clusters() - cells.design.shape[1], 1.0)
-        words = f"counts divided by their design effect (likeness {alike:.3g})"
+        words = f"counts divided by their design effect (likeness {' and '.join(told)})"
     fit = fit_firth(cells)
     if not fit.converged:
         return _undefined(data, "Firth's fit did not converge, so nothing is estimated")
@@ -207,10 +233,18 @@ def _firth(data: Counted, clustered: Counted, warnings: tuple[str, ...]) -> Regr
 def _mixed(data: Counted) -> Regression:
     if data.cluster is None or data.n_clusters() < 2:
         return _undefined(data, "method='mixed' needs two clusters or more")
-    beta, covariance, spread = fit_mixed(data.design, data.events, data.n, data.cluster)
-    told = f"given the cluster; the clusters' intercepts have standard deviation {spread:.4g} logits"
+    if data.second is not None:
+        return _undefined(data, "method='mixed' takes clusters in one way only")
+    fit = fit_mixed(data.design, data.events, data.n, data.cluster)
+    told = (
+        f"coefficients are given the cluster, whose intercepts have standard deviation {fit.spread:.4g} "
+        "logits; marginal effects are averages over clusters"
+    )
     method = "mixed logistic, Laplace, Wald z"
-    return Regression(data, beta, _normal_errors(covariance), method, marginal=False, warnings=(told,))
+    errors = _normal_errors(fit.covariance)
+    return Regression(
+        data, fit.beta, errors, method, spread=fit.spread, bounded=False, warnings=(told, *fit.warnings)
+    )
 
 
 def _undefined(data: Counted, reason: str) -> Regression:

@@ -28,13 +28,15 @@ from bartleby.errors import SettingError
 if TYPE_CHECKING:
     from bartleby.analysis.choice_result import ChoiceFit
 
-__all__ = ["ShareSettings", "share_differences", "shares_below"]
+__all__ = ["ShareSettings", "pair_of_shares", "share_difference", "share_differences", "shares_below"]
 
 Floats = npt.NDArray[np.float64]
 
 _BOUND_DRAWS = 400
 _FEW = 5
 """A class of fewer items says little of items like them."""
+_LEAST_EFFECTIVE = 100
+"""Fewer independent draws leave the noise of the sampler in the bounds of an interval."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +148,14 @@ def share_differences(
         for other_label, other, place in cells:
             if label[between] == reference or other_label != {**rest, between: reference}:
                 continue
-            shares, method = _pair_of_shares(one, other, settings, rng, same_fit=at == place)
+            shares, method = pair_of_shares(one, other, settings, rng, same_fit=at == place)
             rows.append(
                 {
                     **rest,
                     between: label[between],
                     "reference": reference,
                     "term": f"{label[between]} - {reference}",
-                    **_difference(*shares, settings.level),
+                    **share_difference(*shares, settings.level),
                     "n": len(set(one.items) | set(other.items)),
                     "n_clusters": fit.groups[at].data.n_clusters,
                     "method": method,
@@ -164,10 +166,20 @@ def share_differences(
     return Estimates(estimate_frame(rows, lead), fit.accounting, fit.warnings, told)
 
 
-def _pair_of_shares(
+def pair_of_shares(
     one: ClassDraws, other: ClassDraws, settings: ShareSettings, rng: np.random.Generator, *, same_fit: bool
 ) -> tuple[tuple[Floats, Floats], str]:
-    """Return draws of two shares together, and the method."""
+    """Return draws of two shares together, and the method.
+
+    Parameters
+    ----------
+    one, other
+        Two classes.
+    settings, rng
+        How shares are estimated, and random numbers.
+    same_fit
+        Whether the draws of both come from one fit, and so belong together as they are.
+    """
     shared = [item for item in one.items if item in other.items]
     if same_fit or settings.estimand == "these_items" or not shared:
         drawn = [spread_share(each, settings.estimand, settings.population, rng) for each in (one, other)]
@@ -176,7 +188,8 @@ def _pair_of_shares(
     return paired_shares(one, other, shared, rng), method
 
 
-def _difference(one: Floats, other: Floats, level: float) -> dict[str, float]:
+def share_difference(one: Floats, other: Floats, level: float) -> dict[str, float]:
+    """Return estimate and interval of the difference of two shares of which there are draws."""
     difference = one - other
     low, high = np.quantile(difference, [(1 - level) / 2, (1 + level) / 2])
     return {
@@ -245,4 +258,9 @@ def _notes(label: dict[str, object], drawn: ClassDraws, estimand: Estimand) -> l
         )
     if estimand == "new_items" and len(drawn.items) < _FEW:
         notes.append(f"{name}: {len(drawn.items)} items say little about items like them")
+    if drawn.effective < min(_LEAST_EFFECTIVE, len(drawn.below) / 2):
+        notes.append(
+            f"{name}: {len(drawn.below)} posterior draws are worth {drawn.effective:.0f} independent ones, "
+            "so the bounds are rough: ask for more with draws="
+        )
     return notes

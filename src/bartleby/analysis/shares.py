@@ -44,6 +44,8 @@ class ClassDraws:
         Share below in a normal population of such items (draws,); NaN with fewer than two items.
     lost
         Items of the class that cannot be placed.
+    effective
+        How many independent draws the draws are worth; NaN if that is not known.
     """
 
     label: tuple[Any, ...]
@@ -51,6 +53,7 @@ class ClassDraws:
     below: Booleans
     population: Floats
     lost: tuple[str, ...] = ()
+    effective: float = math.nan
 
 
 def class_draws(
@@ -94,6 +97,7 @@ def class_draws(
             below=drawn.utilities[:, codes[at]] < 0,
             population=population[:, at],
             lost=tuple(sorted(set(members[at]) - set(group))),
+            effective=float(drawn.effective[at]),
         )
         for at, (label, group) in enumerate(zip(labels, inside, strict=True))
     ]

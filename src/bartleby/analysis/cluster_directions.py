@@ -1,0 +1,74 @@
+"""The information of each cluster, taken apart into directions: what small-sample corrections are made of.
+
+In the coordinates in which the total information is the identity, the information of a cluster has
+eigenvalues between 0 and 1 (leverages: how much of what is known in a direction comes from this cluster
+alone) and orthonormal eigenvectors. `dense_clusters` keeps them as dense rows, `sparse_clusters` as sparse
+rows where a cluster touches few of many parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+__all__ = ["EMPTY", "EVERY", "Directions", "Matrix", "eigenpairs", "owners"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
+Matrix: TypeAlias = Floats | sparse.csr_array
+
+EVERY = slice(None)
+EMPTY = 1e-12
+"""A leverage below this is rounding."""
+
+
+class Directions(Protocol):
+    """Directions of all clusters, those of a cluster next to each other."""
+
+    @property
+    def leverages(self) -> Floats:
+        """Eigenvalue of each direction, in (0, 1], or 0 where there is no such direction (k,)."""
+
+    @property
+    def starts(self) -> Integers:
+        """First direction of each cluster (G,)."""
+
+    @property
+    def width(self) -> int:
+        """Number of parameters p."""
+
+    def lengths(self, contrasts: Floats) -> Floats:
+        """Return the model's variances of contrasts (c, p): their squared lengths when whitened (c,)."""
+
+    def parts(self, contrasts: Floats, chosen: Integers | slice = EVERY) -> Floats:
+        """Return how far contrasts (c, p) go along directions: all, or those chosen (k, c)."""
+
+    def covariance(self, sums: Matrix, factor: Floats) -> Floats:
+        """Return the covariance (p, p) from scores by cluster (G, p), with factors (k,) along directions."""
+
+    def products(self, amounts: Floats, clusters: Integers) -> Floats:
+        """Return inner products, between some clusters, of the sums of amounts (k,) times directions."""
+
+    def square(self, amounts: Floats) -> float:
+        """Return the sum of squares of these inner products between all clusters."""
+
+
+def owners(directions: Directions) -> npt.NDArray[np.intp]:
+    """Return the cluster of each direction (k,)."""
+    ends = np.append(directions.starts[1:], len(directions.leverages))
+    return np.repeat(np.arange(len(ends)), ends - directions.starts)
+
+
+def eigenpairs(inner: Floats) -> tuple[Floats, Floats]:
+    """Return eigenvectors of R R' (b, m, m), one a row, over the root of their eigenvalues (b, m), and these.
+
+    Such a row times R is a unit eigenvector of R'R. Where an eigenvalue is only rounding, both are zero.
+    """
+    values, columns = np.linalg.eigh(inner)
+    values = np.clip(values, 0.0, 1.0)
+    empty = values <= EMPTY
+    scale = np.where(empty, 0.0, 1.0 / np.sqrt(np.where(empty, 1.0, values)))
+    return columns.transpose(0, 2, 1) * scale[:, :, None], np.where(empty, 0.0, values)
