@@ -36,7 +36,8 @@ def judging_study(
     Parameters
     ----------
     source
-        Conversations as `read_turns` takes them, or a table of turns (a subsample, say).
+        Conversations as `read_turns` takes them, or a table of turns (a subsample, say), also as a `.parquet`
+        or `.csv` file.
     codebook
         What is coded: a codebook, a file, or the name of a bundled one.
     name
@@ -70,10 +71,11 @@ def passages_of(
     DataError
         If a source cannot be read, or there is nothing to code.
     """
-    from bartleby.collectors.turn_texts import read_turns
+    import pandas as pd
+
     from bartleby.studies.passages import passages
 
-    turns = read_turns(source) if isinstance(source, (str, Path)) else source
+    turns = pd.concat(list(_turns(source)), ignore_index=True)
     rows = ({str(key): _plain(each) for key, each in row.items()} for row in turns.to_dict(orient="records"))
     units = list(passages(rows, codebook.unit, context=context))
     if not units:
@@ -96,11 +98,9 @@ def lexicon_codings(
         `turn` or `transcript`.
     """
     from bartleby.analysis.lexicon import lexical_codings, load_lexicon
-    from bartleby.collectors.turn_texts import stream_turns
 
     words = load_lexicon(lexicon or bundled("data") / "apparent_distress" / "lexicon.toml")
-    turns = stream_turns(source) if isinstance(source, (str, Path)) else source
-    return lexical_codings(turns, words, unit=unit)
+    return lexical_codings(_turns(source), words, unit=unit)
 
 
 def code(
@@ -155,6 +155,26 @@ def code(
     study = judging_study(source, book, samples=samples, context=context)
     run(study, coder, log=log, progress=progress)
     return judge_codings(read(log)).assign(codebook=book.hash)
+
+
+def _turns(source: str | Path | pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield turns: a table, given or in a file, as it is; conversations as they stream."""
+    if not isinstance(source, (str, Path)):
+        yield source
+    elif Path(source).suffix in (".parquet", ".csv"):
+        from bartleby.analysis.files import read_table
+
+        table = read_table(source)
+        missing = [name for name in ("conversation", "turn", "speaker", "text") if name not in table]
+        if missing:
+            raise DataError(
+                [f"{source}: column {name!r} is missing; a table of turns has it" for name in missing]
+            )
+        yield table
+    else:
+        from bartleby.collectors.turn_texts import stream_turns
+
+        yield from stream_turns(source)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a cell

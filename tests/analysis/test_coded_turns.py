@@ -21,7 +21,7 @@ def turns() -> pd.DataFrame:
     )
 
 
-def codings(**changes: str | pd.api.typing.NAType) -> pd.DataFrame:
+def codings(**changes: str) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "conversation": ["a", "a", "b", "a"],
@@ -55,7 +55,7 @@ def test_unknown_coders_codes_and_turns_are_named() -> None:
     with pytest.raises(DataError, match="such as conversation 'z', turn 1"):
         coded_turns(turns(), codings(conversation="z"), coder="lexicon")
     with pytest.raises(DataError, match="of whole transcripts"):
-        coded_turns(turns(), codings(turn=pd.NA), coder="lexicon")
+        coded_turns(turns(), codings().assign(turn=None), coder="lexicon")
 
 
 def read(table: pd.DataFrame, **settings: str) -> None:

@@ -80,3 +80,16 @@ def test_conversations_are_coded_by_a_judge_once(
     capsys.readouterr()
     assert main(["code", str(talks), "--coder", "sim/judge"]) == 1
     assert "--log: a judge's replies are kept" in capsys.readouterr().err
+
+
+def test_a_table_of_turns_is_coded_too(
+    talks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bartleby import read_turns
+
+    read_turns(talks).to_parquet(tmp_path / "turns.parquet")
+    assert main(["code", str(tmp_path / "turns.parquet")]) == 0
+    assert "15 codings" in capsys.readouterr().out
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert main(["code", str(tmp_path / "other.csv")]) == 1
+    assert "column 'speaker' is missing" in capsys.readouterr().err

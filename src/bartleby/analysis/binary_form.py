@@ -98,7 +98,8 @@ class BinaryForm:
         With p = L(logit) the information is that of a logistic regression, weights n p (1 - p), and Firth's
         penalty adds h (1/2 - p) to the score, h the leverage of a cell (Heinze & Schemper 2002).
         """
-        won, total = counts[:, :, 0].T, counts.sum(axis=-1).T
+        won = counts[:, :, 0].T
+        total = won + counts[:, :, 1].T
         logits = self.logits(estimated)
         chance = logistic(logits)
         # log(1 + exp(logit)), from the larger of the two probabilities, which is a half at least.

@@ -16,76 +16,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from bartleby.collectors.batch_log import BatchLog, Place, StoredBatch
+from bartleby.collectors.batch_provider import Provider
+from bartleby.collectors.batch_terms import Deferred, Failure, Postponed, Settling
 from bartleby.collectors.budget import NoRoom
 from bartleby.collectors.environment import redact
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.models.batching import Batching, BatchState
 from bartleby.collectors.retry import Delivery, NoReply, Question, waiting_time
 from bartleby.errors import ModelError, RequestError
-from bartleby.exchange import Reply
+from bartleby.exchange import Reply, Request
 
-__all__ = ["Batches", "Deferred", "Postponed", "Settling"]
+__all__ = ["Batches"]
 
 FIRST_POLL = 2.0
 LONGEST_POLL = 60.0
 """Seconds between two looks at the batches: at first, and at most."""
-SKEW = 300.0
-"""Seconds by which the provider's clock may differ from ours."""
-MAKING = 1200.0
-"""Seconds that the making of a batch may take."""
 TOGETHER = 500
 """So many results are put on the disk together."""
 
-T = TypeVar("T")
 Where = tuple[int, int]
-
-
-class Deferred(Exception):  # noqa: N818 - not an error
-    """The question is in a batch; its trial is to be put again when the reply is in the log."""
-
-
-class Postponed(Exception):  # noqa: N818 - not an error
-    """The question is in no batch; its trial is to be put again when other replies are there."""
-
-
-class Settling(Protocol):
-    """Who counts requests in batches, and what comes of them."""
-
-    def batch_asked(self, question: Question) -> bool:
-        """Count a request that is about to be put into a batch; False if others must come back first."""
-        ...
-
-    def batch_adopted(self, place: Place) -> None:
-        """Count a request of an earlier session that is found in a batch."""
-        ...
-
-    def batch_replied(self, reply: Reply) -> None:
-        """Count a reply, at the price of a batch."""
-        ...
-
-    def batch_failed(self, place: Place) -> None:
-        """Take back a request that got none."""
-        ...
-
-    def out_of_time(self) -> bool:
-        """Return whether this session is to wait no longer."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a question got no reply so far, how often in this session, and whether it ever will."""
-
-    error: TransientError | RequestError
-    count: int
-
-    @property
-    def kind(self) -> str:
-        return self.error.kind if isinstance(self.error, TransientError) else "request"
 
 
 class Batches:
@@ -130,6 +81,7 @@ class Batches:
     ) -> None:
         self._model = model
         self._service = service
+        self._provider = Provider(model, service, log, max_attempts=max_attempts, sleep=sleep)
         self._log = log
         self._live = live
         self._settling = settling
@@ -138,7 +90,7 @@ class Batches:
         self._sleep = sleep
         self._under_way: dict[int, StoredBatch] = {}
         self._waiting: set[Where] = set()
-        self._failures: dict[Where, _Failure] = {}
+        self._failures: dict[Where, Failure] = {}
         self._postponed: set[int] = set()
         self._composed: list[Question] = []
         self._bytes = 0
@@ -235,7 +187,7 @@ class Batches:
         if not questions:
             return
         places = [
-            (Place(each.trial, each.ask, self._next_attempt(each), each.request.aversive), each.body)
+            (Place(each.trial, each.ask, each.attempts + 1, each.request.aversive), each.body)
             for each in questions
         ]
         batch = await self._log.intend(places)
@@ -243,15 +195,12 @@ class Batches:
         names = [batch.name_of(batch.first + at) for at in range(len(questions))]
         await self._make(batch, list(zip(names, (each.request for each in questions), strict=True)))
 
-    def _next_attempt(self, question: Question) -> int:
-        return question.attempts + 1
-
-    async def _make(self, batch: StoredBatch, requests: list[tuple[str, object]]) -> None:
+    async def _make(self, batch: StoredBatch, requests: list[tuple[str, Request]]) -> None:
         """Make a batch, again after failures that may pass, unless it may have been made in spite of one."""
         failures = 0
         while True:
             try:
-                state = await self._service.create(requests)  # type: ignore[arg-type]
+                state = await self._service.create(requests)
             except TransientError as error:
                 failures += 1
                 if _may_have_been_made(error) and await self._found(batch):
@@ -276,28 +225,16 @@ class Batches:
 
     async def _found(self, batch: StoredBatch) -> bool:
         """Look for a batch that may have been made; take what may be it for it until its results tell."""
-        states = await self._patiently(lambda: self._candidates(batch))
+        states = await self._provider.unclaimed(batch)
         if states:
             await self._adopt(batch, states[0])
         return bool(states)
-
-    async def _candidates(self, batch: StoredBatch) -> list[BatchState]:
-        """Return the batches of this size and time that we know nothing else of, the likeliest first."""
-        known = self._log.ids() | batch.rejected
-        found = [
-            state
-            async for state in self._service.recent(batch.composed - SKEW)
-            if state.requests == batch.requests
-            and state.created <= batch.composed + MAKING
-            and state.id not in known
-        ]
-        return sorted(found, key=lambda state: abs(state.created - batch.composed))
 
     async def _next_ended(self) -> list[tuple[StoredBatch, BatchState | None]]:
         """Wait until batches have ended; return them, those first whose results are deleted first."""
         wait = FIRST_POLL
         while not self._settling.out_of_time():
-            states = [(batch, await self._state(batch)) for batch in list(self._under_way.values())]
+            states = [(batch, await self._provider.state(batch)) for batch in list(self._under_way.values())]
             ended = [(batch, state) for batch, state in states if state is None or state.ended]
             if ended:
                 return sorted(ended, key=lambda each: 0.0 if each[1] is None else each[1].created)
@@ -306,16 +243,12 @@ class Batches:
             wait = min(LONGEST_POLL, wait * 1.5)
         return []
 
-    async def _state(self, batch: StoredBatch) -> BatchState | None:
-        found = batch.id
-        return None if found is None else await self._patiently(lambda: self._service.retrieve(found))
-
     async def _fetch(self, batch: StoredBatch, state: BatchState | None) -> list[int]:
         """Bring the results of a batch into the log; return the trials that can go on."""
         if state is None or state.deleted:
             return await self._give_up(batch, "deleted", "its results were deleted before they were fetched")
         trials: list[int] = []
-        stranger = await self._patiently(lambda: self._read_results(batch, state.id, trials))
+        stranger = await self._provider.patiently(lambda: self._read_results(batch, state.id, trials))
         if stranger is not None:
             return await self._mistaken(batch, stranger)
         trials += self._fail_all(
@@ -330,7 +263,7 @@ class Batches:
         If the connection is lost half-way, what was read is in the log, and the rest is read the next time.
         """
         fatal: ModelError | None = None
-        async with aclosing(self._service.results(name)) as results:  # type: ignore[type-var]
+        async with aclosing(self._service.results(name)) as results:
             async for result in results:
                 attempt = batch.attempt_of(result.custom_id)
                 if attempt is None:
@@ -363,7 +296,7 @@ class Batches:
             self._log.failed(attempt, "model", outcome)
         else:
             before = self._failures.get(where)
-            failure = _Failure(outcome, 1 if before is None else before.count + 1)
+            failure = Failure(outcome, 1 if before is None else before.count + 1)
             self._failures[where] = failure
             self._log.failed(attempt, failure.kind, outcome)
         self._settling.batch_failed(place)
@@ -400,20 +333,6 @@ class Batches:
     async def _close(self, batch: StoredBatch, ending: str) -> None:
         await self._log.close(batch, ending)
         del self._under_way[batch.number]
-
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask the provider, again after failures that may pass."""
-        for count in range(1, self._max_attempts + 1):
-            try:
-                return await ask()
-            except TransientError as error:
-                if count == self._max_attempts:
-                    raise ModelError(
-                        f"{self._model}: its batches cannot be reached: {redact(str(error))}. "
-                        "They go on without us: run again to fetch them"
-                    ) from error
-                await self._sleep(waiting_time(count, error.retry_after))
-        raise ModelError(f"{self._model}: its batches cannot be reached")
 
 
 def _may_have_been_made(error: TransientError) -> bool:

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
-from bartleby.collectors.batches import Deferred, Postponed
+from bartleby.collectors.batch_terms import Deferred, Postponed
 from bartleby.collectors.budget import Budget, BudgetCount, BudgetReached
 from bartleby.collectors.caps import CapReached
 from bartleby.collectors.delivering import Delivering, Means, require_prices

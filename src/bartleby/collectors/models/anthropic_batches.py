@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ class AnthropicBatches:
                     return
                 yield state
 
-    async def results(self, batch: str) -> AsyncIterator[BatchResult]:
+    async def results(self, batch: str) -> AsyncGenerator[BatchResult, None]:
         """Yield what became of the requests of a batch that has ended, as it comes."""
         async with self._translated():
             told = await self._client.messages.batches.results(batch)

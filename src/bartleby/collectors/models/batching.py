@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -97,7 +97,7 @@ class Batching(Protocol):
         """Yield the batches that were made after a time (seconds since 1970), the newest first."""
         ...
 
-    def results(self, batch: str) -> AsyncIterator[BatchResult]:
+    def results(self, batch: str) -> AsyncGenerator[BatchResult, None]:
         """Yield what became of the requests of a batch that has ended, in any order, as it comes."""
         ...
 

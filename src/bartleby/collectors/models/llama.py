@@ -96,6 +96,9 @@ class Engine:
             "max_tokens": 1,
             "logprobs": True,
             "top_logprobs": ALL if every else NEAR,
+            # The token itself is thrown away, and has to be a whole character, or none is reported; what is
+            # reported is what the model gives before the grammar.
+            "grammar": 'root ::= "A"',
         }
         reuse, self._reusable = self._reusable, False
         reply = self._send({**body, "cache_prompt": reuse})
