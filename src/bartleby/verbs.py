@@ -295,7 +295,7 @@ def _read_inspects(log: Path, study: Study | None, unit: str) -> pd.DataFrame:
 
     if study is not None or unit != "trial":
         raise SettingError(
-            f"{log}: a log of Inspect is read as it was scored, a row a trial; allowed: no study, unit='trial'"
+            f"{log}: a log of Inspect is read as it was scored, a row a trial; no study, unit='trial'"
         )
     return read_eval_log(log)
 

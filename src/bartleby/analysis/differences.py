@@ -112,7 +112,7 @@ def difference(
     both = choose_clusters(frame, paired if paired and cluster is None else cluster)
     if paired and both.second:
         raise SettingError(
-            f"paired={paired!r} with clusters in two ways, {' and '.join(both.columns)}: leave paired out, as "
+            f"paired={paired!r} with clusters in two ways, {' and '.join(both.columns)}: leave paired out; "
             "what conditions have in common is allowed for by the clusters"
         )
     clusters = both.first

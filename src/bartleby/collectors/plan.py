@@ -154,6 +154,7 @@ def _diagnostics(study: Study, trials: Sequence[Trial]) -> list[str]:
     crossed: Mapping[str, Sequence[str]] = study.conditions
     lines += [f"{name}: {', '.join(levels)}" for name, levels in crossed.items()]
     lines.append(f"wordings: {len({trial.template for trial in trials})} different texts")
+    lines += study.notes()
     lines.append(f"samples: {study.samples}; seed: {study.seed}")
     if study.paradigm.rounds > 1:
         lines.append(f"rounds: {study.paradigm.rounds}; later pairs depend on earlier answers")

@@ -188,13 +188,14 @@ class _Items:
         return found
 
     def attribute_names(self) -> list[str]:
-        """Return the attributes that some item has, in the order in which they occur."""
-        names = dict.fromkeys(name for each in self.attributes.values() for name in each)
+        """Return the attributes that some item has, in the order in which they occur; a list is none."""
+        every = self.attributes.values()
+        names = dict.fromkeys(name for each in every for name in each)
+        found = {name: [each[name] for each in every if each.get(name) is not None] for name in names}
         return [
             name
-            for name in names
-            if name not in NOT_ATTRIBUTES
-            and any(each.get(name) is not None for each in self.attributes.values())
+            for name, values in found.items()
+            if name not in NOT_ATTRIBUTES and values and not isinstance(values[0], (list, dict))
         ]
 
 
