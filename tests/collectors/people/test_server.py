@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,12 @@ def test_places_that_are_not_there_are_told(server: LabelServer) -> None:
 
 
 def test_each_labeller_has_an_order_of_their_own_and_sees_only_their_own(path: Path) -> None:
-    with opened(path) as store:
+    with opened(path) as store, ExitStack() as stack:
         store.save("ann", 0, labels(), "")
-        ann, ben = LabelServer(store, "ann"), LabelServer(store, "ben")
-        assert ann.order == LabelServer(store, "ann").order
+        ann, again, ben = (LabelServer(store, name) for name in ("ann", "ann", "ben"))
+        for each in (ann, again, ben):
+            stack.callback(each.close)
+        assert ann.order == again.order
         assert sorted(ben.order) == sorted(ann.order)
         assert len(ann.state()["done"]) == 1
         assert ben.state()["done"] == []

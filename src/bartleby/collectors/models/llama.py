@@ -17,6 +17,7 @@ import secrets
 import sys
 import tempfile
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -155,7 +156,7 @@ def _load(path: Path, threads: int, context: int, key: str) -> Any:  # noqa: ANN
             # It says why only when it is not told to be quiet.
             return _server(path, threads, context, key, verbosity=1)
         except RuntimeError as error:
-            reason = _reason(said.read_text("utf-8", "replace")) or str(error)
+            reason = _reason(_last_words(said)) or str(error)
     raise ModelError(f"{path}: cannot be loaded as a GGUF model: {reason}")
 
 
@@ -208,6 +209,16 @@ def _standard_error() -> Iterator[Path]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _last_words(said: Path) -> str:
+    """Return what was written, once the thread that writes it has come to its end; at most a second on."""
+    for _ in range(20):
+        text = said.read_text("utf-8", "replace")
+        if "exiting due to" in text:
+            break
+        time.sleep(0.05)
+    return text
 
 
 def _reason(said: str) -> str | None:
