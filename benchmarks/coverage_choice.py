@@ -17,21 +17,24 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
+from benchmarks.coverage_table import Covered, Scenario, main
 from scipy import special
 
+from bartleby.analysis.attribute_posterior import RegressionPriors
 from bartleby.analysis.attributes import regress_utilities
 from bartleby.analysis.bootstrap import replicate_estimates
 from bartleby.analysis.choice_data import ChoiceData, choice_data
 from bartleby.analysis.choice_fit import GroupFit, fit_group
 from bartleby.analysis.choice_options import ChoiceOptions
 from bartleby.analysis.contrast_intervals import contrast_intervals
+from bartleby.analysis.posterior_steps import win_steps
 from bartleby.analysis.table import read_choices
+from bartleby.analysis.utility_posterior import run_chains
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SLOT, LEVEL, REPLICATES = 0.5, 0.95, 400
+SLOT, LEVEL, REPLICATES, DRAWS = 0.5, 0.95, 400, 240
 
 
 def template(first: Integers, second: Integers) -> tuple[ChoiceData, Floats]:
@@ -182,30 +185,45 @@ def _sandwich(data: ChoiceData, terms: list[int]) -> tuple[Floats, Floats]:
 
 
 def attributes(n_items: int, spread: float) -> Scenario:
-    """Return items whose utility falls with harm and rises with difficulty, two ratings that go together."""
+    """Return items whose utility falls with harm and rises with difficulty, two ratings that go together.
+
+    The data sets of a block have the same ratings, and are sampled together, one chain each.
+    """
     slopes = np.array([-0.8, 0.3])
-
-    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
-        harm = rng.integers(0, 4, n_items).astype(float)
-        difficulty = 0.7 * harm + rng.normal(size=n_items)
-        X = np.column_stack([np.ones(n_items), harm, difficulty])
-        utility = np.append(X[:, 1:] @ slopes + spread * rng.normal(size=n_items), 0.0)
-        fit = fitted(drawn(data, trials, utility[data.first] - utility[data.second] + SLOT, rng))
-        rows = fit.layout.contrasts[:n_items]
-        estimates, noise = rows @ fit.maximum.estimated[0], rows @ fit.model_covariance @ rows.T
-        noise = noise + 100.0 * np.mean(np.diag(noise))  # The intercept, and with it the baseline, is free.
-        here = np.linalg.lstsq(X, utility[:-1], rcond=None)[0][1:]
-        alone = _one_at_a_time(estimates, X[:, 1:])
-        for at, name in enumerate(("harm", "difficulty")):
-            contrast = np.eye(3)[at + 1]
-            new = regress_utilities(estimates, noise, X, "new_items").row(contrast, LEVEL)
-            these = regress_utilities(estimates, noise, X, "these_items").row(contrast, LEVEL)
-            yield f"{name}, new_items (default)", new["low"], new["high"], slopes[at]
-            yield f"{name}, these_items", these["low"], these["high"], here[at]
-            yield f"{name}, naive: one attribute at a time", *alone[at], slopes[at]
-
     data, trials = template(*sparse_pairs(np.random.default_rng(n_items), n_items + 1, 6))
-    return one_by_one(replicate)
+
+    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
+        harm = rng.permutation(np.arange(n_items) % 4).astype(float)
+        X = np.column_stack([np.ones(n_items), harm, 0.7 * harm + rng.normal(size=n_items)])
+        utilities = X[:, 1:] @ slopes + spread * rng.normal(size=(replications, n_items))
+        fits = [
+            fitted(drawn(data, trials, each[data.first] - each[data.second] + SLOT, rng))
+            for each in np.column_stack([utilities, np.zeros(replications)])
+        ]
+        for fit, utility, coefficients in zip(fits, utilities, _slopes(fits, X, rng), strict=True):
+            rows = fit.layout.contrasts[:n_items]
+            estimates, noise = rows @ fit.maximum.estimated[0], rows @ fit.model_covariance @ rows.T
+            these = regress_utilities(estimates, noise, X)
+            here = np.linalg.lstsq(X, utility, rcond=None)[0]
+            alone = _one_at_a_time(estimates, X[:, 1:])
+            for at, name in ((1, "harm"), (2, "difficulty")):
+                low, high = np.quantile(coefficients[:, at], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+                yield f"{name}, new_items (default)", float(low), float(high), slopes[at - 1]
+                row = these.row(np.eye(3)[at], LEVEL)
+                yield f"{name}, these_items", row["low"], row["high"], here[at]
+                yield f"{name}, naive: one attribute at a time", *alone[at - 1], slopes[at - 1]
+
+    return scenario
+
+
+def _slopes(fits: list[GroupFit], X: Floats, rng: np.random.Generator) -> Floats:
+    """Return draws of the coefficients for each of several fits of one graph (fits, draws, p)."""
+    layout = fits[0].layout
+    rows = layout.design.basis[: len(X)]
+    sampling = np.array([np.median(np.diag(fit.model_covariance)[: len(X)]) for fit in fits])
+    steps = win_steps(layout.design, np.array([fit.data.counts / fit.scale for fit in fits]))
+    start = np.array([fit.maximum.estimated[0] for fit in fits])
+    return run_chains(steps, RegressionPriors(rows, X, sampling[:, None]), start, DRAWS, rng)[1]
 
 
 def _one_at_a_time(estimates: Floats, ratings: Floats) -> list[tuple[float, float]]:

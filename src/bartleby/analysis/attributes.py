@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize
 
+from bartleby.analysis.attribute_posterior import SlopeDraws, draw_slopes
 from bartleby.analysis.choice_fit import GroupFit
-from bartleby.analysis.contrast_intervals import t_quantile
 from bartleby.analysis.estimates import Estimates, estimate_frame
 from bartleby.analysis.grouping import Estimand
+from bartleby.analysis.intervals import critical_value
 from bartleby.analysis.labels import graded_order, group_prefix
 from bartleby.errors import SettingError
 
@@ -32,11 +32,12 @@ __all__ = ["Regression", "attribute_effects", "dose_rows", "regress_utilities"]
 Floats = npt.NDArray[np.float64]
 
 _MOST_LEVELS = 12
+_LEAST_EFFECTIVE = 100
 
 
 @dataclass(frozen=True)
 class Regression:
-    """A regression of utilities on attributes.
+    """A regression of the utilities of exactly these items on attributes.
 
     Parameters
     ----------
@@ -44,39 +45,32 @@ class Regression:
         (p,).
     covariance
         Their covariance (p, p).
-    df
-        Degrees of freedom of their t intervals.
     between
-        Standard deviation of utilities between items that attributes leave unexplained, in logits.
-    method
-        In words.
+        NaN: nothing is said of other items.
     """
 
     coefficients: Floats
     covariance: Floats
-    df: float
-    between: float
-    method: str
+    between: float = math.nan
 
     def row(self, contrast: Floats, level: float) -> dict[str, Any]:
         """Return estimate and interval of a contrast of the coefficients."""
         estimate = float(contrast @ self.coefficients)
         error = math.sqrt(max(float(contrast @ self.covariance @ contrast), 0.0))
-        half = float(t_quantile(level, self.df)) * error if self.df > 0 else math.nan
-        error = error if self.df > 0 else math.nan
+        half = critical_value(level) * error
         return {
             "estimate": estimate,
             "std_error": error,
             "low": estimate - half,
             "high": estimate + half,
             "level": level,
-            "method": self.method,
-            "df": self.df,
+            "method": "least squares, these items, z",
+            "df": math.inf,
         }
 
 
-def regress_utilities(utilities: Floats, noise: Floats, X: Floats, estimand: Estimand) -> Regression:
-    """Regress estimated utilities on attributes of their items.
+def regress_utilities(utilities: Floats, noise: Floats, X: Floats) -> Regression:
+    """Regress estimated utilities of exactly these items on their attributes.
 
     Parameters
     ----------
@@ -86,29 +80,33 @@ def regress_utilities(utilities: Floats, noise: Floats, X: Floats, estimand: Est
         Their covariance (n, n), with whatever noise of the baseline they share.
     X
         Attributes (n, p).
-    estimand
-        `these_items`: the least-squares coefficients among exactly these items. `new_items`: those of the
-        population, by generalised least squares with a variance between items.
 
     Notes
     -----
-    For `new_items` the utilities have covariance noise + v I. The variance v is estimated by restricted
-    maximum likelihood, and standard errors are those of Knapp & Hartung (2003), on n - p degrees of freedom.
+    Least squares without weights: an extreme estimate is a noisy one too, and weights by precision would
+    draw slopes towards zero.
     """
-    size, width = X.shape
-    if estimand == "these_items":
-        pseudo = np.linalg.pinv(X)
-        covariance = pseudo @ noise @ pseudo.T
-        return Regression(pseudo @ utilities, covariance, math.inf, math.nan, "least squares, these items, z")
-    variance = _between_variance(utilities, noise, X)
-    weight = np.linalg.inv(noise + variance * np.eye(size))
-    covariance = np.linalg.inv(X.T @ weight @ X)
-    coefficients = covariance @ (X.T @ (weight @ utilities))
-    left = utilities - X @ coefficients
-    df = size - width
-    stretch = float(left @ weight @ left) / df if df > 0 else math.nan
-    method = "random-effects regression (REML, Knapp-Hartung t)"
-    return Regression(coefficients, covariance * stretch, float(df), math.sqrt(variance), method)
+    pseudo = np.linalg.pinv(X)
+    return Regression(pseudo @ utilities, pseudo @ noise @ pseudo.T)
+
+
+def _regressed(
+    group: GroupFit, known: pd.Index[Any], X: Floats, fit: ChoiceFit, estimand: Estimand
+) -> Regression | SlopeDraws:
+    """Return the regression of the utilities of some items that the question calls for."""
+    nodes = pd.Index(group.layout.nodes).get_indexer(known).astype(np.int64)
+    if estimand == "new_items" and len(known) > X.shape[1]:
+        at = [each.key for each in fit.groups].index(group.key)
+        return draw_slopes(group, nodes, X, np.random.default_rng([fit.options.seed, at, 3]))
+    rows = group.layout.contrasts[nodes]
+    noise = rows @ group.model_covariance @ rows.T
+    found = regress_utilities(rows @ group.maximum.estimated[0], noise, X)
+    # With as many levels as items nothing says how items of one level differ.
+    return (
+        found
+        if estimand == "these_items"
+        else replace(found, covariance=np.full_like(found.covariance, np.nan))
+    )
 
 
 def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, level: float) -> Estimates:
@@ -119,14 +117,14 @@ def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, 
         known = _usable(group, table, fit.options.baseline)
         columns, labels, problems = _design(known)
         notes += [f"{group_prefix(group.key)}{problem}" for problem in problems]
-        utilities, noise = _utilities(group, known.index)
         X = np.column_stack([np.ones(len(known)), *columns])
         if len(known) <= X.shape[1] or np.linalg.matrix_rank(X) < X.shape[1]:
             notes.append(
                 f"{group_prefix(group.key)}{len(known)} items cannot tell these attributes apart: no estimate"
             )
             continue
-        found = regress_utilities(utilities, noise + 100.0 * np.mean(np.diag(noise)), X, estimand)
+        found = _regressed(group, known.index, X, fit, estimand)
+        notes += _rough(found, group)
         for at, (attribute, term) in enumerate(labels, 1):
             rows.append(
                 {
@@ -157,8 +155,8 @@ def dose_rows(fit: ChoiceFit, name: str, estimand: Estimand, level: float) -> Es
                 f"to {_MOST_LEVELS}, or use attributes([{name!r}]) for a slope"
             )
         X = np.column_stack([(known == each).to_numpy(dtype=float) for each in levels])
-        utilities, noise = _utilities(group, known.index)
-        found = regress_utilities(utilities, noise, X, estimand)
+        found = _regressed(group, known.index, X, fit, estimand)
+        notes += _rough(found, group)
         shared = {**group.key, "n_clusters": group.data.n_clusters, "sd_between_items": found.between}
         for at, (quantity, term, contrast) in enumerate(_dose_contrasts(name, levels)):
             n = X.sum() if at >= len(levels) else X[:, at].sum()
@@ -185,22 +183,13 @@ def _dose_contrasts(name: str, levels: Sequence[Any]) -> list[tuple[str, str, Fl
     return [*means, *steps, trend]
 
 
-def _between_variance(utilities: Floats, noise: Floats, X: Floats) -> float:
-    """Return the variance between items that maximises the restricted likelihood."""
-    size, width = X.shape
-    if size <= width:
-        return 0.0
-    free = np.linalg.svd(X, full_matrices=True)[0][:, width:]
-    values, vectors = np.linalg.eigh(free.T @ noise @ free)
-    squares = (vectors.T @ (free.T @ utilities)) ** 2
-    values = np.maximum(values, 0.0)
-
-    def loss(log_variance: float) -> float:
-        total = values + math.exp(log_variance)
-        return float(np.sum(np.log(total) + squares / total))
-
-    found = optimize.minimize_scalar(loss, bounds=(-12.0, 8.0), method="bounded", options={"xatol": 1e-10})
-    return math.exp(float(found.x))
+def _rough(found: Regression | SlopeDraws, group: GroupFit) -> list[str]:
+    if isinstance(found, Regression) or found.effective >= _LEAST_EFFECTIVE:
+        return []
+    return [
+        f"{group_prefix(group.key)}{len(found.coefficients)} posterior draws are worth "
+        f"{found.effective:.0f} independent ones, so the bounds are rough"
+    ]
 
 
 def _usable(group: GroupFit, table: pd.DataFrame, baseline: str | None) -> pd.DataFrame:
@@ -213,12 +202,6 @@ def _usable(group: GroupFit, table: pd.DataFrame, baseline: str | None) -> pd.Da
         if layout.component[at] == home and item != baseline and item not in group.reasons
     ]
     return table[table.index.isin(here)].dropna().sort_index()
-
-
-def _utilities(group: GroupFit, items: pd.Index[Any]) -> tuple[Floats, Floats]:
-    """Return estimates and their covariance, by the information and the overdispersion of clusters."""
-    rows = group.layout.contrasts[pd.Index(group.layout.nodes).get_indexer(items)]
-    return rows @ group.maximum.estimated[0], rows @ group.model_covariance @ rows.T
 
 
 def _design(known: pd.DataFrame) -> tuple[list[Floats], list[tuple[str, str]], list[str]]:

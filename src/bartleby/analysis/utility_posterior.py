@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,15 @@ from bartleby.analysis.choice_fit import GroupFit
 from bartleby.analysis.effective_size import effective_size
 from bartleby.analysis.posterior_steps import Step, slices_of, win_steps
 
-__all__ = ["ClassPriors", "UtilityDraws", "draw_utilities", "likelihood_steps", "run_chains"]
+__all__ = [
+    "ClassPriors",
+    "Priors",
+    "UtilityDraws",
+    "draw_utilities",
+    "likelihood_steps",
+    "run_chains",
+    "scattered",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -27,8 +36,24 @@ CHAINS = 16
 _BURN_IN = 120
 _SETTLING = (10, 20, 40, 60, 80)
 """Steps of the burn-in after which the sampler learns from what it has seen."""
-_WIDE = 16.0
+WIDE = 16.0
 """Prior variance of an effect that belongs to no class of two items or more (logits squared)."""
+
+
+class Priors(Protocol):
+    """What the parameters are a sample from, in so many numbers a chain."""
+
+    def start(self, now: Floats) -> tuple[Floats, Floats]:
+        """Return centres (K, c) and variances (K, v) to begin with, from parameters (K, q)."""
+        ...
+
+    def priors(self, means: Floats, spreads: Floats, size: int) -> tuple[Floats, Floats]:
+        """Return prior precision and centre of each parameter (K, q), given these."""
+        ...
+
+    def draw(self, now: Floats, spreads: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw centres and variances, given the parameters and the last variances."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +78,7 @@ class ClassPriors:
 
     def priors(self, means: Floats, spreads: Floats, size: int) -> tuple[Floats, Floats]:
         """Return prior precision and centre of each parameter (K, q), given those of each class."""
-        prior, centre = np.full((len(means), size), 1 / _WIDE), np.zeros((len(means), size))
+        prior, centre = np.full((len(means), size), 1 / WIDE), np.zeros((len(means), size))
         for at, group in enumerate(self.groups):
             prior[:, group] = 1 / spreads[:, at, None]
             centre[:, group] = means[:, at, None]
@@ -124,7 +149,7 @@ def draw_utilities(
     groups = [columns[at] for at in enough]
     priors = ClassPriors(groups, np.array([[float(np.median(sampling[group])) for group in groups]]))
     chains = min(CHAINS, draws)
-    start = _scattered(fit, chains, rng)
+    start = scattered(fit, chains, rng)
     kept, means, spreads = run_chains(likelihood_steps(fit), priors, start, -(-draws // chains), rng)
     hyper = np.full((2, draws, len(classes)), np.nan)
     # Draws of one time stand together, so that cutting the last few off takes some from every chain.
@@ -138,7 +163,7 @@ def draw_utilities(
 
 def run_chains(
     steps: Step,
-    priors: ClassPriors,
+    priors: Priors,
     start: Floats,
     draws: int,
     rng: np.random.Generator,
@@ -158,12 +183,12 @@ def run_chains(
 
     Returns
     -------
-    parameters (K, draws, q), means (K, draws, G), variances (K, draws, G)
+    parameters (K, draws, q), centres (K, draws, c), variances (K, draws, v)
     """
     now = start.copy()
     means, spreads = priors.start(now)
     kept = np.empty((len(now), draws, now.shape[1]))
-    hyper = np.empty((2, len(now), draws, means.shape[1]))
+    centres, variances = (np.empty((len(now), draws, each.shape[1])) for each in (means, spreads))
     for step in range(-_BURN_IN, draws):
         now = steps.draw(now, *priors.priors(means, spreads, now.shape[1]), rng)
         means, spreads = priors.draw(now, spreads, rng)
@@ -171,8 +196,8 @@ def run_chains(
             steps.settle(now)
         if step >= 0:
             kept[:, step] = now
-            hyper[0, :, step], hyper[1, :, step] = means, spreads
-    return kept, hyper[0], hyper[1]
+            centres[:, step], variances[:, step] = means, spreads
+    return kept, centres, variances
 
 
 def likelihood_steps(fit: GroupFit) -> Step:
@@ -183,7 +208,7 @@ def likelihood_steps(fit: GroupFit) -> Step:
     return win_steps(design, counts[None, :, :2])
 
 
-def _scattered(fit: GroupFit, chains: int, rng: np.random.Generator) -> Floats:
+def scattered(fit: GroupFit, chains: int, rng: np.random.Generator) -> Floats:
     """Return estimates with their noise, as many as chains (K, q)."""
     values, vectors = np.linalg.eigh(fit.model_covariance)
     noise = rng.standard_normal((chains, len(values))) * np.sqrt(np.clip(values, 0.0, 4.0))
