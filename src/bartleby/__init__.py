@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from bartleby.studies.paradigms.task_choice import TaskChoice
     from bartleby.studies.scenarios import Scenario
     from bartleby.studies.study import Study
-    from bartleby.verbs import branches, check, collect, export, init, read, report, run, status
+    from bartleby.verbs import branches, check, collect, export, init, read, report, run, run_battery, status
 
 __all__ = [
     "AllPairs",
@@ -142,6 +142,7 @@ __all__ = [
     "refusal_by_exit",
     "report",
     "run",
+    "run_battery",
     "self_report",
     "specificity",
     "stated_and_revealed",
@@ -224,6 +225,7 @@ _WHERE = {
     "refusal_by_exit": "analysis.refusal_exit",
     "report": "verbs",
     "run": "verbs",
+    "run_battery": "verbs",
     "self_report": "analysis.self_report",
     "specificity": "analysis.exit_kinds",
     "stated_and_revealed": "analysis.commitment",
