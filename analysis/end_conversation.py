@@ -16,7 +16,7 @@ from bartleby.analysis.figures.exit_rates import plot_exit_rates
 from bartleby.analysis.figures.rate_differences import plot_order_effects
 from bartleby.analysis.figures.roles import roles_of
 from bartleby.analysis.figures.style import save
-from bartleby.analysis.files import read_table, write_table
+from bartleby.analysis.tables.files import read_table, write_table
 
 BATTERY = Path(__file__).parents[1] / "data" / "self_report" / "battery.csv"
 

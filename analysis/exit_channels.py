@@ -13,7 +13,7 @@ import pandas as pd
 import bartleby as bb
 from bartleby.analysis.figures.rate_differences import plot_order_effects, plot_rate_differences
 from bartleby.analysis.figures.style import save
-from bartleby.analysis.files import read_table, write_table
+from bartleby.analysis.tables.files import read_table, write_table
 
 FACTORS = ("exit_channel", "wording", "effect", "tool_name")
 CONVERSATIONS = {True: "presses or degrades", False: "benign control"}

@@ -13,7 +13,7 @@ import pandas as pd
 import bartleby as bb
 from bartleby.analysis.figures.rate_differences import plot_order_effects
 from bartleby.analysis.figures.style import save
-from bartleby.analysis.files import read_table, write_table
+from bartleby.analysis.tables.files import read_table, write_table
 
 
 def load(path: Path) -> pd.DataFrame:

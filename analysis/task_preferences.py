@@ -12,7 +12,7 @@ import pandas as pd
 
 import bartleby as bb
 from bartleby.analysis.figures.style import save
-from bartleby.analysis.files import read_table, write_table
+from bartleby.analysis.tables.files import read_table, write_table
 
 BASELINE = "do-nothing"
 

@@ -20,16 +20,16 @@ import pandas as pd
 from benchmarks.coverage_table import Covered, Scenario, main
 from scipy import special
 
-from bartleby.analysis.attribute_posterior import RegressionPriors
-from bartleby.analysis.attributes import regress_utilities
-from bartleby.analysis.bootstrap import replicate_estimates
-from bartleby.analysis.choice_data import ChoiceData, choice_data
-from bartleby.analysis.choice_fit import GroupFit, fit_group
-from bartleby.analysis.choice_options import ChoiceOptions
-from bartleby.analysis.contrast_intervals import contrast_intervals
-from bartleby.analysis.posterior_steps import win_steps
-from bartleby.analysis.table import read_choices
-from bartleby.analysis.utility_posterior import run_chains
+from bartleby.analysis.choice.attributes import regress_utilities
+from bartleby.analysis.choice.bootstrap import replicate_estimates
+from bartleby.analysis.choice.contrast_intervals import contrast_intervals
+from bartleby.analysis.choice.data import ChoiceData, choice_data
+from bartleby.analysis.choice.fit import GroupFit, fit_group
+from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.posteriors.attributes import RegressionPriors
+from bartleby.analysis.choice.posteriors.steps import win_steps
+from bartleby.analysis.choice.posteriors.utilities import run_chains
+from bartleby.analysis.choice.table import read_choices
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

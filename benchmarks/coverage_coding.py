@@ -18,18 +18,18 @@ import numpy.typing as npt
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
 
-from bartleby.analysis.alpha import Alpha
-from bartleby.analysis.coded_conversations import Conversations, aalen_johansen, weighted_points
-from bartleby.analysis.curves import curve_jackknife, kish, share_fit
-from bartleby.analysis.intervals import critical_value, wilson
-from bartleby.analysis.jackknife import bootstrap_interval, cluster_sums, jackknife, scaled_interval
-from bartleby.analysis.judge_error import (
+from bartleby.analysis.coding.alpha import Alpha
+from bartleby.analysis.coding.judge_error import (
     Proportion,
     effective,
     lang_reiczigel,
     prediction_powered,
     rogan_gladen,
 )
+from bartleby.analysis.inference.curves import curve_jackknife, kish, share_fit
+from bartleby.analysis.inference.intervals import critical_value, wilson
+from bartleby.analysis.inference.jackknife import bootstrap_interval, cluster_sums, jackknife, scaled_interval
+from bartleby.analysis.patterns.coded_conversations import Conversations, aalen_johansen, weighted_points
 
 LEVEL = 0.95
 SENSITIVITY, SPECIFICITY = 0.8, 0.95

@@ -19,11 +19,11 @@ from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.optimize import root
 from scipy.special import expit, logit
 
-from bartleby.analysis.association import dependence, phi
-from bartleby.analysis.hazard import hazard
-from bartleby.analysis.rates import RateOptions, fit_rate
-from bartleby.analysis.reliability import alpha_interval, correlation_interval, icc_interval
-from bartleby.analysis.survival import Stays, kaplan_meier
+from bartleby.analysis.exits.hazard import hazard
+from bartleby.analysis.exits.survival import Stays, kaplan_meier
+from bartleby.analysis.inference.association import dependence, phi
+from bartleby.analysis.rates.rates import RateOptions, fit_rate
+from bartleby.analysis.self_reports.reliability import alpha_interval, correlation_interval, icc_interval
 
 LEVEL = 0.95
 CAP, ABANDONED = 12, 0.02

@@ -16,13 +16,14 @@ from benchmarks.coverage_choice import SLOT, all_pairs
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
 
-from bartleby.analysis.agreement import agreement
-from bartleby.analysis.contrasts import clustered_contrast
-from bartleby.analysis.formulas import Design
-from bartleby.analysis.intervals import clustered_rate, critical_value
-from bartleby.analysis.predictive_fit import predictive_fit
-from bartleby.analysis.regression import Counted, regress
-from bartleby.analysis.two_way import crossed_rates
+from bartleby.analysis.consistency.agreement import agreement
+from bartleby.analysis.consistency.predictive_fit import predictive_fit
+from bartleby.analysis.inference.intervals import clustered_rate, critical_value
+from bartleby.analysis.rates.contrasts import clustered_contrast
+from bartleby.analysis.rates.counted import Counted
+from bartleby.analysis.rates.formulas import Design
+from bartleby.analysis.rates.regression import regress
+from bartleby.analysis.rates.two_way import crossed_rates
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -19,12 +19,13 @@ import pandas as pd
 from scipy.optimize import brentq, root
 from scipy.special import expit, logit
 
-from bartleby.analysis.contrasts import clustered_contrast, independent_contrast, pairs_contrast
-from bartleby.analysis.formulas import Design
-from bartleby.analysis.intervals import clustered_rate, critical_value, independent_rate
-from bartleby.analysis.logistic import Cells, fit_logistic
-from bartleby.analysis.regression import Counted, regress
-from bartleby.analysis.stratified import stratified_rate
+from bartleby.analysis.inference.intervals import clustered_rate, critical_value, independent_rate
+from bartleby.analysis.inference.logistic import Cells, fit_logistic
+from bartleby.analysis.inference.stratified import stratified_rate
+from bartleby.analysis.rates.contrasts import clustered_contrast, independent_contrast, pairs_contrast
+from bartleby.analysis.rates.counted import Counted
+from bartleby.analysis.rates.formulas import Design
+from bartleby.analysis.rates.regression import regress
 
 LEVEL = 0.95
 Floats = npt.NDArray[np.float64]

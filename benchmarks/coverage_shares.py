@@ -20,15 +20,15 @@ import pandas as pd
 from benchmarks.coverage_table import Covered, Scenario, main
 from scipy import special
 
-from bartleby.analysis.choice_data import ChoiceData, choice_data
-from bartleby.analysis.choice_fit import GroupFit, fit_group
-from bartleby.analysis.choice_options import ChoiceOptions
-from bartleby.analysis.grouping import Estimand
-from bartleby.analysis.posterior_steps import win_steps
-from bartleby.analysis.share_estimates import ShareSettings, pair_of_shares, share_difference
-from bartleby.analysis.shares import ClassDraws, Population, share_row
-from bartleby.analysis.table import read_choices
-from bartleby.analysis.utility_posterior import ClassPriors, run_chains
+from bartleby.analysis.choice.data import ChoiceData, choice_data
+from bartleby.analysis.choice.fit import GroupFit, fit_group
+from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.posteriors.steps import win_steps
+from bartleby.analysis.choice.posteriors.utilities import ClassPriors, run_chains
+from bartleby.analysis.choice.share_estimates import ShareSettings, pair_of_shares, share_difference
+from bartleby.analysis.choice.shares import ClassDraws, Population, share_row
+from bartleby.analysis.choice.table import read_choices
+from bartleby.analysis.tables.grouping import Estimand
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

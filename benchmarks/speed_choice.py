@@ -100,7 +100,7 @@ def choices(items: int, rows: int) -> Choices:
 def ours_point(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     """Fit by Bartleby, trials independent: estimates, intervals, accounting."""
     del replicates
-    from bartleby.analysis.choice_model import choice_model
+    from bartleby.analysis.choice.model import choice_model
 
     table = data.table()
     return lambda: choice_model(table, cluster=None, slot=False), lambda fit: {
@@ -110,7 +110,7 @@ def ours_point(data: Choices, replicates: int) -> tuple[Callable[[], Any], Calla
 
 def ours_bootstrap(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     """Fit by Bartleby, and bootstrap its pairs."""
-    from bartleby.analysis.choice_model import choice_model
+    from bartleby.analysis.choice.model import choice_model
 
     table = data.table()
 
@@ -127,7 +127,7 @@ def ours_bootstrap(data: Choices, replicates: int) -> tuple[Callable[[], Any], C
 def ours_robust(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     """Fit by Bartleby as it does when nothing is asked for: slot effect, CR2 by pair, Satterthwaite."""
     del replicates
-    from bartleby.analysis.choice_model import choice_model
+    from bartleby.analysis.choice.model import choice_model
 
     table = data.table()
     return lambda: choice_model(table), lambda fit: {"point": _utilities(fit.to_frame(), "estimate")}

@@ -48,7 +48,7 @@ def trials(rows: int) -> pd.DataFrame:
 
 def ours(data: pd.DataFrame) -> list[float]:
     """Fit by Bartleby: CR2, Satterthwaite, odds ratios and marginal effects."""
-    from bartleby.analysis.effects import effects
+    from bartleby.analysis.rates.effects import effects
 
     frame = effects(data, FORMULA, cluster="item").frame
     return [float(value) for value in frame.loc[frame["quantity"] == "coefficient", "estimate"]]

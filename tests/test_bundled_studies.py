@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import bartleby as bb
-from bartleby.analysis.files import read_table
+from bartleby.analysis.tables.files import read_table
 from bartleby.outcome import Outcome
 
 ROOT = Path(__file__).parents[1]

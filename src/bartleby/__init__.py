@@ -11,38 +11,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bartleby.analysis.agreement import agreement
-    from bartleby.analysis.choice_model import choice_model
-    from bartleby.analysis.choice_sets import choice_sets
-    from bartleby.analysis.co_occurrence import co_occurrence
-    from bartleby.analysis.coded import judge_codings, units_table
-    from bartleby.analysis.coded_turns import coded_turns
-    from bartleby.analysis.coder_agreement import coder_agreement
-    from bartleby.analysis.commitment import stated_and_revealed
-    from bartleby.analysis.course import course
-    from bartleby.analysis.differences import difference
-    from bartleby.analysis.distress_exits import coded_before_exit
-    from bartleby.analysis.effects import effects
-    from bartleby.analysis.episodes import episode_kinds, episode_table, episodes
-    from bartleby.analysis.exit_branches import branch_contrast
-    from bartleby.analysis.exit_contrasts import corrected_rate
-    from bartleby.analysis.exit_kinds import absent_where, specificity, wrong_exits
-    from bartleby.analysis.exit_margins import exit_margins
-    from bartleby.analysis.exit_order import order_effect
-    from bartleby.analysis.exit_rules import follows_request, last_resort
-    from bartleby.analysis.exits import exits
-    from bartleby.analysis.expected import expected_choices
-    from bartleby.analysis.framing import flips
-    from bartleby.analysis.hazard import hazard
-    from bartleby.analysis.phrases import phrases
-    from bartleby.analysis.precedents import precedents
-    from bartleby.analysis.predictive_fit import predictive_fit
-    from bartleby.analysis.prevalence import label_next, prevalence
-    from bartleby.analysis.rates import rate
-    from bartleby.analysis.refusal_exit import refusal_by_exit
-    from bartleby.analysis.self_report import self_report
-    from bartleby.analysis.transitivity import transitivity
-    from bartleby.analysis.triggers import around_trigger
+    from bartleby.analysis.choice.expected import expected_choices
+    from bartleby.analysis.choice.model import choice_model
+    from bartleby.analysis.choice.sets.model import choice_sets
+    from bartleby.analysis.coding.coded import judge_codings, units_table
+    from bartleby.analysis.coding.coder_agreement import coder_agreement
+    from bartleby.analysis.coding.prevalence import label_next, prevalence
+    from bartleby.analysis.consistency.agreement import agreement
+    from bartleby.analysis.consistency.commitment import stated_and_revealed
+    from bartleby.analysis.consistency.framing import flips
+    from bartleby.analysis.consistency.predictive_fit import predictive_fit
+    from bartleby.analysis.consistency.transitivity import transitivity
+    from bartleby.analysis.exits.branches import branch_contrast
+    from bartleby.analysis.exits.contrasts import corrected_rate
+    from bartleby.analysis.exits.hazard import hazard
+    from bartleby.analysis.exits.kinds import absent_where, specificity, wrong_exits
+    from bartleby.analysis.exits.margins import exit_margins
+    from bartleby.analysis.exits.order import order_effect
+    from bartleby.analysis.exits.rates import exits
+    from bartleby.analysis.exits.refusal_exit import refusal_by_exit
+    from bartleby.analysis.exits.rules import follows_request, last_resort
+    from bartleby.analysis.patterns.co_occurrence import co_occurrence
+    from bartleby.analysis.patterns.coded_turns import coded_turns
+    from bartleby.analysis.patterns.course import course
+    from bartleby.analysis.patterns.distress_exits import coded_before_exit
+    from bartleby.analysis.patterns.episodes import episode_kinds, episode_table, episodes
+    from bartleby.analysis.patterns.phrases import phrases
+    from bartleby.analysis.patterns.precedents import precedents
+    from bartleby.analysis.patterns.triggers import around_trigger
+    from bartleby.analysis.rates.differences import difference
+    from bartleby.analysis.rates.effects import effects
+    from bartleby.analysis.rates.rates import rate
+    from bartleby.analysis.self_reports.self_report import self_report
     from bartleby.coding import code, judging_study
     from bartleby.collectors.models import open_model
     from bartleby.collectors.models.leaving import ExitRule
@@ -174,65 +174,65 @@ _WHERE = {
     "SwissRounds": "studies.design.graphs",
     "Task": "studies.items",
     "TaskChoice": "studies.paradigms.task_choice",
-    "absent_where": "analysis.exit_kinds",
-    "agreement": "analysis.agreement",
-    "around_trigger": "analysis.triggers",
-    "branch_contrast": "analysis.exit_branches",
+    "absent_where": "analysis.exits.kinds",
+    "agreement": "analysis.consistency.agreement",
+    "around_trigger": "analysis.patterns.triggers",
+    "branch_contrast": "analysis.exits.branches",
     "branches": "verbs",
     "check": "verbs",
-    "choice_model": "analysis.choice_model",
-    "choice_sets": "analysis.choice_sets",
-    "co_occurrence": "analysis.co_occurrence",
+    "choice_model": "analysis.choice.model",
+    "choice_sets": "analysis.choice.sets.model",
+    "co_occurrence": "analysis.patterns.co_occurrence",
     "code": "coding",
-    "coded_before_exit": "analysis.distress_exits",
-    "coded_turns": "analysis.coded_turns",
-    "coder_agreement": "analysis.coder_agreement",
+    "coded_before_exit": "analysis.patterns.distress_exits",
+    "coded_turns": "analysis.patterns.coded_turns",
+    "coder_agreement": "analysis.coding.coder_agreement",
     "collect": "verbs",
-    "corrected_rate": "analysis.exit_contrasts",
-    "course": "analysis.course",
-    "difference": "analysis.differences",
-    "effects": "analysis.effects",
-    "episode_kinds": "analysis.episodes",
-    "episode_table": "analysis.episodes",
-    "episodes": "analysis.episodes",
-    "exit_margins": "analysis.exit_margins",
-    "exits": "analysis.exits",
-    "expected_choices": "analysis.expected",
+    "corrected_rate": "analysis.exits.contrasts",
+    "course": "analysis.patterns.course",
+    "difference": "analysis.rates.differences",
+    "effects": "analysis.rates.effects",
+    "episode_kinds": "analysis.patterns.episodes",
+    "episode_table": "analysis.patterns.episodes",
+    "episodes": "analysis.patterns.episodes",
+    "exit_margins": "analysis.exits.margins",
+    "exits": "analysis.exits.rates",
+    "expected_choices": "analysis.choice.expected",
     "export": "verbs",
-    "flips": "analysis.framing",
-    "follows_request": "analysis.exit_rules",
-    "hazard": "analysis.hazard",
+    "flips": "analysis.consistency.framing",
+    "follows_request": "analysis.exits.rules",
+    "hazard": "analysis.exits.hazard",
     "init": "verbs",
-    "judge_codings": "analysis.coded",
+    "judge_codings": "analysis.coding.coded",
     "judging_study": "coding",
-    "label_next": "analysis.prevalence",
-    "last_resort": "analysis.exit_rules",
+    "label_next": "analysis.coding.prevalence",
+    "last_resort": "analysis.exits.rules",
     "load": "studies.load",
     "load_battery": "studies.loading",
     "load_codebook": "studies.codebook",
     "load_scenarios": "studies.loading",
     "load_tasks": "studies.loading",
     "open_model": "collectors.models",
-    "order_effect": "analysis.exit_order",
-    "phrases": "analysis.phrases",
-    "precedents": "analysis.precedents",
-    "predictive_fit": "analysis.predictive_fit",
-    "prevalence": "analysis.prevalence",
-    "rate": "analysis.rates",
+    "order_effect": "analysis.exits.order",
+    "phrases": "analysis.patterns.phrases",
+    "precedents": "analysis.patterns.precedents",
+    "predictive_fit": "analysis.consistency.predictive_fit",
+    "prevalence": "analysis.coding.prevalence",
+    "rate": "analysis.rates.rates",
     "read": "verbs",
     "read_labels": "labelling",
     "read_turns": "collectors.turn_texts",
-    "refusal_by_exit": "analysis.refusal_exit",
+    "refusal_by_exit": "analysis.exits.refusal_exit",
     "report": "verbs",
     "run": "verbs",
     "run_battery": "verbs",
-    "self_report": "analysis.self_report",
-    "specificity": "analysis.exit_kinds",
-    "stated_and_revealed": "analysis.commitment",
+    "self_report": "analysis.self_reports.self_report",
+    "specificity": "analysis.exits.kinds",
+    "stated_and_revealed": "analysis.consistency.commitment",
     "status": "verbs",
-    "transitivity": "analysis.transitivity",
-    "units_table": "analysis.coded",
-    "wrong_exits": "analysis.exit_kinds",
+    "transitivity": "analysis.consistency.transitivity",
+    "units_table": "analysis.coding.coded",
+    "wrong_exits": "analysis.exits.kinds",
 }
 
 

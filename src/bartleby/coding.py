@@ -97,7 +97,7 @@ def lexicon_codings(
     unit
         `turn` or `transcript`.
     """
-    from bartleby.analysis.lexicon import lexical_codings, load_lexicon
+    from bartleby.analysis.coding.lexicon import lexical_codings, load_lexicon
 
     words = load_lexicon(lexicon or bundled("data") / "apparent_distress" / "lexicon.toml")
     return lexical_codings(_turns(source), words, unit=unit)
@@ -133,8 +133,8 @@ def code(
     Returns
     -------
     DataFrame
-        Codings, one row a unit, code, coder and sample: see `bartleby.analysis.coded.CODING_COLUMNS`, and
-        `codebook` (its hash).
+        Codings, one row a unit, code, coder and sample: see `bartleby.analysis.coding.coded.CODING_COLUMNS`,
+        and `codebook` (its hash).
 
     Raises
     ------
@@ -149,7 +149,7 @@ def code(
         return found[found["code"].isin([each.name for each in book.codes])].assign(codebook=book.hash)
     if log is None:
         raise DataError("log: a judge's replies are kept; name a file, such as log='runs/judge.db'")
-    from bartleby.analysis.coded import judge_codings
+    from bartleby.analysis.coding.coded import judge_codings
     from bartleby.verbs import read, run
 
     study = judging_study(source, book, samples=samples, context=context)
@@ -162,7 +162,7 @@ def _turns(source: str | Path | pd.DataFrame) -> Iterator[pd.DataFrame]:
     if not isinstance(source, (str, Path)):
         yield source
     elif Path(source).suffix in (".parquet", ".csv"):
-        from bartleby.analysis.files import read_table
+        from bartleby.analysis.tables.files import read_table
 
         table = read_table(source)
         missing = [name for name in ("conversation", "turn", "speaker", "text") if name not in table]

@@ -58,7 +58,7 @@ def make_store(
     DataError, SettingError, LogError
         With what is wrong.
     """
-    from bartleby.analysis.files import read_table
+    from bartleby.analysis.tables.files import read_table
     from bartleby.coding import passages_of
     from bartleby.collectors.people.sampling import draw
     from bartleby.collectors.people.store import LabelStore
@@ -99,7 +99,7 @@ def read_labels(store: str | Path) -> pd.DataFrame:
 
 def export_labels(store: str | Path, file: str | Path) -> int:
     """Write all labels as CSV, JSONL or Parquet, and return how many there are."""
-    from bartleby.analysis.files import write_table
+    from bartleby.analysis.tables.files import write_table
 
     table = read_labels(store)
     write_table(table, file)
@@ -127,7 +127,7 @@ def import_labels(store: str | Path, file: str | Path) -> int:
     DataError
         Naming every unit that is not there, every code and level that is not in the codebook.
     """
-    from bartleby.analysis.files import read_table
+    from bartleby.analysis.tables.files import read_table
     from bartleby.collectors.people.store import opened
 
     path = Path(file)

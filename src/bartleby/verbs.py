@@ -369,7 +369,7 @@ def export(log: str | Path, output: str | Path, *, unit: Literal["trial", "turn"
     unit
         `trial`, or `turn` for one row a turn of the conversations.
     """
-    from bartleby.analysis.files import write_table
+    from bartleby.analysis.tables.files import write_table
 
     table = read(log, unit=unit)
     write_table(table, output)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.estimates import Estimates
+from bartleby.analysis.tables.estimates import Estimates
 
 
 def tournament(beats: dict[tuple[str, str], int], answers: int = 1) -> pd.DataFrame:

@@ -15,9 +15,9 @@ import pandas as pd
 import polars
 import pytest
 
-from bartleby.analysis.choice_model import choice_model
-from bartleby.analysis.counts import as_frame, count_rows
-from bartleby.analysis.rates import rate
+from bartleby.analysis.choice.model import choice_model
+from bartleby.analysis.rates.rates import rate
+from bartleby.analysis.tables.counts import as_frame, count_rows
 from bartleby.errors import DataError
 
 ENGINES = ("polars", "polars-lazy", "pyarrow", "duckdb", "pyspark")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bartleby.analysis.files import read_table
+from bartleby.analysis.tables.files import read_table
 from bartleby.cli import main
 
 CODINGS = "turn,who,distress\n1,ann,0\n1,ben,0\n2,ann,1\n2,ben,1\n3,ann,1\n3,ben,0\n4,ann,0\n4,ben,0\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.rates import rate
+from bartleby.analysis.rates.rates import rate
 from bartleby.cli import main
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bartleby.analysis.exits import exits
-from bartleby.analysis.files import write_table
+from bartleby.analysis.exits.rates import exits
+from bartleby.analysis.tables.files import write_table
 from bartleby.cli import main
 from tests.analysis.exit_tables import simulated
 

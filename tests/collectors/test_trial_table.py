@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bartleby.analysis.table import read_choices
+from bartleby.analysis.choice.table import read_choices
 from bartleby.collectors.collector import collect
 from bartleby.collectors.columns import typed
 from bartleby.collectors.trial_table import read

@@ -12,7 +12,7 @@ from bartleby.cli.arguments import add_command
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bartleby.analysis.estimates import Estimates
+    from bartleby.analysis.tables.estimates import Estimates
     from bartleby.cli.arguments import Commands
 
 __all__ = ["add_commands", "add_estimators"]
@@ -123,7 +123,7 @@ def _by_lexicon(options: argparse.Namespace, unit: str) -> int:
 
 def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace) -> int:
     """Write tables one below the other as they come, and say what there is."""
-    from bartleby.analysis.files import write_tables
+    from bartleby.analysis.tables.files import write_tables
 
     counts: Counter[str] = Counter()
 
@@ -147,7 +147,7 @@ def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace) -> int
 
 
 def _agreement(options: argparse.Namespace) -> int:
-    from bartleby.analysis.coder_agreement import coder_agreement
+    from bartleby.analysis.coding.coder_agreement import coder_agreement
 
     found = coder_agreement(
         _table(options),
@@ -167,7 +167,7 @@ def _agreement(options: argparse.Namespace) -> int:
 
 
 def _prevalence(options: argparse.Namespace) -> int:
-    from bartleby.analysis.prevalence import prevalence
+    from bartleby.analysis.coding.prevalence import prevalence
 
     found = prevalence(
         _table(options),
@@ -184,7 +184,7 @@ def _prevalence(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> pd.DataFrame:
-    from bartleby.analysis.files import read_table
+    from bartleby.analysis.tables.files import read_table
 
     return read_table(options.file)
 

@@ -14,7 +14,7 @@ from bartleby.cli.arguments import add_command
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bartleby.analysis.estimates import Estimates
+    from bartleby.analysis.tables.estimates import Estimates
     from bartleby.cli.arguments import Commands
 
 __all__ = ["add_commands"]
@@ -137,7 +137,7 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
 
 
 def _table(options: argparse.Namespace) -> pd.DataFrame:
-    from bartleby.analysis.files import read_table
+    from bartleby.analysis.tables.files import read_table
 
     return read_table(options.file)
 
@@ -148,8 +148,8 @@ def _print(estimates: Estimates, options: argparse.Namespace) -> int:
 
 
 def _choice(options: argparse.Namespace) -> int:
-    from bartleby.analysis.choice_model import choice_model
-    from bartleby.analysis.estimates import joined
+    from bartleby.analysis.choice.model import choice_model
+    from bartleby.analysis.tables.estimates import joined
 
     shared = _shared(options)
     fit = choice_model(
@@ -167,13 +167,13 @@ def _choice(options: argparse.Namespace) -> int:
 
 
 def _rate(options: argparse.Namespace) -> int:
-    from bartleby.analysis.rates import rate
+    from bartleby.analysis.rates.rates import rate
 
     return _print(rate(_table(options), options.outcome, **_shared(options)), options)
 
 
 def _difference(options: argparse.Namespace) -> int:
-    from bartleby.analysis.differences import difference
+    from bartleby.analysis.rates.differences import difference
 
     estimates = difference(
         _table(options),
@@ -187,14 +187,14 @@ def _difference(options: argparse.Namespace) -> int:
 
 
 def _effects(options: argparse.Namespace) -> int:
-    from bartleby.analysis.effects import effects
+    from bartleby.analysis.rates.effects import effects
 
     estimates = effects(_table(options), options.formula, method=options.method, **_shared(options))
     return _print(estimates, options)
 
 
 def _exits(options: argparse.Namespace) -> int:
-    from bartleby.analysis.exits import exits
+    from bartleby.analysis.exits.rates import exits
 
     estimates = exits(
         _table(options),

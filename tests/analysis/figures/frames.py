@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.accounting import Accounting
-from bartleby.analysis.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.accounting import Accounting
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 
 IMPACTS = ("positive", "neutral", "harmful")
 

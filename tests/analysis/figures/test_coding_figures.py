@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.coder_agreement import coder_agreement
-from bartleby.analysis.course import course
+from bartleby.analysis.coding.coder_agreement import coder_agreement
+from bartleby.analysis.coding.prevalence import prevalence
 from bartleby.analysis.figures.agreement import plot_agreement
 from bartleby.analysis.figures.confusion import confusion, plot_confusion
 from bartleby.analysis.figures.course import plot_around_trigger, plot_course
 from bartleby.analysis.figures.prevalence import plot_prevalence
 from bartleby.analysis.figures.style import Width, save
-from bartleby.analysis.prevalence import prevalence
-from bartleby.analysis.triggers import around_trigger
+from bartleby.analysis.patterns.course import course
+from bartleby.analysis.patterns.triggers import around_trigger
 from bartleby.errors import DataError, SettingError
 from tests.analysis.coded_tables import simulated_turns
 

@@ -23,7 +23,7 @@ from bartleby.analysis.figures.style import (
     new_picture,
     style,
 )
-from bartleby.analysis.labels import natural_key
+from bartleby.analysis.tables.labels import natural_key
 from bartleby.errors import SettingError
 
 __all__ = ["plot_around_trigger", "plot_course"]

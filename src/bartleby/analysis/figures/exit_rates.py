@@ -28,7 +28,7 @@ from bartleby.analysis.figures.panels import arrange
 from bartleby.analysis.figures.roles import UNKNOWN, role_looks
 from bartleby.analysis.figures.shares import identifying
 from bartleby.analysis.figures.style import MUTED, ONE_COLUMN, Look, Picture, Width, inches, looks, style
-from bartleby.analysis.labels import graded_order
+from bartleby.analysis.tables.labels import graded_order
 
 __all__ = ["plot_exit_rates", "words"]
 

@@ -19,7 +19,7 @@ from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.figures.forest import require_columns
 from bartleby.analysis.figures.labels import clip
 from bartleby.analysis.figures.style import INK, MUTED, Picture, Width, inches, new_picture, style
-from bartleby.analysis.labels import natural_key
+from bartleby.analysis.tables.labels import natural_key
 from bartleby.errors import DataError
 
 __all__ = ["Mosaic", "mosaics", "plot_refusal_by_exit"]

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bartleby.analysis.accounting import Accounting
 from bartleby.analysis.figures.labels import clip
 from bartleby.analysis.figures.style import INK, MUTED, Picture, Width, inches, new_picture, style
+from bartleby.analysis.tables.accounting import Accounting
 from bartleby.errors import DataError
 from bartleby.outcome import Outcome
 

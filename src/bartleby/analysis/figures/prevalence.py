@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.figures.forest import Row, draw_rows, interval_text, notes, require_columns, row_label
 from bartleby.analysis.figures.style import INK, MUTED, Look, Picture, Width, inches, new_picture, style
-from bartleby.analysis.labels import natural_key
+from bartleby.analysis.tables.labels import natural_key
 
 __all__ = ["plot_prevalence"]
 

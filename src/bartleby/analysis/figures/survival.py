@@ -30,7 +30,7 @@ from bartleby.analysis.figures.style import (
     new_picture,
     style,
 )
-from bartleby.analysis.labels import natural_key
+from bartleby.analysis.tables.labels import natural_key
 from bartleby.errors import DataError
 
 __all__ = ["plot_staying"]

@@ -21,7 +21,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from bartleby.analysis.accounting import Accounting
 from bartleby.analysis.figures.forest import (
     Row,
     axis_limits,
@@ -47,6 +46,7 @@ from bartleby.analysis.figures.style import (
     looks,
     style,
 )
+from bartleby.analysis.tables.accounting import Accounting
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["opt_out_band", "plot_utilities"]

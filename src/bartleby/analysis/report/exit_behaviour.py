@@ -7,22 +7,22 @@ import re
 
 import pandas as pd
 
-from bartleby.analysis.estimates import Estimates, estimate_frame
-from bartleby.analysis.exit_branches import branch_contrast
-from bartleby.analysis.exit_order import order_effect
-from bartleby.analysis.exit_rules import follows_request, last_resort
+from bartleby.analysis.exits.branches import branch_contrast
+from bartleby.analysis.exits.hazard import hazard
+from bartleby.analysis.exits.order import order_effect
+from bartleby.analysis.exits.refusal_exit import RefusalFit, refusal_by_exit
+from bartleby.analysis.exits.rules import follows_request, last_resort
 from bartleby.analysis.figures.estimates import plot_estimates
 from bartleby.analysis.figures.mosaic import plot_refusal_by_exit
 from bartleby.analysis.figures.rate_differences import plot_order_effects, plot_rate_differences
 from bartleby.analysis.figures.shares import plot_shares
-from bartleby.analysis.hazard import hazard
-from bartleby.analysis.rates import rate
-from bartleby.analysis.refusal_exit import RefusalFit, refusal_by_exit
+from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.report.exit_data import ExitData, several, with_frame
 from bartleby.analysis.report.exit_text import interval
 from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section
-from bartleby.analysis.self_report import self_report
+from bartleby.analysis.self_reports.self_report import self_report
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 
 __all__ = [
     "after_requests",

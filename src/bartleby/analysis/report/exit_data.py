@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.estimates import Estimates
 from bartleby.analysis.figures.roles import UNKNOWN, roles_of
 from bartleby.analysis.report.sections import Section
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import BartlebyError
 
 __all__ = ["CLASSES", "CONDITIONS", "ExitData", "attempt", "several", "with_frame"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from bartleby.analysis.estimates import Estimates, estimate_frame
-from bartleby.analysis.exit_contrasts import corrected_rate
-from bartleby.analysis.exit_kinds import specificity, wrong_exits
-from bartleby.analysis.exits import ExitFit, exits
+from bartleby.analysis.exits.contrasts import corrected_rate
+from bartleby.analysis.exits.kinds import specificity, wrong_exits
+from bartleby.analysis.exits.rates import ExitFit, exits
 from bartleby.analysis.figures.estimates import plot_estimates
 from bartleby.analysis.figures.exit_rates import plot_exit_rates, words
 from bartleby.analysis.figures.rate_differences import plot_rate_differences
@@ -27,6 +26,7 @@ from bartleby.analysis.report.exit_data import CONDITIONS, ExitData, attempt, se
 from bartleby.analysis.report.exit_text import headline, interval, scope, staying_in_words
 from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 
 __all__ = ["sections_of"]
 

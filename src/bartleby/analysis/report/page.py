@@ -18,7 +18,6 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from bartleby.analysis.estimates import Estimates
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import count_outcomes
 from bartleby.analysis.figures.style import ONE_COLUMN, save
@@ -29,6 +28,7 @@ from bartleby.analysis.report.svg import inline_svg
 from bartleby.analysis.report.tables import to_csv, to_html, to_latex
 from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
 from bartleby.analysis.report.warned import merged
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["CLAIM", "write_report"]

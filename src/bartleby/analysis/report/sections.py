@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from matplotlib.figure import Figure
 
-from bartleby.analysis.estimates import Estimates
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import SettingError
 
 __all__ = ["Prepare", "Reader", "Section", "TranscriptLike", "TurnLike"]

@@ -15,9 +15,9 @@ from typing import Literal
 
 import pandas as pd
 
-from bartleby.analysis.estimates import Estimates
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.report.rounding import decimals_for, number_text
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
 
 __all__ = [

@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.choice_model import ChoiceFit, choice_model
-from bartleby.analysis.estimates import Estimates
-from bartleby.analysis.expected import expected_choices
+from bartleby.analysis.choice.expected import expected_choices
+from bartleby.analysis.choice.model import ChoiceFit, choice_model
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import plot_outcomes
 from bartleby.analysis.figures.shares import plot_shares
@@ -20,6 +19,7 @@ from bartleby.analysis.figures.utilities import plot_utilities
 from bartleby.analysis.report.page import write_report
 from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section, TranscriptLike
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.outcome import CHOICES
 
 __all__ = ["headline", "sections_of", "write"]

@@ -1,0 +1,183 @@
+"""A likelihood with two outcomes a cell as a logistic regression: its sums, for one data set or many at once.
+
+With two outcomes all that matters of a cell is the logit of the first, and that depends on at most three
+parameters, each with a sign. Arrays here have cells in rows and data sets in columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from bartleby.analysis.choice.bradley_terry import Evaluation
+
+__all__ = ["SIGNS", "BinaryForm", "inverse", "logistic"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+SIGNS = np.array([1.0, -1.0, 1.0])
+"""How the logit of taking the first item depends on its utility, that of the second, and the slot effect."""
+_FARTHEST = 700.0
+"""Logits whose exponential is still a number."""
+_FEW = 4
+"""Data sets up to which matrices of cells by pairs of parameters are not worth making."""
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryForm:
+    """Which parameters bear on the logit of which cell.
+
+    Parameters
+    ----------
+    index
+        Parameters of the first and the second item and, if there is one, of the slot effect (M, 2 or 3).
+    basis
+        Parameters = basis @ estimated, (P, q).
+    """
+
+    index: Integers
+    basis: sparse.csr_array
+
+    @cached_property
+    def squares(self) -> sparse.csr_array:
+        """Matrix (q q, M) that adds weights of cells up into the information."""
+        cells, local = self.index.shape
+        size = self.basis.shape[0]
+        place = self.index[:, :, None] * size + self.index[:, None, :]
+        signs = np.tile(np.outer(SIGNS[:local], SIGNS[:local]).ravel(), cells)
+        starts = np.arange(0, place.size + 1, local * local)
+        by_cell = sparse.csr_array((signs, place.ravel(), starts), shape=(cells, size**2))
+        twice = sparse.kron(self.basis, self.basis, format="csr")
+        return sparse.csr_array((by_cell @ twice).T)
+
+    def logits(self, estimated: Floats) -> Floats:
+        """Return logits (M, B) at parameters (B, q)."""
+        parameters = np.asarray(self.basis @ estimated.T)
+        first, second, *slot = self._columns
+        logits = np.take(parameters, first, axis=0)
+        logits -= np.take(parameters, second, axis=0)
+        for each in slot:
+            logits += np.take(parameters, each, axis=0)
+        return logits
+
+    def score(self, residual: Floats) -> Floats:
+        """Return the score (B, q) from residuals (M, B)."""
+        if residual.shape[1] > _FEW:
+            return np.asarray(self._gathering @ residual).T
+        size = self.basis.shape[0]
+        full = [
+            sum(
+                sign * np.bincount(place, column, size)
+                for sign, place in zip(SIGNS, self._columns, strict=False)
+            )
+            for column in residual.T
+        ]
+        return np.asarray(self._basis_across @ np.stack(full, axis=1)).T
+
+    def information(self, weight: Floats) -> Floats:
+        """Return the information (B, q, q) from weights (M, B)."""
+        size, number = self.basis.shape[1], weight.shape[1]
+        if number > _FEW:
+            return np.asarray(self.squares @ weight).T.reshape(number, size, size)
+        return np.stack([self._information(column) for column in weight.T])
+
+    def spread(self, covariance: Floats) -> Floats:
+        """Return the variances of logits (M, B) from covariances of the parameters (B, q, q)."""
+        if len(covariance) > _FEW:
+            return np.asarray(self._squares_across @ covariance.reshape(len(covariance), -1).T)
+        return np.stack([self._spread(each) for each in covariance], axis=1)
+
+    def evaluate(self, counts: Floats, estimated: Floats, *, penalised: bool) -> Evaluation:
+        """Return the log likelihood with its derivatives; see `PairDesign.evaluate`.
+
+        With p = L(logit) the information is that of a logistic regression, weights n p (1 - p), and Firth's
+        penalty adds h (1/2 - p) to the score, h the leverage of a cell (Heinze & Schemper 2002).
+        """
+        won = counts[:, :, 0].T
+        total = won + counts[:, :, 1].T
+        logits = self.logits(estimated)
+        chance = logistic(logits)
+        # log(1 + exp(logit)), from the larger of the two probabilities, which is a half at least.
+        normaliser = np.maximum(logits, 0.0) - np.log(np.maximum(chance, 1 - chance))
+        objective = np.sum(won * logits - total * normaliser, axis=0)
+        residual = won - total * chance
+        weight = total * chance * (1 - chance)
+        information = curvature = self.information(weight)
+        if penalised:
+            sign, log_determinant = np.linalg.slogdet(information)
+            objective = objective + np.where(sign > 0, 0.5 * log_determinant, -np.inf)
+            leverage = weight * self.spread(inverse(information))
+            residual = residual + leverage * (0.5 - chance)
+            curvature = information + self.information(weight * leverage / np.where(total > 0, total, 1.0))
+        return Evaluation(objective, self.score(residual), information, curvature)
+
+    @cached_property
+    def _gathering(self) -> sparse.csr_array:
+        """Matrix (q, M) that adds residuals of cells up into the score."""
+        cells, local = self.index.shape
+        place = (self.index.ravel(), np.repeat(np.arange(cells), local))
+        by_cell = sparse.csr_array((np.tile(SIGNS[:local], cells), place), shape=(self.basis.shape[0], cells))
+        return sparse.csr_array(self._basis_across @ by_cell)
+
+    @cached_property
+    def _squares_across(self) -> sparse.csr_array:
+        return sparse.csr_array(self.squares.T)
+
+    @cached_property
+    def _basis_across(self) -> sparse.csr_array:
+        return sparse.csr_array(self.basis.T)
+
+    @cached_property
+    def _columns(self) -> list[Integers]:
+        return [np.ascontiguousarray(column) for column in self.index.T]
+
+    @cached_property
+    def _crossed(self) -> list[tuple[float, Integers]]:
+        """Sign and place in the information of each product of two local parameters, each pair once."""
+        size = self.basis.shape[0]
+        local = range(len(self._columns))
+        pairs = [(one, other) for one in local for other in local if one < other]
+        return [
+            (float(SIGNS[one] * SIGNS[other]), self._columns[one] * size + self._columns[other])
+            for one, other in pairs
+        ]
+
+    def _information(self, weight: Floats) -> Floats:
+        size = self.basis.shape[0]
+        upper = np.zeros(size * size)
+        for sign, place in self._crossed:
+            upper += sign * np.bincount(place, weight, size * size)
+        full = upper.reshape(size, size)
+        full = full + full.T
+        diagonal = sum(np.bincount(column, weight, size) for column in self._columns)
+        full[np.diag_indices(size)] += diagonal
+        half = self._basis_across @ full
+        return np.asarray(self._basis_across @ half.T)
+
+    def _spread(self, covariance: Floats) -> Floats:
+        full = np.asarray(self.basis @ np.asarray(self.basis @ covariance).T)
+        spread = np.zeros(len(self.index))
+        for one in range(self.index.shape[1]):
+            for other in range(self.index.shape[1]):
+                spread += SIGNS[one] * SIGNS[other] * full[self.index[:, one], self.index[:, other]]
+        return spread
+
+
+def logistic(logits: Floats) -> Floats:
+    """Return probabilities; quicker than `scipy.special.expit`, which is not vectorised."""
+    chance: Floats = 1 / (1 + np.exp(-np.clip(logits, -_FARTHEST, _FARTHEST)))
+    return chance
+
+
+def inverse(information: Floats) -> Floats:
+    """Return inverses of a batch of matrices, generalised where one of them has none."""
+    try:
+        found = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        found = np.linalg.pinv(information, hermitian=True)
+    return found.astype(np.float64, copy=False)

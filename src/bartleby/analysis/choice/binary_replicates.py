@@ -1,0 +1,207 @@
+"""Replicates of choices between two, fitted from one factored information: a bootstrap's many fits at once.
+
+A replicate differs little from the full data, so the information of the full data, inverted once, takes it
+nearly to its maximum; a few secant pairs of its own (limited-memory BFGS) do the rest. One iteration then
+costs one look at every cell and no matrix of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from bartleby.analysis.choice.binary_form import SIGNS, BinaryForm
+from bartleby.analysis.choice.pair_design import PairDesign
+
+__all__ = ["BinaryCells", "Pull", "approach", "binary_cells"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+_ITERATIONS = 30
+_TRIAL = 12
+"""Iterations after which steps must have become short for it to be worth going on."""
+_SHORT = 1e-3
+"""Logits."""
+_PAIRS = 5
+"""Secant pairs that are remembered."""
+_TOLERANCE = 1e-8
+"""Logits: the last step. What is left after it is smaller by the rate of convergence, 0.1 to 0.3."""
+_LONGEST_STEP = 2.0
+_BATCH = 100_000
+"""Numbers in one batch of cells by replicates."""
+_FEWEST = 8
+"""Replicates below which an operation on all of them costs more to start than to do."""
+_BLOCK = 32_768
+"""Numbers in one block of a batch: what stays in the cache between two operations."""
+_FARTHEST = 300.0
+"""Logits whose exponential and all ratios of two of them are still numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pull:
+    """A normal pull towards an estimate: its centre (q,) and its weight, 1 over the variance in logits."""
+
+    centre: Floats
+    weight: float
+
+    def score(self, now: Floats) -> Floats:
+        """Return what it adds to the score at parameters (q, b)."""
+        added: Floats = self.weight * (self.centre[:, None] - now)
+        return added
+
+    def start(self, number: int) -> Floats:
+        """Return its centre as parameters of so many replicates (q, b)."""
+        return np.repeat(self.centre[:, None], number, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryCells:
+    """Cells with two outcomes. Where the order has no effect both orders of a pair are one cell.
+
+    Parameters
+    ----------
+    of_cell
+        The cell here of each cell of the design (M,).
+    swapped
+        Whether it shows the two items in the other order (M,).
+    form
+        The likelihood of the C cells here.
+    """
+
+    of_cell: Integers
+    swapped: Booleans
+    form: BinaryForm
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells C."""
+        return len(self.form.index)
+
+    @property
+    def width(self) -> int:
+        """Replicates that are best fitted together."""
+        return max(_FEWEST, _BATCH // max(self.n_cells, 1))
+
+    @property
+    def step(self) -> int:
+        """Cells in a block."""
+        return max(1, min(self.n_cells, _BLOCK // self.width))
+
+    def score(self, estimated: Floats, wins: Floats, total: Floats) -> Floats:
+        """Return the score (q, b) at parameters (q, b) of data sets with choices (C, b)."""
+        parameters = self.form.basis @ estimated
+        odds = np.exp(np.clip(parameters, -_FARTHEST, _FARTHEST))
+        score = np.zeros_like(parameters)
+        room = np.empty((2, self.step, estimated.shape[1]))
+        for cells, gather in self.blocks:
+            index = self.form.index[cells]
+            expected, against = room[:, : len(index)]
+            # "clip" spares a check, and a copy, that the codes do not need.
+            np.take(odds, index[:, 0], axis=0, out=expected, mode="clip")
+            if index.shape[1] == 3:
+                expected *= np.take(odds, index[:, 2], axis=0, out=against, mode="clip")
+            np.take(odds, index[:, 1], axis=0, out=against, mode="clip")
+            against += expected
+            expected /= against
+            expected *= total[cells]
+            np.subtract(wins[cells], expected, out=expected)
+            score += gather @ expected
+        return np.asarray(self.form.basis.T @ score)
+
+    @cached_property
+    def blocks(self) -> list[tuple[slice, sparse.csr_array]]:
+        """Blocks of cells, each with the matrix (P, cells) that adds it up into parameters."""
+        starts = range(0, self.n_cells, self.step)
+        parts = [slice(at, min(at + self.step, self.n_cells)) for at in starts]
+        return [(cells, self._gather(cells)) for cells in parts]
+
+    def _gather(self, cells: slice) -> sparse.csr_array:
+        index = self.form.index[cells]
+        signs = np.tile(SIGNS[: index.shape[1]], len(index))
+        place = (index.ravel(), np.repeat(np.arange(len(index)), index.shape[1]))
+        return sparse.csr_array((signs, place), shape=(self.form.basis.shape[0], len(index)))
+
+
+def binary_cells(design: PairDesign) -> BinaryCells:
+    """Return the cells of a design whose likelihood has two outcomes."""
+    index = design.index
+    swapped = np.zeros(len(index), dtype=bool)
+    if not design.kernel.slot:
+        swapped = index[:, 0] > index[:, 1]
+        index = np.where(swapped[:, None], index[:, ::-1], index)
+    size = design.n_parameters
+    key = index[:, 0] * size + index[:, 1]
+    if index.shape[1] == 3:
+        key = key * size + index[:, 2]
+    _, seen, of_cell = np.unique(key, return_index=True, return_inverse=True)
+    return BinaryCells(
+        of_cell.astype(np.int64), swapped, BinaryForm(index[seen], sparse.csr_array(design.basis))
+    )
+
+
+def approach(
+    cells: BinaryCells, wins: Floats, total: Floats, pull: Pull, inverse: Floats
+) -> tuple[Floats, Booleans]:
+    """Maximise the likelihoods of replicates, with a weak normal pull, from the estimate of the full data.
+
+    Parameters
+    ----------
+    cells
+        What was shown.
+    wins, total
+        Choices of the first item, and all, by cell and replicate (C, b).
+    pull
+        Towards the estimate of the full data.
+    inverse
+        Inverse of the information of the full data and of the pull (q, q).
+
+    Returns
+    -------
+    estimates (q, b), converged (b,)
+        Replicates that did not converge want Newton's method with their own information.
+
+    Notes
+    -----
+    Nocedal & Wright (2006), algorithm 7.4, the initial matrix being `inverse` and all steps whole, bounded
+    at 2 logits.
+    """
+    now = pull.start(wins.shape[1])
+    score = cells.score(now, wins, total)
+    pairs: list[tuple[Floats, Floats, Floats]] = []
+    length = np.full(wins.shape[1], np.inf)
+    for iteration in range(_ITERATIONS):
+        step = _direction(score, pairs, inverse)
+        length = np.abs(step).max(axis=0, initial=0.0)
+        step *= np.minimum(1.0, _LONGEST_STEP / np.maximum(length, 1e-300))
+        now += step
+        if np.all(length < _TOLERANCE) or (iteration == _TRIAL and np.median(length) > _SHORT):
+            break
+        after = cells.score(now, wins, total) + pull.score(now)
+        pairs = [*pairs[1 - _PAIRS :], _secant(step, score - after)]
+        score = after
+    return now, length < _TOLERANCE
+
+
+def _secant(step: Floats, change: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return a step, the change of the score along it, and one over their product (0 if not positive)."""
+    product = np.einsum("qb,qb->b", step, change)
+    return step, change, np.where(product > 0, 1.0 / np.where(product > 0, product, 1.0), 0.0)
+
+
+def _direction(score: Floats, pairs: list[tuple[Floats, Floats, Floats]], inverse: Floats) -> Floats:
+    """Return the two-loop product of the approximate inverse information with the score."""
+    direction = score.copy()
+    along = []
+    for step, change, weight in reversed(pairs):
+        along.append(weight * np.einsum("qb,qb->b", step, direction))
+        direction -= along[-1] * change
+    direction = inverse @ direction
+    for (step, change, weight), part in zip(pairs, reversed(along), strict=True):
+        direction += (part - weight * np.einsum("qb,qb->b", change, direction)) * step
+    return direction

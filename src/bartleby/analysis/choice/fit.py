@@ -1,0 +1,242 @@
+"""Fitting one choice model: estimates, their covariance, and the rows that are reported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bartleby.analysis.choice.bradley_terry import Maximum, maximise
+from bartleby.analysis.choice.contrast_intervals import ContrastIntervals, contrast_intervals, no_intervals
+from bartleby.analysis.choice.covariance import overdispersion, robust_covariance
+from bartleby.analysis.choice.data import ChoiceData
+from bartleby.analysis.choice.layout import (
+    Layout,
+    SlotBasis,
+    choice_layout,
+    find_separation,
+    order_confounded,
+)
+from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.separation import Separation
+from bartleby.analysis.choice.warnings import cluster_warnings, data_warnings
+from bartleby.analysis.inference.sandwich import RobustCovariance
+
+__all__ = ["GroupFit", "fit_group"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupFit:
+    """The fit of one group (one model, one level of `by`).
+
+    Parameters
+    ----------
+    key
+        What names the group.
+    data
+        The choices.
+    layout
+        Parameters and reported contrasts.
+    maximum
+        The estimate.
+    covariance
+        Of the estimated parameters (q, q): robust to clusters, or the inverse information without any.
+    robust
+        What the robust covariance came from, if it is that.
+    scale
+        Overdispersion: how much more variable clusters are than the model has it, 1 or more.
+    penalised
+        Whether the estimate is bias-reduced.
+    separation
+        What has no finite maximum-likelihood estimate.
+    reasons
+        Why a term has no estimate, by term.
+    warnings
+        What a reader must know.
+    """
+
+    key: Mapping[str, Any]
+    data: ChoiceData
+    layout: Layout
+    maximum: Maximum
+    covariance: Floats
+    robust: RobustCovariance | None
+    scale: float
+    penalised: bool
+    separation: Separation
+    reasons: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the fit reached its maximum."""
+        return bool(self.maximum.converged[0])
+
+    @property
+    def plain_covariance(self) -> Floats:
+        """The inverse information (q, q)."""
+        if self.robust is None:
+            return self.covariance
+        covariance: Floats = np.linalg.pinv(self.maximum.information[0], hermitian=True)
+        return covariance
+
+    @property
+    def model_covariance(self) -> Floats:
+        """The inverse information times the overdispersion (q, q)."""
+        covariance: Floats = np.linalg.inv(self.maximum.information[0]) * self.scale
+        return covariance
+
+    def rows(self, options: ChoiceOptions, *, intervals: bool = True) -> list[dict[str, Any]]:
+        """Return the reported rows, with intervals or without."""
+        estimates = self.layout.contrasts @ self.maximum.estimated[0]
+        found = _intervals(self, options) if intervals else no_intervals(len(estimates), "")
+        trials = np.append(self.data.trials_of_items, np.full(len(estimates), self.data.used))
+        names = (*self.layout.nodes, *[None] * len(estimates))
+        rows = []
+        for at, term in enumerate(self.layout.terms):
+            row = {
+                **self.key,
+                "term": term,
+                "estimate": estimates[at],
+                "std_error": found.std_error[at],
+                "low": found.low[at],
+                "high": found.high[at],
+                "level": options.level,
+                "n": trials[at] if at < self.data.n_items else self.data.used,
+                "n_clusters": self.data.n_clusters if options.clusters else math.nan,
+                "method": found.method,
+                "df": found.df[at],
+            }
+            if names[at] is not None and names[at] == options.baseline:
+                row |= {"estimate": 0.0, "std_error": math.nan, "low": math.nan, "high": math.nan}
+                row |= {"method": "baseline", "df": math.nan}
+            elif term in self.reasons:
+                row |= dict.fromkeys(("estimate", "std_error", "low", "high", "df"), math.nan)
+                row["method"] = self.reasons[term]
+            if self.layout.n_components > 1:
+                row["component"] = self.layout.component[at] + 1 if at < len(self.layout.nodes) else math.nan
+            rows.append(row)
+        return rows
+
+
+def fit_group(
+    key: Mapping[str, Any],
+    data: ChoiceData,
+    options: ChoiceOptions,
+    *,
+    slot_basis: SlotBasis | None = None,
+) -> GroupFit:
+    """Fit one group.
+
+    Parameters
+    ----------
+    key
+        What names it.
+    data
+        Its choices, with at least one in the model.
+    options
+        Settings.
+    slot_basis
+        Several slot effects instead of one; see `choice_layout`.
+    """
+    notes: list[str] = []
+    if data.kernel.slot and order_confounded(data):
+        data = replace(data, kernel=replace(data.kernel, slot=False))
+        notes.append(
+            "the order in which items were shown cannot be told apart from the items: no slot effect is "
+            "estimated (show each pair in both orders)"
+        )
+    layout = choice_layout(data, options.baseline, slot_basis=slot_basis)
+    separation = find_separation(data, layout)
+    penalised = separation.separated if options.bias_reduced is None else options.bias_reduced
+    reasons = _unplaced(layout, options)
+    if separation.separated and not penalised:
+        data, layout, gone = _without(data, layout, separation, options, slot_basis)
+        reasons |= gone
+    maximum = maximise(layout.design, data.counts[None], penalised=penalised)
+    notes += data_warnings(data, layout, separation, options, penalised=penalised)
+    if not maximum.converged[0]:
+        notes.append("the fit did not converge: no estimate is reported")
+        reasons = dict.fromkeys(layout.terms, "did not converge")
+    robust = robust_covariance(data, layout, maximum) if options.clusters and maximum.converged[0] else None
+    scale = 1.0
+    if robust is None:
+        covariance = np.linalg.pinv(maximum.information[0], hermitian=True)
+    else:
+        covariance = robust.covariance
+        scale = overdispersion(robust, maximum, data)
+        notes += cluster_warnings(robust, layout, options, reasons, penalised=penalised)
+    return GroupFit(
+        key, data, layout, maximum, covariance, robust, scale, penalised, separation, reasons, tuple(notes)
+    )
+
+
+def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
+    """Return standard errors, bounds, degrees of freedom and the method of all terms."""
+    size = len(fit.layout.contrasts)
+    if not fit.converged:
+        return no_intervals(size, "did not converge")
+    named = "Bradley-Terry, bias-reduced (Firth)" if fit.penalised else "Bradley-Terry, maximum likelihood"
+    reference = "" if options.baseline else ", sum-to-zero"
+    if fit.robust is not None and fit.robust.n_clusters < 2:
+        return no_intervals(size, f"{named}{reference}; one cluster, no interval")
+    found = contrast_intervals(
+        fit.layout.design,
+        fit.data.counts[None],
+        fit.maximum,
+        fit.layout.contrasts,
+        level=options.level,
+        covariance=fit.plain_covariance,
+        robust=fit.robust,
+        scale=fit.scale,
+        penalised=fit.penalised,
+        unit="trials",
+        cluster=options.clusters[0] if options.clusters else None,
+    )
+    return replace(found, method=f"{named}{reference}; {found.method}")
+
+
+def _unplaced(layout: Layout, options: ChoiceOptions) -> dict[str, str]:
+    reasons = {}
+    for at, node in enumerate(layout.nodes):
+        if layout.component[at] < 0:
+            reasons[node] = "no trial in the model"
+        elif not layout.placed[at]:
+            reasons[node] = f"not connected to the baseline {options.baseline!r}"
+    return reasons
+
+
+def _without(
+    data: ChoiceData,
+    layout: Layout,
+    separation: Separation,
+    options: ChoiceOptions,
+    slot_basis: SlotBasis | None,
+) -> tuple[ChoiceData, Layout, dict[str, str]]:
+    """Leave separated items out of a maximum-likelihood fit, in which they have no finite utility."""
+    gone = separation.items
+    names = {data.items[code] for code in gone}
+    if separation.slot or options.baseline in names or not gone:
+        return data, layout, dict.fromkeys(layout.terms, "infinite: separated data")
+    keep = ~(np.isin(data.first, gone) | np.isin(data.second, gone))
+    rows = keep[data.row_cell]
+    _, cluster = np.unique(data.row_cluster[rows], return_inverse=True)
+    smaller = replace(
+        data,
+        counts=data.counts * keep[:, None],
+        row_cell=data.row_cell[rows],
+        row_cluster=cluster,
+        row_counts=data.row_counts[rows],
+        n_clusters=int(cluster.max(initial=-1)) + 1,
+    )
+    return (
+        smaller,
+        choice_layout(smaller, options.baseline, slot_basis=slot_basis),
+        dict.fromkeys(names, "infinite: separated data"),
+    )

@@ -1,0 +1,155 @@
+"""The choice model: what a model would rather do, in logits, from paired choices.
+
+Bradley & Terry's model with a slot effect, ties, an outside option, clusters and bias reduction, on
+anybody's table with the columns `first`, `second` and `outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bartleby.analysis.choice.accounting import choice_accounting, left_out_warnings
+from bartleby.analysis.choice.data import ChoiceData, choice_data
+from bartleby.analysis.choice.fit import fit_group
+from bartleby.analysis.choice.layout import NEITHER
+from bartleby.analysis.choice.options import ChoiceOptions, Exits, Ties
+from bartleby.analysis.choice.result import ChoiceFit
+from bartleby.analysis.choice.table import read_choices
+from bartleby.analysis.tables.estimates import estimate_frame
+from bartleby.analysis.tables.grouping import Estimand, as_names
+from bartleby.analysis.tables.labels import group_prefix
+from bartleby.errors import DataError, SettingError
+
+__all__ = ["ChoiceFit", "choice_model"]
+
+
+def choice_model(
+    trials: object,
+    *,
+    baseline: str | None = None,
+    cluster: str | Sequence[str] | None = "pair",
+    by: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    ties: Ties = "none",
+    slot: bool = True,
+    bias_reduced: bool | None = None,
+    opted_out: Exits = "left_out",
+    refusals: Exits = "left_out",
+    seed: int = 0,
+) -> ChoiceFit:
+    """Estimate how much a model would rather do each item than another.
+
+    Parameters
+    ----------
+    trials
+        Any table that narwhals reads, with the columns `first`, `second` (items in the order shown) and
+        `outcome`. `count` weights rows; `model` gives each model a fit of its own; `X_first` and
+        `X_second` are attributes of items.
+    baseline
+        Item whose utility is zero, such as an opt-out task; `neither` where the model has that. Without
+        one, utilities sum to zero.
+    cluster
+        Trials that hang together: `pair` (the unordered pair, unless there is such a column), any column,
+        or None for independent trials.
+    by
+        Further columns whose levels get a fit of their own.
+    level
+        Confidence level.
+    estimand
+        What `share_below` and attribute effects speak of: items like these (`new_items`) or exactly these
+        (`these_items`). The utility of a named item is always about that item.
+    ties
+        Indifference: left out (`none`), half a win each (`half`), or in the model (`davidson`,
+        `rao-kupper`).
+    slot
+        Estimate the effect of being shown first. Without it the order is taken as not recorded.
+    bias_reduced
+        Firth's bias-reduced estimates with profile intervals: None uses them where the data are separated.
+    opted_out, refusals
+        `neither` makes these outcomes a choice of an outside option, with a utility of its own in a
+        three-way choice; `left_out` fits the model to the choices between the two items.
+    seed
+        Seed of everything that draws random numbers later.
+
+    Returns
+    -------
+    ChoiceFit
+        Rows: one item each (`term`; logits against the baseline), `neither`, `slot` (logits, above 0 when
+        the item shown first is favoured), and the tie parameter `log_nu` (Davidson) or `log_theta`
+        (Rao-Kupper).
+
+    Raises
+    ------
+    DataError
+        The table cannot be used; every reason is named.
+    SettingError
+        A setting is not allowed, or the baseline is no item of the table.
+
+    Notes
+    -----
+    The probability of taking the first item i over j is L(u_i - u_j + slot), L the logistic function
+    (Bradley & Terry 1952; Davidson & Beaver 1977). Intervals are CR2 with Satterthwaite degrees of freedom
+    (Pustejovsky & Tipton 2018), or the profile of the penalised likelihood (Firth 1993; Heinze & Schemper
+    2002) with its deviance divided by the overdispersion between clusters.
+    """
+    options = ChoiceOptions(
+        baseline,
+        as_names(cluster),
+        as_names(by),
+        level,
+        estimand,
+        ties,
+        slot,
+        bias_reduced,
+        opted_out,
+        refusals,
+        seed,
+    )
+    options.check()
+    table = read_choices(trials, by=options.by, clusters=options.clusters)
+    has_pair_column = "pair" in table.cells.columns
+    data = [
+        (key, choice_data(cells, options, has_pair_column=has_pair_column)) for key, cells in table.split()
+    ]
+    _check_baseline(data, options)
+    _check_usable(data)
+    groups = tuple(fit_group(key, each, options) for key, each in data)
+    rows = [row for group in groups for row in group.rows(options)]
+    accounting = choice_accounting(groups, [each for _, each in data], options)
+    notes = [f"{group_prefix(group.key)}{note}" for group in groups for note in group.warnings]
+    return ChoiceFit(
+        frame=estimate_frame(rows, table.groups),
+        accounting=accounting,
+        warnings=(*notes, *left_out_warnings(accounting)),
+        settings={**options.to_dict(), "contrast": baseline or "sum-to-zero"},
+        groups=groups,
+        options=options,
+        attributes_of_items=table.attributes,
+        varying=table.varying,
+    )
+
+
+def _check_baseline(data: Sequence[tuple[Mapping[str, Any], ChoiceData]], options: ChoiceOptions) -> None:
+    if options.baseline is None:
+        return
+    problems = []
+    for key, each in data:
+        allowed = (*each.items, NEITHER) if each.kernel.neither else each.items
+        if options.baseline not in allowed:
+            shown = ", ".join(allowed[:20]) + (", ..." if len(allowed) > 20 else "")
+            problems.append(f"{group_prefix(key)}baseline={options.baseline!r} is none of its items: {shown}")
+    if problems:
+        raise SettingError("\n".join(problems))
+
+
+def _check_usable(data: Sequence[tuple[Mapping[str, Any], ChoiceData]]) -> None:
+    problems = [
+        f"{group_prefix(key)}no trial ended in a choice, so there is nothing to estimate; outcomes: "
+        + ", ".join(f"{name} {count:g}" for name, count in each.outcomes.items())
+        for key, each in data
+        if each.used == 0
+    ]
+    if problems:
+        raise DataError(problems)

@@ -1,0 +1,111 @@
+"""What was asked of the choice model, checked: one value that says how every outcome is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from bartleby.analysis.tables.grouping import Estimand
+from bartleby.errors import SettingError
+from bartleby.outcome import Outcome
+
+__all__ = ["ChoiceOptions", "Exits", "Ties", "unknown_words"]
+
+Ties: TypeAlias = Literal["none", "half", "davidson", "rao-kupper"]
+Exits: TypeAlias = Literal["left_out", "neither"]
+
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "ties": ("none", "half", "davidson", "rao-kupper"),
+    "opted_out": ("left_out", "neither"),
+    "refusals": ("left_out", "neither"),
+    "estimand": ("these_items", "new_items"),
+    "population": ("normal", "any"),
+}
+
+
+@dataclass(frozen=True)
+class ChoiceOptions:
+    """Settings of a choice model; `choice_model` says what each means."""
+
+    baseline: str | None = None
+    clusters: tuple[str, ...] = ("pair",)
+    by: tuple[str, ...] = ()
+    level: float = 0.95
+    estimand: Estimand = "new_items"
+    ties: Ties = "none"
+    slot: bool = True
+    bias_reduced: bool | None = None
+    opted_out: Exits = "left_out"
+    refusals: Exits = "left_out"
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise SettingError for whatever is not allowed, all of it at once."""
+        problems = unknown_words(
+            ties=self.ties, opted_out=self.opted_out, refusals=self.refusals, estimand=self.estimand
+        )
+        if not 0 < self.level < 1:
+            problems.append(f"level={self.level!r}: must be between 0 and 1, such as 0.95")
+        if self.ties == "rao-kupper" and "neither" in (self.opted_out, self.refusals):
+            problems.append("ties='rao-kupper' has no outcome 'neither': use ties='davidson' with it")
+        if len(self.clusters) > 1 or "item" in self.clusters:
+            problems.append(
+                f"cluster={list(self.clusters)!r}: intervals of the model take one column of clusters, to "
+                "one of which a trial belongs; for items or two columns use fit.bootstrap(cluster=...)"
+            )
+        if problems:
+            raise SettingError("\n".join(problems))
+
+    def but(
+        self, *, estimand: Estimand | None = None, level: float | None = None, seed: int | None = None
+    ) -> ChoiceOptions:
+        """Return these settings with others in their place, where others are given."""
+        return replace(
+            self,
+            estimand=self.estimand if estimand is None else estimand,
+            level=self.level if level is None else level,
+            seed=self.seed if seed is None else seed,
+        )
+
+    @property
+    def counted_as(self) -> dict[str, str]:
+        """What each outcome is taken for, in words."""
+        ties = {
+            "none": "left out: indifference is not in this model",
+            "half": "half a win of each item",
+            "davidson": "a tie",
+            "rao-kupper": "a tie",
+        }
+        exits = {"left_out": "left out", "neither": "a choice of neither item"}
+        return {
+            Outcome.CHOSE_FIRST: "a win of the item shown first",
+            Outcome.CHOSE_SECOND: "a win of the item shown second",
+            Outcome.INDIFFERENT: ties[self.ties],
+            Outcome.OPTED_OUT: exits[self.opted_out],
+            Outcome.REFUSED: exits[self.refusals],
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values, under the names by which they are given."""
+        return {
+            "baseline": self.baseline,
+            "cluster": list(self.clusters) if len(self.clusters) != 1 else self.clusters[0],
+            "by": list(self.by),
+            "level": self.level,
+            "estimand": self.estimand,
+            "ties": self.ties,
+            "slot": self.slot,
+            "bias_reduced": self.bias_reduced,
+            "opted_out": self.opted_out,
+            "refusals": self.refusals,
+            "seed": self.seed,
+        }
+
+
+def unknown_words(**given: object) -> list[str]:
+    """Return a line for each setting that is none of its allowed words."""
+    return [
+        f"{name}={value!r}: must be one of {', '.join(_ALLOWED[name])}"
+        for name, value in given.items()
+        if value not in _ALLOWED[name]
+    ]

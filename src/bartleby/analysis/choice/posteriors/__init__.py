@@ -1,0 +1,1 @@
+"""Hierarchical posteriors of utilities: what is known of a class of items together."""

@@ -1,0 +1,255 @@
+"""One step of a sampler: new parameters of a choice model, given a normal prior of each and the choices.
+
+Many chains step together, so that the cost of a step is that of its numbers. Choices between two items
+have a step that draws independently of where the chain is, but for the Polya-Gamma variables; models with
+ties by Rao and Kupper or with an outcome `neither` have none, and are sampled by slices of ellipses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.linalg import lapack
+
+from bartleby.analysis.choice.pair_design import PairDesign
+
+__all__ = ["PairSlices", "Step", "WinSteps", "slices_of", "win_steps"]
+
+Floats = npt.NDArray[np.float64]
+
+_GAMMAS = 2
+"""Gammas of the infinite sum that is a Polya-Gamma variable that are drawn one by one: they have 99.8%
+of its variance at 0, and the rest together is nearly a gamma variable."""
+_STEPS = 2 * np.pi**2 * (np.arange(1, _GAMMAS + 1) - 0.5) ** 2
+_LARGEST = 700.0
+
+
+class Step(Protocol):
+    """Draws the parameters of all chains, given the prior of each."""
+
+    def draw(self, now: Floats, prior: Floats, centre: Floats, rng: np.random.Generator) -> Floats:
+        """Return the next parameters (K, q); `prior` are precisions about `centre`, both (K, q)."""
+        ...
+
+    def settle(self, now: Floats) -> None:
+        """Learn from parameters (K, q) drawn so far; called before any draw is kept."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class WinSteps:
+    """Wins and losses in cells, a logistic regression: Gibbs steps by Polya-Gamma augmentation.
+
+    Parameters
+    ----------
+    X
+        Features of each cell in the estimated parameters (M, q): its logit is X @ parameters.
+    trials
+        Choices in each cell, for all chains or for each (1 or K, M).
+    excess
+        Wins of the first item less half the trials, likewise.
+
+    Notes
+    -----
+    Polson, Scott & Windle (2013): given omega ~ PG(n, eta) for each cell, the likelihood of wins is that of
+    a normal regression with precision omega.
+    """
+
+    X: Floats
+    trials: Floats
+    excess: Floats
+
+    def draw(self, now: Floats, prior: Floats, centre: Floats, rng: np.random.Generator) -> Floats:
+        """Return the next parameters."""
+        eta = now @ self.X.T
+        weight = polya_gamma(np.broadcast_to(self.trials, eta.shape), eta, rng)
+        size = self.X.shape[1]
+        precision = (self._outer @ weight.T).T.reshape(len(now), size, size)
+        return draw_normals(precision, self._shift + prior * centre, prior, rng)
+
+    def settle(self, now: Floats) -> None:
+        """Learn nothing: there is nothing to be tuned."""
+
+    @cached_property
+    def _shift(self) -> Floats:
+        shift: Floats = self.excess @ self.X
+        return shift
+
+    @cached_property
+    def _outer(self) -> sparse.csr_array:
+        """Sparse (q q, M): weights of cells into the information."""
+        rows = sparse.csr_array(self.X)
+        count = np.diff(rows.indptr)
+        cell = np.repeat(np.arange(len(count)), count**2)
+        left = np.concatenate([np.repeat(np.arange(a, b), b - a) for a, b in _spans(rows.indptr)])
+        right = np.concatenate([np.tile(np.arange(a, b), b - a) for a, b in _spans(rows.indptr)])
+        at = rows.indices[left].astype(np.int64) * self.X.shape[1] + rows.indices[right]
+        shape = (self.X.shape[1] ** 2, len(self.X))
+        return sparse.csr_array((rows.data[left] * rows.data[right], (at, cell)), shape=shape)
+
+
+def win_steps(design: PairDesign, wins: Floats) -> WinSteps:
+    """Return the steps for who won, given that one of two items was taken.
+
+    Parameters
+    ----------
+    design
+        What was shown. Given that one of the two was taken, which one is a logistic choice, with or without
+        Davidson's ties.
+    wins
+        Of the first and of the second item in each cell, for each data set or for one (B, M, 2).
+    """
+    signs = np.zeros(design.kernel.n_local)
+    signs[: 2 + design.kernel.slot] = [1.0, -1.0, 1.0][: 2 + design.kernel.slot]
+    X = design.local_rows(np.tile(signs, (len(design.index), 1)))
+    trials = wins.sum(axis=-1)
+    used = trials.any(axis=0)
+    return WinSteps(X[used], trials[:, used], (wins[..., 0] - trials / 2)[:, used])
+
+
+@dataclass(eq=False)
+class PairSlices:
+    """Any likelihood of pairs: elliptical slice sampling about a normal approximation of it.
+
+    Parameters
+    ----------
+    design, counts
+        What was shown, and the outcomes in each cell (M, A), divided by the overdispersion.
+    precision, shift
+        The approximation: exp(shift'x - x' precision x / 2).
+
+    Notes
+    -----
+    Murray, Adams & MacKay (2010) for a normal prior, which here is the prior times the approximation, and a
+    likelihood, which here is what the approximation leaves over: exact whatever the approximation, and the
+    quicker to forget the better it is. `settle` takes the mean score and information over draws so far, so
+    that the approximation is right on average over the posterior and not only at its top, which matters
+    where an item never won.
+    """
+
+    design: PairDesign
+    counts: Floats
+    precision: Floats
+    shift: Floats
+    _seen: list[Floats] = field(default_factory=list, repr=False)
+
+    def draw(self, now: Floats, prior: Floats, centre: Floats, rng: np.random.Generator) -> Floats:
+        """Return the next parameters."""
+        total = np.broadcast_to(self.precision, (len(now), *self.precision.shape))
+        shift = self.shift + prior * centre
+        mean = _solve(total, prior, shift)
+        turned = draw_normals(total, np.zeros_like(shift), prior, rng)
+        away = now - mean
+        level = self._left(now) + np.log(rng.random(len(now)))
+        angle = rng.uniform(0, 2 * np.pi, len(now))
+        low, high = angle - 2 * np.pi, angle.copy()
+        result = now.copy()
+        open_ = np.arange(len(now))
+        while len(open_):
+            cosine, sine = np.cos(angle[open_])[:, None], np.sin(angle[open_])[:, None]
+            tried = mean[open_] + cosine * away[open_] + sine * turned[open_]
+            fine = self._left(tried) >= level[open_]
+            result[open_[fine]] = tried[fine]
+            open_ = open_[~fine]
+            negative = angle[open_] < 0
+            low[open_[negative]], high[open_[~negative]] = angle[open_[negative]], angle[open_[~negative]]
+            angle[open_] = rng.uniform(low[open_], high[open_])
+        return result
+
+    def settle(self, now: Floats) -> None:
+        """Learn the approximation from parameters drawn so far."""
+        self._seen.append(now)
+        seen = np.concatenate(self._seen[-8:])
+        found = self.design.evaluate(self.counts[None], seen, penalised=False)
+        self.precision = found.information.mean(axis=0)
+        self.shift = found.score.mean(axis=0) + self.precision @ seen.mean(axis=0)
+
+    def _left(self, estimated: Floats) -> Floats:
+        """Return the log likelihood less that of the approximation (K,)."""
+        local = self.design.local(estimated)
+        exact = np.einsum("ma,kma->k", self.counts, self.design.kernel.log_probability(local))
+        if self.design.kernel.ties == "rao-kupper":
+            exact = np.where(local[..., -1].min(axis=1) > 0, exact, -np.inf)
+        near = estimated @ self.shift - 0.5 * np.einsum(
+            "kp,pq,kq->k", estimated, self.precision, estimated, optimize=True
+        )
+        left: Floats = exact - near
+        return left
+
+
+def slices_of(design: PairDesign, counts: Floats, estimated: Floats) -> PairSlices:
+    """Return the steps for any likelihood of pairs, beginning with the normal approximation at an estimate.
+
+    Parameters
+    ----------
+    design, counts
+        As in `PairSlices`.
+    estimated
+        Parameters (q,).
+    """
+    found = design.evaluate(counts[None], estimated[None], penalised=False)
+    precision = found.information[0]
+    return PairSlices(design, counts, precision, found.score[0] + precision @ estimated)
+
+
+def draw_normals(precision: Floats, shift: Floats, prior: Floats, rng: np.random.Generator) -> Floats:
+    """Draw from normal distributions with mean = P^-1 shift, P = `precision` plus the diagonal `prior`.
+
+    Parameters
+    ----------
+    precision
+        (K, q, q).
+    shift, prior
+        (K, q).
+    """
+    drawn = rng.standard_normal(prior.shape)
+    shift = np.broadcast_to(shift, prior.shape)
+    for at, noise in enumerate(drawn):
+        # The routines of LAPACK themselves: checks of arguments would cost more than few items' algebra.
+        root = _root(precision[at], prior[at])
+        half, _ = lapack.dtrtrs(root, shift[at], lower=1)
+        drawn[at], _ = lapack.dtrtrs(root, half + noise, lower=1, trans=1)
+    return drawn
+
+
+def _solve(precision: Floats, prior: Floats, shift: Floats) -> Floats:
+    found = np.empty_like(prior)
+    for at in range(len(prior)):
+        found[at], _ = lapack.dpotrs(_root(precision[at], prior[at]), shift[at], lower=1)
+    return found
+
+
+def _root(precision: Floats, prior: Floats) -> Floats:
+    total = np.array(precision)
+    total.flat[:: len(total) + 1] += prior
+    root, failed = lapack.dpotrf(total, lower=1)
+    if failed:
+        raise np.linalg.LinAlgError("the posterior precision of the utilities is not positive definite")
+    return np.asarray(root, dtype=np.float64)
+
+
+def polya_gamma(trials: Floats, eta: Floats, rng: np.random.Generator) -> Floats:
+    """Draw from PG(trials, eta): the first gammas of its sum, then one with mean and variance of the rest."""
+    size = np.clip(np.abs(eta), 1e-2, _LARGEST)
+    tangent = np.tanh(size / 2)
+    mean = trials * tangent / (2 * size)
+    # sinh(x) / cosh(x/2)^2 = 2 tanh(x/2), and 1 / cosh^2 = 1 - tanh^2.
+    variance = trials * (2 * tangent - size * (1 - tangent**2)) / (4 * size**3)
+    total = np.zeros_like(mean)
+    for step in _STEPS:
+        scale = 1 / (step + size**2 / 2)
+        total += rng.standard_gamma(trials) * scale
+        mean, variance = mean - trials * scale, variance - trials * scale**2
+    variance = np.maximum(variance, 1e-4 * mean**2)
+    rest = variance / mean
+    total += rng.standard_gamma(mean / rest) * rest
+    return np.asarray(total, dtype=np.float64)
+
+
+def _spans(starts: npt.NDArray[np.integer]) -> list[tuple[int, int]]:
+    return list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))

@@ -1,0 +1,237 @@
+"""What is known of the utilities of the items of a class together: a hierarchical posterior.
+
+Counting how many noisy estimates fall below zero is biased towards one half, and drawing around the
+estimates adds the noise a second time. So the items of a class are taken as a sample from a normal
+distribution whose mean and spread are unknown too, and the utilities are drawn given the choices and that
+distribution: estimates from few trials are drawn towards their class, well-known ones stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.posteriors.steps import Step, slices_of, win_steps
+from bartleby.analysis.inference.effective_size import effective_size
+
+__all__ = [
+    "ClassPriors",
+    "Priors",
+    "UtilityDraws",
+    "draw_utilities",
+    "likelihood_steps",
+    "run_chains",
+    "scattered",
+]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+CHAINS = 16
+_BURN_IN = 120
+_SETTLING = (10, 20, 40, 60, 80)
+"""Steps of the burn-in after which the sampler learns from what it has seen."""
+WIDE = 16.0
+"""Prior variance of an effect that belongs to no class of two items or more (logits squared)."""
+
+
+class Priors(Protocol):
+    """What the parameters are a sample from, in so many numbers a chain."""
+
+    def start(self, now: Floats) -> tuple[Floats, Floats]:
+        """Return centres (K, c) and variances (K, v) to begin with, from parameters (K, q)."""
+        ...
+
+    def priors(self, means: Floats, spreads: Floats, size: int) -> tuple[Floats, Floats]:
+        """Return prior precision and centre of each parameter (K, q), given these."""
+        ...
+
+    def draw(self, now: Floats, spreads: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw centres and variances, given the parameters and the last variances."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ClassPriors:
+    """Which parameters are a sample from one distribution, class by class.
+
+    Parameters
+    ----------
+    groups
+        Estimated parameters of each class of two items or more.
+    typical
+        Sampling variance of an estimate of each class, for all chains or for each (1 or K, G).
+    """
+
+    groups: Sequence[Integers]
+    typical: Floats
+
+    def start(self, now: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance of each class (K, G) as the parameters (K, q) have them."""
+        means = _by_group(now, self.groups, np.mean)
+        return means, np.maximum(_by_group(now, self.groups, np.var), 0.2)
+
+    def priors(self, means: Floats, spreads: Floats, size: int) -> tuple[Floats, Floats]:
+        """Return prior precision and centre of each parameter (K, q), given those of each class."""
+        prior, centre = np.full((len(means), size), 1 / WIDE), np.zeros((len(means), size))
+        for at, group in enumerate(self.groups):
+            prior[:, group] = 1 / spreads[:, at, None]
+            centre[:, group] = means[:, at, None]
+        return prior, centre
+
+    def draw(self, now: Floats, spreads: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw mean and variance of each class (K, G), given its utilities and the last variances."""
+        sizes = np.array([len(group) for group in self.groups], dtype=float)
+        centre = _by_group(now, self.groups, np.mean)
+        squares = _by_group(now, self.groups, np.var) * sizes
+        proposed = squares / 2 / rng.standard_gamma(np.broadcast_to((sizes - 1) / 2, spreads.shape))
+        # The proposal has prior 1 / v; the wanted one is 1 / (v + s): a Metropolis step on the ratio.
+        gain = (proposed / (proposed + self.typical)) / (spreads / (spreads + self.typical))
+        spreads = np.where(rng.random(spreads.shape) <= gain, np.maximum(proposed, 1e-6), spreads)
+        return centre + np.sqrt(spreads / sizes) * rng.standard_normal(spreads.shape), spreads
+
+
+@dataclass(frozen=True, eq=False)
+class UtilityDraws:
+    """Draws from the joint posterior of the utilities against the baseline.
+
+    Parameters
+    ----------
+    utilities
+        Of all nodes (draws, nodes); NaN for nodes that cannot be placed against the baseline.
+    means, deviations
+        Mean and standard deviation of the distribution of each class (draws, classes); NaN for a class
+        of fewer than two items.
+    effective
+        How many independent draws the mean of each class is worth (classes,); NaN likewise.
+    """
+
+    utilities: Floats
+    means: Floats
+    deviations: Floats
+    effective: Floats
+
+
+def draw_utilities(
+    fit: GroupFit, classes: Sequence[Integers], draws: int, rng: np.random.Generator
+) -> UtilityDraws:
+    """Draw utilities of nodes against the baseline from their joint posterior.
+
+    Parameters
+    ----------
+    fit
+        A fitted model with a baseline, whose utility is zero.
+    classes
+        Nodes of each class; a node is in one at most. Each class has a mean and a spread of its own.
+    draws
+        Number of draws.
+    rng
+        Random numbers.
+
+    Notes
+    -----
+    Gibbs sampling by several chains. Utilities of a class are normal with mean m (flat) and variance v, where
+    p(v) is proportional to 1 / (v + s) and s is the typical sampling variance of an estimate of the class:
+    the prior that gives intervals for a normal population their nominal coverage where s is small, and
+    that is proper at 0 where it is not. The baseline's own noise is in the joint likelihood. Trials count
+    1 / overdispersion each, so that clusters are allowed for.
+    """
+    basis = fit.layout.design.basis
+    n_nodes = len(fit.layout.nodes)
+    columns = [_columns(basis, members) for members in classes]
+    enough = [at for at, group in enumerate(columns) if len(group) > 1]
+    sampling = np.diag(fit.model_covariance)
+    groups = [columns[at] for at in enough]
+    priors = ClassPriors(groups, np.array([[float(np.median(sampling[group])) for group in groups]]))
+    chains = min(CHAINS, draws)
+    start = scattered(fit, chains, rng)
+    kept, means, spreads = run_chains(likelihood_steps(fit), priors, start, -(-draws // chains), rng)
+    hyper = np.full((2, draws, len(classes)), np.nan)
+    # Draws of one time stand together, so that cutting the last few off takes some from every chain.
+    hyper[0][:, enough], hyper[1][:, enough] = _stacked(means, draws), np.sqrt(_stacked(spreads, draws))
+    effective = np.full(len(classes), np.nan)
+    effective[enough] = [effective_size(means[:, :, at]) for at in range(len(enough))]
+    utilities = _stacked(kept, draws) @ basis[:n_nodes].T
+    utilities[:, ~fit.layout.placed[:n_nodes]] = np.nan
+    return UtilityDraws(utilities, hyper[0], hyper[1], effective)
+
+
+def run_chains(
+    steps: Step,
+    priors: Priors,
+    start: Floats,
+    draws: int,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats, Floats]:
+    """Run chains side by side.
+
+    Parameters
+    ----------
+    steps, priors
+        How parameters are drawn given the classes, and classes given parameters.
+    start
+        Parameters of each chain (K, q).
+    draws
+        To keep of each chain, after steps that are not kept.
+    rng
+        Random numbers.
+
+    Returns
+    -------
+    parameters (K, draws, q), centres (K, draws, c), variances (K, draws, v)
+    """
+    now = start.copy()
+    means, spreads = priors.start(now)
+    kept = np.empty((len(now), draws, now.shape[1]))
+    centres, variances = (np.empty((len(now), draws, each.shape[1])) for each in (means, spreads))
+    for step in range(-_BURN_IN, draws):
+        now = steps.draw(now, *priors.priors(means, spreads, now.shape[1]), rng)
+        means, spreads = priors.draw(now, spreads, rng)
+        if step + _BURN_IN in _SETTLING:
+            steps.settle(now)
+        if step >= 0:
+            kept[:, step] = now
+            centres[:, step], variances[:, step] = means, spreads
+    return kept, centres, variances
+
+
+def likelihood_steps(fit: GroupFit) -> Step:
+    """Return how the parameters of a fit are drawn: by Polya-Gamma augmentation where that is possible."""
+    design, counts = fit.layout.design, fit.data.counts / fit.scale
+    if design.kernel.ties == "rao-kupper" or design.kernel.neither:
+        return slices_of(design, counts, fit.maximum.estimated[0])
+    return win_steps(design, counts[None, :, :2])
+
+
+def scattered(fit: GroupFit, chains: int, rng: np.random.Generator) -> Floats:
+    """Return estimates with their noise, as many as chains (K, q)."""
+    values, vectors = np.linalg.eigh(fit.model_covariance)
+    noise = rng.standard_normal((chains, len(values))) * np.sqrt(np.clip(values, 0.0, 4.0))
+    start: Floats = fit.maximum.estimated[0] + noise @ vectors.T
+    if fit.layout.design.kernel.ties == "rao-kupper":
+        tie = _columns(fit.layout.design.basis, fit.layout.design.index[:1, -1])
+        start[:, tie] = fit.maximum.estimated[0][tie]
+    return start
+
+
+def _columns(basis: Floats, members: Integers) -> Integers:
+    """Return the estimated parameters that are the utilities of some nodes."""
+    return np.flatnonzero(basis[members].any(axis=0)).astype(np.int64)
+
+
+def _by_group(now: Floats, groups: Sequence[Integers], statistic: Callable[..., Floats]) -> Floats:
+    found = np.empty((len(now), len(groups)))
+    for at, group in enumerate(groups):
+        found[:, at] = statistic(now[:, group], axis=1)
+    return found
+
+
+def _stacked(values: Floats, draws: int) -> Floats:
+    """Return draws of all chains (K, n, q) one after another, those of one time together (draws, q)."""
+    chains, size, width = values.shape
+    return np.ascontiguousarray(values.swapaxes(0, 1).reshape(chains * size, width)[:draws])

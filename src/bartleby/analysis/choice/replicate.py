@@ -1,0 +1,139 @@
+"""Fitting many reweighted copies of one data set: the numbers behind a bootstrap.
+
+The counts of a replicate are a weighted sum of the counts of clusters, so all replicates of a batch are one
+sparse product, and all are fitted together from the estimate of the full data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bartleby.analysis.choice.binary_newton import newton
+from bartleby.analysis.choice.binary_replicates import Pull, approach, binary_cells
+from bartleby.analysis.choice.bradley_terry import Maximum, maximise
+from bartleby.analysis.choice.data import ChoiceData
+from bartleby.analysis.choice.pair_design import PairDesign
+from bartleby.analysis.choice.resampling import Resampling
+
+__all__ = ["fit_replicates"]
+
+Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+
+PULL_SD = 5.0
+"""Logits: standard deviation of the pull towards the estimate of the full data."""
+_BATCH_NUMBERS = 6_000_000
+
+
+def fit_replicates(
+    design: PairDesign,
+    data: ChoiceData,
+    drawn: Resampling,
+    top: Maximum,
+    *,
+    replicates: int,
+    rng: np.random.Generator,
+    penalised: bool,
+) -> tuple[Floats, Booleans]:
+    """Fit replicates of a data set.
+
+    Parameters
+    ----------
+    design
+        What was shown.
+    data
+        The full data.
+    drawn
+        How replicates are drawn.
+    top
+        The estimate of the full data.
+    replicates
+        Number of replicates.
+    rng
+        Where they come from.
+    penalised
+        Bias-reduced fits, as that of the full data was. Otherwise each replicate of choices between two is
+        drawn very weakly towards the estimate of the full data (a normal with standard deviation 5 logits
+        about it), which is nothing where there are data and keeps replicates finite in which an item
+        happens never to win.
+
+    Returns
+    -------
+    estimates (B, q), converged (B,)
+    """
+    fits: _Fits
+    if len(design.kernel.outcomes) == 2 and not penalised:
+        fits = _BinaryFits(design, data, drawn, top)
+    else:
+        fits = _PenalisedFits(design, data, drawn, top)
+    estimates, converged = np.empty((replicates, design.n_estimated)), np.empty(replicates, dtype=bool)
+    for at in range(0, replicates, fits.width):
+        batch = slice(at, min(at + fits.width, replicates))
+        estimates[batch], converged[batch] = fits.fit(drawn.draw(batch.stop - at, rng))
+    return estimates, converged
+
+
+class _Fits(Protocol):
+    """Fits of replicates whose units have given weights."""
+
+    @property
+    def width(self) -> int:
+        """Replicates that are best fitted together."""
+
+    def fit(self, weights: Floats) -> tuple[Floats, Booleans]:
+        """Return estimates (b, q) and whether they converged (b,) for weights of units (U, b)."""
+
+
+class _BinaryFits:
+    """Choices between two, with the pull."""
+
+    def __init__(self, design: PairDesign, data: ChoiceData, drawn: Resampling, top: Maximum) -> None:
+        self._cells = binary_cells(design)
+        self._pull = Pull(top.estimated[0], 1 / PULL_SD**2)
+        self._inverse = np.linalg.inv(top.information[0] + self._pull.weight * np.eye(design.n_estimated))
+        place = self._cells.of_cell[data.row_cell]
+        counts = data.row_counts
+        won = np.where(self._cells.swapped[data.row_cell], counts[:, 1], counts[:, 0])
+        self._wins = drawn.held(place, won, self._cells.n_cells)
+        self._total = drawn.held(place, counts.sum(axis=1), self._cells.n_cells)
+
+    @property
+    def width(self) -> int:
+        return self._cells.width
+
+    def fit(self, weights: Floats) -> tuple[Floats, Booleans]:
+        wins, total = self._wins @ weights, self._total @ weights
+        found, converged = approach(self._cells, wins, total, self._pull, self._inverse)
+        lost = np.flatnonzero(~converged)
+        if lost.size:
+            found[:, lost], converged[lost] = newton(
+                self._cells.form, wins[:, lost], total[:, lost], self._pull
+            )
+        return found.T, converged
+
+
+class _PenalisedFits:
+    """Any likelihood with Jeffreys' penalty: without a closed form for the pull it serves the same end."""
+
+    def __init__(self, design: PairDesign, data: ChoiceData, drawn: Resampling, top: Maximum) -> None:
+        self._design, self._centre = design, top.estimated[0]
+        cells, outcomes = data.counts.shape
+        place = (data.row_cell[:, None] * outcomes + np.arange(outcomes)).ravel()
+        rows = replace(drawn, unit=np.repeat(drawn.unit, outcomes))
+        self._held = rows.held(place, data.row_counts.ravel(), cells * outcomes)
+        self._shape = (cells, outcomes)
+
+    @property
+    def width(self) -> int:
+        each = max(len(self._design.index) * 60, self._design.n_parameters**2 * 3, 1)
+        return max(1, int(_BATCH_NUMBERS // each))
+
+    def fit(self, weights: Floats) -> tuple[Floats, Booleans]:
+        counts = (self._held @ weights).T.reshape(-1, *self._shape)
+        start = np.repeat(self._centre[None], len(counts), axis=0)
+        found = maximise(self._design, counts, penalised=True, start=start, tolerance=1e-6)
+        return found.estimated, found.converged

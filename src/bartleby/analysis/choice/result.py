@@ -1,0 +1,282 @@
+"""A fitted choice model: utilities, slot effect and tie parameter, and all that can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bartleby.analysis.choice.attributes import attribute_effects, dose_rows
+from bartleby.analysis.choice.bootstrap import bootstrap_rows
+from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.item_classes import item_classes
+from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.share_estimates import ShareSettings, share_differences, shares_below
+from bartleby.analysis.choice.shares import Population
+from bartleby.analysis.choice.slot import flipping_pairs, slot_by_class
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import Estimand, as_names
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ChoiceFit"]
+
+
+@dataclass(frozen=True)
+class ChoiceFit(Estimates):
+    """A fitted choice model: utilities, slot effect and tie parameter, and what follows from them.
+
+    Parameters
+    ----------
+    groups
+        One fit a model and level of `by`.
+    options
+        What was asked for.
+    attributes_of_items
+        Item attributes found in the table, one row an item.
+    varying
+        Columns that look like item attributes and vary within an item, with what was found.
+    """
+
+    groups: tuple[GroupFit, ...] = field(default=(), repr=False)
+    options: ChoiceOptions = field(default_factory=ChoiceOptions, repr=False)
+    attributes_of_items: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    varying: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def plot(self, *, colour: str = "impact") -> Figure:
+        """Return the figure of utilities by item, with the shares below the baseline and the slot effect.
+
+        Parameters
+        ----------
+        colour
+            Item attribute that makes the classes; items look alike where the table does not have it.
+
+        Raises
+        ------
+        DataError
+            There are several fits (models, levels of `by`): draw them one at a time.
+        """
+        from bartleby.analysis.figures.utilities import plot_utilities
+
+        shares = None
+        if self.options.baseline is not None and colour in self.attributes_of_items and len(self.groups) == 1:
+            # The bounds of shares cost as much as the shares, and the figure does not show them.
+            shares = shares_below(self, (colour,), ShareSettings.of(self.options), bounds=False).frame
+        return plot_utilities(
+            self.frame,
+            items=self.attributes_of_items,
+            colour=colour,
+            shares=shares,
+            accounting=self.accounting,
+            baseline=self.options.baseline,
+            separated=self.separated(),
+        )
+
+    def separated(self, model: object = None) -> frozenset[str]:
+        """Return the items that won or lost every comparison that could place them.
+
+        Parameters
+        ----------
+        model
+            Name of one of the models; None takes the items of all fits.
+        """
+        return frozenset(
+            str(group.data.items[code])
+            for group in self.groups
+            if model is None or group.key.get("model") == model
+            for code in group.separation.items
+        )
+
+    def share_below(
+        self,
+        by: str | Sequence[str] | None = None,
+        *,
+        estimand: Estimand | None = None,
+        level: float | None = None,
+        population: Population = "normal",
+        draws: int = 2000,
+        seed: int | None = None,
+    ) -> Estimates:
+        """Return the share of items of each class whose utility is below the baseline.
+
+        Parameters
+        ----------
+        by
+            Item attributes that make the classes (`impact` stands for the columns `impact_first` and
+            `impact_second`); None takes all items but the baseline as one class.
+        estimand
+            `new_items` or `these_items`; as in the fit without.
+        level
+            Level of the interval; as in the fit without.
+        population
+            What `new_items` are a sample of: a `normal` distribution of utilities a class, or `any`
+            (wider; distribution-free).
+        draws
+            Draws from the posterior.
+        seed
+            Seed of the draws; as in the fit without.
+
+        Returns
+        -------
+        Estimates
+            One row a model and class, `n` the items of it.
+
+        Raises
+        ------
+        SettingError
+            The fit has no baseline, or `by` is no attribute of items.
+        """
+        asked = self.options.but(estimand=estimand, level=level, seed=seed)
+        settings = ShareSettings.of(asked, population=population, draws=draws)
+        return shares_below(self, as_names(by), settings)
+
+    def compare_shares(
+        self,
+        by: str | Sequence[str],
+        *,
+        between: str | None = None,
+        reference: object = None,
+        estimand: Estimand | None = None,
+        level: float | None = None,
+        population: Population = "normal",
+        draws: int = 2000,
+        seed: int | None = None,
+    ) -> Estimates:
+        """Return differences of the share below the baseline between classes or models.
+
+        Parameters
+        ----------
+        by
+            Item attributes that make the classes.
+        between
+            What is compared: one of `by` (the same draws are compared, so that the noise of the baseline
+            they share cancels), or a column that splits the fit, such as `model` (items that both have
+            are compared with themselves). Without it, the first of `by`.
+        reference
+            The value the others are compared with; the first without.
+        estimand, level, population, draws, seed
+            As in `share_below`.
+
+        Returns
+        -------
+        Estimates
+            One row a value other than the reference: term `value - reference`, `n` items.
+
+        Raises
+        ------
+        SettingError
+            No such attribute or column, or the reference is none of its values.
+        """
+        asked = self.options.but(estimand=estimand, level=level, seed=seed)
+        settings = ShareSettings.of(asked, population=population, draws=draws)
+        return share_differences(self, as_names(by), settings, between=between, reference=reference)
+
+    def slot_by(self, by: str) -> Estimates:
+        """Return a slot effect for each class of items.
+
+        The slot effect of a trial is the mean of those of the two classes it shows, so that the effect of
+        a class is that in trials between two of its items. Items without the attribute are `(none)`.
+        """
+        return slot_by_class(self, by)
+
+    def flips(self, *, level: float | None = None, fdr: float = 0.05) -> Estimates:
+        """Return the order effect of each pair that was shown in both orders.
+
+        Parameters
+        ----------
+        level
+            Level of the intervals, not adjusted for their number.
+        fdr
+            False discovery rate (Benjamini & Hochberg 1995) at which a pair counts as flipping.
+
+        Returns
+        -------
+        Estimates
+            One row a pair, `item_1` and `item_2`: its slot effect in logits, the shares of choices of
+            `item_1` when it was shown first and second, Fisher's exact `p_value`, `q_value`, and whether
+            it `flips`: the majority is for another item in the other order and `q_value` is at most `fdr`.
+        """
+        return flipping_pairs(self, level=self.options.but(level=level).level, fdr=fdr)
+
+    def attributes(
+        self, names: str | Sequence[str], *, estimand: Estimand | None = None, level: float | None = None
+    ) -> Estimates:
+        """Return partial effects of item attributes on utility, all in one regression.
+
+        Parameters
+        ----------
+        names
+            Attributes, such as `["harm", "difficulty"]`. Numbers enter as slopes, words as contrasts with
+            their first level (of harm levels: none).
+        estimand
+            `new_items` takes items as a sample, with a variance that attributes leave unexplained;
+            `these_items` describes exactly these. As in the fit without.
+        level
+            Level of the intervals.
+
+        Returns
+        -------
+        Estimates
+            One row an effect, in logits; `sd_between_items` is what attributes leave unexplained.
+        """
+        asked = self.options.but(estimand=estimand, level=level)
+        return attribute_effects(self, as_names(names), asked.estimand, asked.level)
+
+    def dose_response(
+        self, name: str = "harm", *, estimand: Estimand | None = None, level: float | None = None
+    ) -> Estimates:
+        """Return mean utility at each level of an attribute, the steps between levels, and the trend.
+
+        Parameters
+        ----------
+        name
+            An attribute with ordered levels: none, mild, severe, or numbers.
+        estimand, level
+            As in `attributes`.
+
+        Returns
+        -------
+        Estimates
+            Rows whose `quantity` is `mean` (against the baseline), `step` or `trend` (the linear part).
+        """
+        asked = self.options.but(estimand=estimand, level=level)
+        return dose_rows(self, name, asked.estimand, asked.level)
+
+    def bootstrap(
+        self,
+        cluster: str | Sequence[str] = "pair",
+        *,
+        replicates: int = 1000,
+        level: float | None = None,
+        seed: int | None = None,
+    ) -> Estimates:
+        """Return the estimates with standard errors and percentile intervals of a cluster bootstrap.
+
+        Parameters
+        ----------
+        cluster
+            `pair`, `item`, the cluster column of the fit, or two of these. Items and two columns use
+            independent weights multiplied for each trial (the pigeonhole bootstrap).
+        replicates
+            Number of replicates.
+        level, seed
+            As in the fit without.
+        """
+        asked = self.options.but(level=level, seed=seed)
+        return bootstrap_rows(
+            self, as_names(cluster), replicates=replicates, level=asked.level, seed=asked.seed
+        )
+
+    def item_classes(self, by: Sequence[str]) -> pd.DataFrame:
+        """Return item attributes by name, one row an item.
+
+        Raises
+        ------
+        SettingError
+            A name is no attribute of items in this table.
+        """
+        items = (item for group in self.groups for item in group.data.items)
+        return item_classes(by, items, self.attributes_of_items, self.varying)

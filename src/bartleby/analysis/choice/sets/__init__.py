@@ -1,0 +1,1 @@
+"""Choices among more than two: conditional logit and Plackett-Luce."""

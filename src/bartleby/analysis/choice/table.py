@@ -1,0 +1,206 @@
+"""A table of paired choices, checked and counted: what every estimator of the choice model starts from.
+
+Anybody's table will do that has the columns `first`, `second` and `outcome`. `count` weights rows, `model`
+and the columns in `by` split the table, clusters and item attributes (`X_first`, `X_second`) are used where
+they are there. All that is wrong is reported at once, naming the row and the column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from bartleby.analysis.tables.counts import (
+    Frame,
+    as_frame,
+    column_names,
+    count_rows,
+    distinct_rows,
+    first_row,
+)
+from bartleby.errors import DataError
+from bartleby.outcome import Outcome
+
+__all__ = ["ChoiceTable", "read_choices"]
+
+REQUIRED = ("first", "second", "outcome")
+
+
+@dataclass(frozen=True)
+class ChoiceTable:
+    """Paired choices, counted.
+
+    Parameters
+    ----------
+    cells
+        One row a combination of `groups`, `first`, `second`, `outcome` and `clusters`, with its `count`.
+    groups
+        Columns that split the table into fits of their own.
+    clusters
+        Cluster columns. `pair`, where there is no such column, stands for the unordered pair, and `item`
+        for the two items of it.
+    attributes
+        Attributes of items, one row an item (the index), one column an attribute.
+    varying
+        Columns that look like item attributes and are not, because an item has several values: by name,
+        what was found.
+    """
+
+    cells: pd.DataFrame = field(repr=False)
+    groups: tuple[str, ...]
+    clusters: tuple[str, ...]
+    attributes: pd.DataFrame = field(repr=False)
+    varying: Mapping[str, str] = field(default_factory=dict)
+
+    def split(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+        """Return the cells of each group with the values that name it, in order of those values."""
+        if not self.groups:
+            return [({}, self.cells)]
+        found = self.cells.groupby(list(self.groups), sort=True, dropna=False)
+        return [
+            (dict(zip(self.groups, key, strict=True)), part.reset_index(drop=True)) for key, part in found
+        ]
+
+
+def read_choices(
+    trials: object, *, by: Sequence[str] = (), clusters: Sequence[str] = ("pair",)
+) -> ChoiceTable:
+    """Check and count a table of paired choices.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads, with `first`, `second` and `outcome`.
+    by
+        Further columns that split the table; `model` does so by itself where it is there.
+    clusters
+        Cluster columns. `pair`, unless there is such a column, is the unordered pair; `item` stands for
+        the two items of a pair and is not a column.
+
+    Raises
+    ------
+    DataError
+        Naming every problem: a missing column, an unknown outcome, an empty item, an item compared with
+        itself, a count that is negative or not a number, a table without rows.
+    """
+    frame = as_frame(trials)
+    names = column_names(frame)
+    groups = tuple(dict.fromkeys([*(["model"] if "model" in names else []), *by]))
+    wanted = [name for name in clusters if name != "item" and (name != "pair" or "pair" in names)]
+    problems = _missing_columns(names, groups, wanted)
+    weight = "count" if "count" in names else None
+    if weight:
+        problems += _count_problems(frame)
+    if problems:
+        raise DataError(problems)
+    keys = list(dict.fromkeys([*groups, *REQUIRED, *wanted]))
+    cells = count_rows(frame, keys, weight)
+    problems = _row_problems(frame, cells)
+    if problems:
+        raise DataError(problems)
+    attributes, varying = _item_attributes(frame, names)
+    cells = cells[cells["count"] > 0].reset_index(drop=True)
+    if cells.empty:
+        raise DataError("count: every row has weight 0, so there is nothing to estimate")
+    for name in REQUIRED:
+        cells[name] = _as_text(cells[name])
+    return ChoiceTable(cells, groups, tuple(clusters), attributes, varying)
+
+
+def _missing_columns(names: list[str], groups: Sequence[str], clusters: Sequence[str]) -> list[str]:
+    there = ", ".join(names) or "none"
+    problems = [
+        f"column {name!r} is missing: a table of choices has first, second and outcome; columns here: {there}"
+        for name in REQUIRED
+        if name not in names
+    ]
+    problems += [f"by: no column {name!r}; columns here: {there}" for name in groups if name not in names]
+    problems += [
+        f"cluster: no column {name!r}; columns here: {there}" for name in clusters if name not in names
+    ]
+    return problems
+
+
+def _count_problems(frame: Frame) -> list[str]:
+    """Report counts that are not numbers, missing, negative or infinite."""
+    dtype = frame.collect_schema()["count"]
+    if not dtype.is_numeric():
+        return [f"column 'count': must be numbers of trials, 0 or more, and holds {dtype}"]
+    column = nw.col("count")
+    bad = column.is_null() | (column < 0) | (~column.is_null() & (column - column != 0))
+    found = distinct_rows(frame.filter(bad), ["count"])
+    if found.empty:
+        return []
+    shown = ", ".join("empty" if pd.isna(value) else f"{value:g}" for value in found["count"].head(3))
+    return [f"{_place(frame, bad)}column 'count': {shown} is not a number of trials, 0 or more"]
+
+
+def _row_problems(frame: Frame, cells: pd.DataFrame) -> list[str]:
+    """Report what is wrong in the rows, one line for each kind of it, with the first row it is in."""
+    if cells.empty:
+        return ["the table has no rows"]
+    problems = []
+    for name in REQUIRED:
+        empty = cells[name].isna() | (cells[name].astype(str).str.strip() == "")
+        if empty.any():
+            what = _rows_text(cells.loc[empty, "count"].sum())
+            problems.append(f"{_place(frame, nw.col(name).is_null())}column {name!r}: empty in {what}")
+    known = {str(outcome) for outcome in Outcome}
+    for value in cells["outcome"].dropna().unique():
+        if str(value).strip() and str(value) not in known:
+            rows = _rows_text(cells.loc[cells["outcome"] == value, "count"].sum())
+            place = _place(frame, nw.col("outcome") == value)
+            allowed = ", ".join(sorted(known))
+            problems.append(
+                f"{place}column 'outcome': {value!r} (in {rows}) is no outcome; allowed: {allowed}"
+            )
+    same = cells["first"].notna() & (cells["first"].astype(str) == cells["second"].astype(str))
+    for value in cells.loc[same, "first"].unique():
+        place = _place(frame, (nw.col("first") == value) & (nw.col("second") == value))
+        problems.append(f"{place}columns 'first' and 'second': item {value!r} is compared with itself")
+    return problems
+
+
+def _as_text(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return labels as text, each distinct one being turned into text once."""
+    codes, labels = pd.factorize(values)
+    text = np.array([str(label) for label in labels], dtype=object)
+    return pd.Series(text[codes], index=values.index, name=values.name)
+
+
+def _place(frame: Frame, condition: nw.Expr) -> str:
+    row = first_row(frame, condition)
+    return "" if row is None else f"row {row}, "
+
+
+def _rows_text(count: float) -> str:
+    return "1 row" if count == 1 else f"{count:g} rows"
+
+
+def _item_attributes(frame: Frame, names: list[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return one row an item with its attributes, and the columns that vary within an item."""
+    attributes = [
+        name.removesuffix("_first")
+        for name in names
+        if name.endswith("_first") and f"{name.removesuffix('_first')}_second" in names
+    ]
+    columns, varying = {}, {}
+    for attribute in attributes:
+        sides = [
+            distinct_rows(frame, [side, f"{attribute}_{side}"]).set_axis(["item", "value"], axis=1)
+            for side in ("first", "second")
+        ]
+        pairs = pd.concat(sides).dropna().astype({"item": str}).drop_duplicates()
+        twice = pairs["item"].duplicated()
+        if twice.any():
+            item = pairs.loc[twice, "item"].iloc[0]
+            values = ", ".join(repr(value) for value in pairs.loc[pairs["item"] == item, "value"].head(3))
+            varying[attribute] = f"item {item!r} has more than one {attribute}: {values}"
+        else:
+            columns[attribute] = pairs.set_index("item")["value"]
+    return pd.DataFrame(columns), varying

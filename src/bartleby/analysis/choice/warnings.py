@@ -1,0 +1,78 @@
+"""What a reader must know of a choice model's data and clusters before quoting a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bartleby.analysis.choice.data import ChoiceData
+from bartleby.analysis.choice.layout import Layout
+from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.separation import Separation
+from bartleby.analysis.inference.sandwich import RobustCovariance
+
+__all__ = ["cluster_warnings", "data_warnings"]
+
+
+def data_warnings(
+    data: ChoiceData, layout: Layout, separation: Separation, options: ChoiceOptions, *, penalised: bool
+) -> list[str]:
+    """Return warnings of separation, items without a trial, unconnected groups, ties and cluster labels."""
+    notes = []
+    if separation.separated:
+        remedy = (
+            "bias-reduced estimates with profile intervals are reported"
+            if penalised
+            else "these have no finite maximum-likelihood estimate; bias_reduced=True gives one"
+        )
+        notes.append(f"separated data ({separation.describe(data.items)}): {remedy}")
+    empty = [node for at, node in enumerate(layout.nodes) if layout.component[at] < 0]
+    if empty:
+        notes.append(f"no trial in the model, so no utility: {', '.join(empty)}")
+    if layout.n_components > 1:
+        parts = [
+            ", ".join(layout.nodes[at] for at in np.flatnonzero(layout.component == each))
+            for each in range(layout.n_components)
+        ]
+        listed = "; ".join(f"{number}: {part}" for number, part in enumerate(parts, 1))
+        notes.append(
+            f"items form {layout.n_components} groups that are never compared with each other, and utilities "
+            f"of different groups are not on one scale ({listed})"
+        )
+    asked = options.ties in ("davidson", "rao-kupper")
+    if asked and data.kernel.ties == "none":
+        notes.append(f"ties={options.ties!r}: no trial ended indifferent, so there is no tie parameter")
+    if data.unlabelled:
+        notes.append(
+            f"{data.unlabelled:g} trials have no {options.clusters[0]}: each cell was made a cluster"
+        )
+    return notes
+
+
+def cluster_warnings(
+    robust: RobustCovariance,
+    layout: Layout,
+    options: ChoiceOptions,
+    reasons: Mapping[str, str],
+    *,
+    penalised: bool,
+) -> list[str]:
+    """Return warnings of a single cluster, and of terms that only one cluster tells about."""
+    name = options.clusters[0]
+    if robust.n_clusters < 2:
+        return [
+            f"one cluster ({name}): nothing says how answers vary between clusters, so there is no interval; "
+            "cluster=None takes trials as independent"
+        ]
+    if penalised:
+        return []
+    known = ~np.isnan(robust.standard_errors(layout.contrasts))
+    lost = [
+        term
+        for at, term in enumerate(layout.terms)
+        if not known[at] and term not in reasons and term != options.baseline
+    ]
+    if not lost:
+        return []
+    return [f"no interval, because known from a single cluster ({name}) alone: {', '.join(lost)}"]

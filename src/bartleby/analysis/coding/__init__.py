@@ -1,0 +1,1 @@
+"""Codings of transcripts: agreement of coders, and prevalence corrected for the errors of a judge."""

@@ -1,0 +1,329 @@
+"""Agreement of coders: people, judges, or both, on anybody's table of codings.
+
+One row a coding: which unit, who coded it, as what. Kappa and alpha say how much better than chance the
+coders agree; how often they agree says little where nearly everything is coded alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bartleby.analysis.coding.alpha import (
+    METRICS,
+    Alpha,
+    Metric,
+    cohen_kappa,
+    fleiss_kappa,
+    observed_agreement,
+    unit_counts,
+)
+from bartleby.analysis.coding.codings import Codings, read_codings
+from bartleby.analysis.inference.intervals import (
+    RateFit,
+    clustered_rate,
+    critical_value,
+    independent_rate,
+    wilson,
+)
+from bartleby.analysis.inference.jackknife import (
+    Scale,
+    bootstrap_interval,
+    cluster_sums,
+    jackknife,
+    scaled_interval,
+)
+from bartleby.analysis.tables.accounting import Accounting
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import check_settings
+from bartleby.analysis.tables.labels import group_prefix
+from bartleby.errors import DataError, SettingError
+
+__all__ = ["coder_agreement"]
+
+Floats = npt.NDArray[np.float64]
+Method = Literal["jackknife", "bootstrap"]
+
+MOSTLY_ONE = 0.9
+"""Above this share of one value, a warning says how much agreement is due to it."""
+
+
+def coder_agreement(
+    codings: object,
+    *,
+    unit: str,
+    coder: str,
+    value: str,
+    metric: Metric = "nominal",
+    cluster: str | None = None,
+    reference: str | None = None,
+    by: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    method: Method = "jackknife",
+    replicates: int = 2000,
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how well coders agree.
+
+    Parameters
+    ----------
+    codings
+        Any frame that narwhals reads, one row a coding; a missing value is a unit not coded.
+    unit, coder, value
+        Columns that say what was coded, by whom, and as what.
+    metric
+        Of alpha: `nominal`, `ordinal`, `interval` or `ratio`. Values must be numbers but for `nominal`.
+    cluster
+        Column whose units belong together, such as the conversation of a turn; None takes units as
+        independent.
+    reference
+        A coder taken as the truth, such as the people's verdict: adds the sensitivity and specificity of
+        each other coder (for more than two values, of each value against the others).
+    by
+        Columns that split the table; `model` does so by itself.
+    level
+        Of the intervals.
+    method
+        `jackknife`: t over clusters on Fisher's scale (observed agreement: logit), see
+        `benchmarks/coverage_coding.py`; `bootstrap`: bias-corrected and accelerated, over clusters.
+    replicates, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    Estimates
+        `alpha`; for `nominal` also `observed_agreement`, `fleiss_kappa` where all units have equally many
+        codings, and `cohen_kappa` of each pair of coders (columns `coder` and `other`); `sensitivity` and
+        `specificity` (column `coder`, and `value` for more than two values).
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong: a missing column, one coder only, one unit coded twice by one
+        coder, values that are no numbers.
+
+    Notes
+    -----
+    Alpha and kappa are undefined (NaN) where only one value occurs. Where all codings agree there is no
+    variation to estimate from: the lower bound then takes the upper score bound of 0 units in
+    disagreement. Intervals are over units or clusters; coders are taken as these ones.
+    """
+    check_settings(level, "new_items", metric=(metric, METRICS), method=(method, ("jackknife", "bootstrap")))
+    if replicates < 100:
+        raise SettingError(f"replicates={replicates}: must be 100 or more")
+    table = read_codings(
+        codings, unit=unit, coder=coder, value=value, cluster=cluster, by=by, numbers=metric != "nominal"
+    )
+    options = _Options(metric, level, method, replicates, seed, reference)
+    rows: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    for key, part in table.split():
+        found, told = _rows(part, options, group_prefix(key))
+        rows += [{**key, **row} for row in found]
+        warnings += told
+    settings = {
+        "metric": metric,
+        "level": level,
+        "cluster": cluster or "unit",
+        "reference": reference,
+        "method": method,
+        "replicates": replicates if method == "bootstrap" else None,
+        "seed": seed,
+    }
+    used, single = table.pairable()
+    accounting = Accounting(
+        {"coded with others": used, "coded by one": single, "not coded": table.missing},
+        {
+            "coded with others": "codings of units that two coders or more have coded",
+            "coded by one": "left out: nothing to compare",
+            "not coded": "left out: no value",
+        },
+        used,
+    )
+    return Estimates(
+        estimate_frame(rows, [*table.groups, "coder", "other", "value"]),
+        accounting,
+        tuple(warnings),
+        settings,
+    )
+
+
+@dataclass(frozen=True)
+class _Options:
+    metric: Metric
+    level: float
+    method: Method
+    replicates: int
+    seed: int
+    reference: str | None
+
+
+def _rows(part: Codings, options: _Options, where: str) -> tuple[list[dict[str, Any]], list[str]]:
+    if len(part.coders) < 2:
+        raise DataError(f"{where}one coder only ({part.coders[0]!r}): agreement needs two or more")
+    counts = unit_counts(part.unit, part.value, part.n_units, len(part.values))
+    together = counts.sum(axis=1) >= 2
+    if not together.any():
+        raise DataError(f"{where}no unit was coded by two coders, so there is nothing to compare")
+    alpha = Alpha(part.numbers(), options.metric)
+    rows = [_row(_Statistic("alpha", alpha.features(counts), alpha, together), part, options)]
+    if options.metric == "nominal":
+        rows += _nominal_rows(counts, part, options, together)
+    if options.reference is not None:
+        rows += _reference_rows(part, options, where)
+    return rows, _warnings(counts[together], part, rows, where)
+
+
+@dataclass(frozen=True, eq=False)
+class _Statistic:
+    """A measure of agreement, the features it is made of (U, D), and the units that have them (U,)."""
+
+    term: str
+    features: Floats
+    of: Callable[[Floats], Floats]
+    used: npt.NDArray[np.bool_]
+    scale: Scale = "fisher"
+
+
+def _nominal_rows(
+    counts: Floats, part: Codings, options: _Options, together: npt.NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    size = len(part.values)
+    features = Alpha(part.numbers(), "nominal").features(counts)
+    agree = _Statistic(
+        "observed_agreement", features, lambda s: observed_agreement(s, size), together, "logit"
+    )
+    rows = [_row(agree, part, options)]
+    coded = counts[together].sum(axis=1)
+    if np.all(coded == coded[0]):
+        fleiss = _Statistic("fleiss_kappa", features, lambda s: fleiss_kappa(s, size), together)
+        rows.append(_row(fleiss, part, options))
+    for one, other in combinations(range(len(part.coders)), 2):
+        joint, both = part.joint(one, other)
+        if both.any():
+            cohen = _Statistic("cohen_kappa", joint, lambda s: cohen_kappa(s, size), both)
+            rows.append(
+                {"coder": part.coders[one], "other": part.coders[other], **_row(cohen, part, options)}
+            )
+    return rows
+
+
+def _row(statistic: _Statistic, part: Codings, options: _Options) -> dict[str, Any]:
+    """Return one estimate with its interval over the clusters of the units that are used."""
+    _, cluster = np.unique(part.cluster[statistic.used], return_inverse=True)
+    n_clusters = int(cluster.max()) + 1
+    sums = cluster_sums(statistic.features[statistic.used], cluster, n_clusters)
+    found = jackknife(sums, statistic.of)
+    drawn = math.nan
+    if options.method == "bootstrap":
+        low, high, drawn = bootstrap_interval(
+            sums, statistic.of, options.level, options.seed, options.replicates
+        )
+        method = "bootstrap, BCa over clusters"
+    else:
+        low, high = scaled_interval(found, options.level, statistic.scale)
+        method = f"jackknife t, {statistic.scale} scale"
+    if found.estimate == 1 and n_clusters > 1:
+        low, high, method = *_all_agree(n_clusters, options.level), "all agree: score bound"
+    return {
+        "term": statistic.term,
+        "estimate": found.estimate,
+        "std_error": found.std_error or math.nan,
+        "low": low,
+        "high": high,
+        "level": options.level,
+        "n": float(statistic.used.sum()),
+        "n_clusters": float(n_clusters),
+        "method": method,
+        "df": found.df if options.method == "jackknife" else math.nan,
+        "replicates": drawn,
+    }
+
+
+def _all_agree(n_clusters: int, level: float) -> tuple[float, float]:
+    """Return bounds where no unit is in disagreement: 0 of G clusters has an upper score bound.
+
+    A unit in disagreement costs agreement beyond chance about twice its share, so the lower bound is 1 less
+    twice that upper bound, and not below chance.
+    """
+    worst = wilson(0.0, n_clusters, critical_value(level, n_clusters - 1))[1]
+    return 1 - min(2 * worst, 1.0), 1.0
+
+
+def _reference_rows(part: Codings, options: _Options, where: str) -> list[dict[str, Any]]:
+    names = [str(name) for name in part.coders]
+    if str(options.reference) not in names:
+        raise DataError(
+            f"{where}reference={options.reference!r}: no coder of that name; coders here: {', '.join(names)}"
+        )
+    truth = names.index(str(options.reference))
+    binary = len(part.values) == 2
+    values = [1] if binary else range(len(part.values))
+    rows = []
+    for judge in (number for number in range(len(names)) if number != truth):
+        said, true, cluster = part.both(judge, truth)
+        for value in values:
+            for term, target in (("sensitivity", True), ("specificity", False)):
+                chosen = (true == value) == target
+                right = ((said == value) == target)[chosen]
+                row = _rate_row(term, right, cluster[chosen], options, clustered=part.clustered)
+                rows.append(
+                    {"coder": part.coders[judge], "other": part.coders[truth], **row}
+                    | {"value": part.values[value]}
+                )
+    return rows
+
+
+def _rate_row(
+    term: str,
+    right: npt.NDArray[np.bool_],
+    cluster: npt.NDArray[np.int64],
+    options: _Options,
+    *,
+    clustered: bool,
+) -> dict[str, Any]:
+    _, code = np.unique(cluster, return_inverse=True)
+    n = np.bincount(code).astype(float)
+    fit: RateFit = (
+        clustered_rate(np.bincount(code, right.astype(float)), n, options.level)
+        if clustered
+        else independent_rate(float(right.sum()), float(len(right)), options.level)
+    )
+    return {
+        "term": term,
+        "estimate": fit.estimate,
+        "std_error": fit.std_error,
+        "low": fit.low,
+        "high": fit.high,
+        "level": options.level,
+        "n": float(len(right)),
+        "n_clusters": float(len(n)),
+        "method": fit.method,
+        "df": fit.df,
+    }
+
+
+def _warnings(counts: Floats, part: Codings, rows: list[dict[str, Any]], where: str) -> list[str]:
+    share = counts.sum(axis=0) / counts.sum()
+    largest = int(np.argmax(share))
+    told = []
+    if share[largest] == 1:
+        told.append(
+            f"{where}only one value was given ({part.values[largest]!r}), so alpha and kappa are undefined: "
+            "coders who always say the same agree without having looked"
+        )
+    elif share[largest] > MOSTLY_ONE:
+        told.append(
+            f"{where}{share[largest]:.1%} of codings are {part.values[largest]!r}: coders who gave it as "
+            f"often at random would agree {float(np.sum(share**2)):.1%} of the time, so agreement is high "
+            "because nearly everything is coded alike; read alpha and kappa instead"
+        )
+    if any(row["n_clusters"] < 2 for row in rows if row["term"] == "alpha"):
+        told.append(f"{where}one unit or cluster only: there is no interval")
+    return told

@@ -1,0 +1,1 @@
+"""Whether choices are of one mind: repetition, framing, transitivity, foretelling, saying against doing."""

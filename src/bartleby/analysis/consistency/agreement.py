@@ -1,0 +1,201 @@
+"""Agreement under repetition: whether a model takes the same item when it is asked the same thing again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
+from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
+from bartleby.analysis.rates.rates import group_label
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+
+__all__ = ["agreement", "cross_agreement", "excess_disagreement", "repeat_agreement", "unit_row"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def agreement(
+    trials: object,
+    *,
+    by: str | Sequence[str] | None = None,
+    cluster: str | None = "pair",
+    within: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how often two answers to the same pair take the same item.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads, with `first`, `second`, `outcome`, and `count` if rows are counted.
+    by
+        Columns that split the table; `model` does so by itself.
+    cluster
+        `pair`: pairs are independent; `item`: pairs that share an item hang together; or a column, in one
+        value of which repeats must lie; None takes every cell alone.
+    within
+        Columns that repeats must share; None takes wording, labels, channel, exits and commitment, as far
+        as they are there.
+    level
+        Of the intervals.
+    seed
+        Recorded; nothing here is random.
+
+    Returns
+    -------
+    Estimates
+        `same_order`: two repeats of a pair in the same order; `opposite_order`: in opposite orders;
+        `order_cost`: the first minus the second, over pairs asked twice in each order, which is what
+        showing them the other way round costs: the mean of (p - q)^2, p and q the chances of one item in
+        the two orders. `n` counts choices compared; 1/2 is what coins agree.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    For a cell of n answers, a of which took one item, the U-statistic (C(a, 2) + C(n - a, 2)) / C(n, 2) is
+    an unbiased estimate of p^2 + (1 - p)^2, whatever n; for opposite orders p q + (1 - p)(1 - q) is, with
+    the two observed shares. Each cell (pair, order, condition) weighs the same.
+    """
+    repeats = read_repeats(trials, by=by, cluster=cluster, within=within, level=level)
+    rows: list[dict[str, Any]] = []
+    warnings = list(repeats.warnings)
+    for key, part in repeats.table.split():
+        for row, note in _rows(item_choices(part, repeats.keys), repeats, level):
+            rows.append({**key, **row})
+            if note:
+                warnings.append(f"{group_label(row['term'], key)}: {note}")
+    settings = {
+        "estimand": "new_items",
+        "level": level,
+        "cluster": cluster,
+        "within": list(repeats.within),
+        "by": [name for name in repeats.table.groups if name != "model"],
+        "seed": seed,
+    }
+    return Estimates(
+        estimate_frame(rows, repeats.table.groups), repeats.accounting(), tuple(warnings), settings
+    )
+
+
+def repeat_agreement(low: npt.ArrayLike, n: npt.ArrayLike) -> Floats:
+    """Return the unbiased probability that two of n answers agree, NaN where n is below 2.
+
+    Parameters
+    ----------
+    low, n
+        Answers that took one item, and all answers, of each cell (m,).
+    """
+    a, total = np.asarray(low, dtype=float), np.asarray(n, dtype=float)
+    enough = total >= 2
+    pairs = np.where(enough, total * (total - 1), np.nan)
+    result: Floats = (a * (a - 1) + (total - a) * (total - a - 1)) / pairs
+    return result
+
+
+def cross_agreement(low: npt.ArrayLike, n: npt.ArrayLike, low_y: npt.ArrayLike, n_y: npt.ArrayLike) -> Floats:
+    """Return the unbiased probability that an answer of one cell agrees with one of another (m,)."""
+    p = np.asarray(low, dtype=float) / np.asarray(n, dtype=float)
+    q = np.asarray(low_y, dtype=float) / np.asarray(n_y, dtype=float)
+    result: Floats = p * q + (1 - p) * (1 - q)
+    return result
+
+
+def excess_disagreement(cells: pd.DataFrame) -> Floats:
+    """Return disagreement between two cells beyond that within them, NaN without two answers in each.
+
+    Parameters
+    ----------
+    cells
+        From `matched` (m rows).
+
+    Returns
+    -------
+    array (m,)
+        Unbiased for (p - q)^2, p and q the chances of an item in the two cells; so 0 on average, and in a
+        single cell it can be below 0.
+    """
+    within = repeat_agreement(cells["low_x"], cells["n_x"]) + repeat_agreement(cells["low_y"], cells["n_y"])
+    between = cross_agreement(cells["low_x"], cells["n_x"], cells["low_y"], cells["n_y"])
+    result: Floats = within / 2 - between
+    return result
+
+
+def _rows(cells: pd.DataFrame, repeats: Repeats, level: float) -> list[tuple[dict[str, Any], str]]:
+    again = cells[cells["n"] >= 2]
+    same = repeat_agreement(again["low"], again["n"])
+    units = units_of(again, same, again["n"] // 2, repeats.cluster)
+    first = unit_row("same_order", units, repeats, level, n=float(again["n"].sum()))
+    turned = matched(cells[cells["forward"]], cells[~cells["forward"]], repeats.keys)
+    opposite = cross_agreement(turned["low_x"], turned["n_x"], turned["low_y"], turned["n_y"])
+    fewest = np.minimum(turned["n_x"], turned["n_y"])
+    units = units_of(turned, opposite, fewest, repeats.cluster)
+    second = unit_row("opposite_order", units, repeats, level, n=float(turned[["n_x", "n_y"]].sum().sum()))
+    excess = excess_disagreement(turned)
+    known = np.isfinite(excess)
+    units = units_of(turned[known], excess[known], fewest[known], repeats.cluster)
+    n = float(turned.loc[known, ["n_x", "n_y"]].sum().sum())
+    third = unit_row("order_cost", units, repeats, level, n=n, limits=(-1.0, 1.0))
+    why = (
+        "no pair was asked twice in the same order under the same conditions, so it is undefined",
+        "no pair was asked in both orders under the same conditions, so it is undefined",
+        "no pair was asked twice in each order under the same conditions, so it is undefined",
+    )
+    rows = (first, second, third)
+    return [(row, _note(row, missing)) for row, missing in zip(rows, why, strict=True)]
+
+
+def unit_row(
+    term: str,
+    units: Units,
+    repeats: Repeats,
+    level: float,
+    *,
+    n: float,
+    limits: tuple[float, float] | None = None,
+) -> dict[str, Any]:
+    """Return a row of estimates: the mean of a value over cells.
+
+    Parameters
+    ----------
+    term, units, repeats, level
+        What it is, its values, how they are clustered, the level.
+    n
+        Choices that it rests on.
+    limits
+        Bounds of a value that is no share; None for a share.
+    """
+    if limits is None:
+        fit = share_of(units, level, by_item=repeats.by_item)
+    else:
+        fit = mean_of(units, level, by_item=repeats.by_item, limits=limits)
+    return {
+        "term": term,
+        "estimate": fit.estimate,
+        "std_error": fit.std_error,
+        "low": fit.low,
+        "high": fit.high,
+        "level": level,
+        "n": n,
+        "n_clusters": units.n_clusters(by_item=repeats.by_item),
+        "method": fit.method,
+        "df": fit.df,
+        "cells": len(units.value),
+    }
+
+
+def _note(row: Mapping[str, Any], missing: str) -> str:
+    if row["cells"] == 0:
+        return missing
+    if np.isnan(row["low"]):
+        return f"no interval: {row['method'].removeprefix('undefined, ')}"
+    return ""

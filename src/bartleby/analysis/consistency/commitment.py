@@ -1,0 +1,218 @@
+"""Stated against revealed: whether a model does what it says it would rather do.
+
+Under `commitment=says` it only says which item it takes; under `commitment=does` it knows that it will do
+the one it takes, and is then asked to. The work can itself be refused: the outcome is then `refused`, and
+the column `said` has what was taken before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.consistency.agreement import cross_agreement, excess_disagreement, unit_row
+from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
+from bartleby.analysis.rates.rates import group_label
+from bartleby.analysis.tables.counts import as_frame, column_names
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.errors import DataError
+from bartleby.outcome import CHOICES, Outcome
+
+__all__ = ["kappa_values", "stated_and_revealed"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def stated_and_revealed(
+    trials: object,
+    *,
+    commitment: str = "commitment",
+    stated: str = "says",
+    revealed: str = "does",
+    by: str | Sequence[str] | None = None,
+    cluster: str | None = "pair",
+    within: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how well choices that are only said agree with choices that are carried out.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads, with `first`, `second`, `outcome`, the column `commitment` and, if
+        work could be refused, `said`.
+    commitment, stated, revealed
+        The column that tells them apart, and its two values.
+    by, cluster, within, level
+        As in `agreement`.
+    seed
+        Recorded; nothing here is random.
+
+    Returns
+    -------
+    Estimates
+        `agreement`: the chance that a stated and a revealed choice of the same pair in the same order take
+        the same item; `kappa`: Cohen's kappa of the same (categories: the item shown first, the
+        second); `repetition`: agreement of two answers of one kind with each other, the ceiling;
+        `shortfall`: repetition minus agreement, 0 if saying and doing are alike. With the column `said`:
+        `agreement_before_work` (with what was taken, whether or not the work was then refused) and
+        `work_refused`, the share of choices whose work was refused.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    Agreement and shortfall: see `agreement`. Kappa's interval is a t interval of its linearisation over
+    clusters.
+    """
+    names = column_names(as_frame(trials))
+    extra = (commitment, *(("said",) if "said" in names else ()))
+    repeats = read_repeats(
+        trials, by=by, cluster=cluster, within=within, extra=extra, not_by=extra, level=level
+    )
+    _check_values(repeats.table.cells, commitment, (stated, revealed))
+    rows: list[dict[str, Any]] = []
+    warnings = list(repeats.warnings)
+    for key, part in repeats.table.split():
+        kinds = (part[part[commitment] == stated], part[part[commitment] == revealed])
+        found = _compared(kinds, repeats, level)
+        if "said" in names:
+            found += _before_work(kinds, repeats, level)
+        rows += [{**key, **row} for row in found]
+        warnings += _notes(found, key)
+    settings = {
+        "estimand": "new_items",
+        "level": level,
+        "commitment": commitment,
+        "stated": stated,
+        "revealed": revealed,
+        "cluster": cluster,
+        "within": list(repeats.within),
+        "by": [name for name in repeats.table.groups if name != "model"],
+        "seed": seed,
+    }
+    frame = estimate_frame(rows, repeats.table.groups)
+    return Estimates(frame, repeats.accounting(), tuple(warnings), settings)
+
+
+def kappa_values(agree: Floats, stated: Floats, revealed: Floats) -> Floats:
+    """Return values whose mean is Cohen's kappa and whose variation is that of its linearisation.
+
+    Parameters
+    ----------
+    agree
+        Agreement of each cell (m,).
+    stated, revealed
+        Shares of choices of the item shown first, of each cell (m,).
+
+    Returns
+    -------
+    array (m,)
+        NaN throughout if agreement by chance is certain: every answer of both kinds in one place.
+    """
+    a, b, observed = stated.mean(), revealed.mean(), agree.mean()
+    chance = a * b + (1 - a) * (1 - b)
+    if chance >= 1 - 1e-12:
+        return np.full_like(agree, np.nan)
+    by_chance = (2 * b - 1) * (stated - a) + (2 * a - 1) * (revealed - b)
+    change = (agree - observed) / (1 - chance) - (1 - observed) / (1 - chance) ** 2 * by_chance
+    result: Floats = (observed - chance) / (1 - chance) + change
+    return result
+
+
+def _check_values(cells: pd.DataFrame, column: str, values: Sequence[str]) -> None:
+    there = sorted(str(value) for value in cells[column].dropna().unique())
+    problems = [
+        f"column {column!r} has no {value!r}; values there: {', '.join(there) or 'none'}"
+        for value in values
+        if value not in there
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def _compared(
+    kinds: tuple[pd.DataFrame, pd.DataFrame], repeats: Repeats, level: float
+) -> list[dict[str, Any]]:
+    says, does = item_choices(kinds[0], repeats.keys), item_choices(kinds[1], repeats.keys)
+    cells = matched(says, does, ["forward", *repeats.keys])
+    fewest = np.asarray(np.minimum(cells["n_x"], cells["n_y"]), dtype=float)
+    trials = cells[["n_x", "n_y"]].sum(axis=1).to_numpy(dtype=float)
+    agree = cross_agreement(cells["low_x"], cells["n_x"], cells["low_y"], cells["n_y"])
+    short = excess_disagreement(cells)
+    again = np.isfinite(short)
+    kappa = _kappa(cells, agree) if len(cells) else np.empty(0)
+    defined = np.isfinite(kappa)
+
+    def row(
+        term: str, value: Floats, which: npt.NDArray[np.bool_], limits: tuple[float, float] | None = None
+    ) -> dict[str, Any]:
+        units = units_of(cells[which], value[which], fewest[which], repeats.cluster)
+        return unit_row(term, units, repeats, level, n=float(trials[which].sum()), limits=limits)
+
+    every = np.ones(len(cells), dtype=bool)
+    return [
+        row("agreement", agree, every),
+        row("kappa", kappa, defined, (-1.0, 1.0)),
+        row("repetition", agree + short, again),
+        row("shortfall", short, again, (-1.0, 1.0)),
+    ]
+
+
+def _kappa(cells: pd.DataFrame, agree: Floats) -> Floats:
+    """Return the linearised kappa of taking the item shown first."""
+    forward = cells["forward"].to_numpy(dtype=bool)
+    low, low_y = (
+        np.asarray(cells[f"low_{at}"], dtype=float) / np.asarray(cells[f"n_{at}"], dtype=float)
+        for at in ("x", "y")
+    )
+    return kappa_values(agree, np.where(forward, low, 1 - low), np.where(forward, low_y, 1 - low_y))
+
+
+def _before_work(
+    kinds: tuple[pd.DataFrame, pd.DataFrame], repeats: Repeats, level: float
+) -> list[dict[str, Any]]:
+    """Return agreement with what was taken before the work, and how often the work was refused."""
+    stated, revealed = kinds
+    says = item_choices(stated, repeats.keys)
+    said = item_choices(revealed, repeats.keys, outcome="said")
+    cells = matched(says, said, ["forward", *repeats.keys])
+    agree = cross_agreement(cells["low_x"], cells["n_x"], cells["low_y"], cells["n_y"])
+    units = units_of(cells, agree, np.minimum(cells["n_x"], cells["n_y"]), repeats.cluster)
+    n = float(cells[["n_x", "n_y"]].sum().sum())
+    first = unit_row("agreement_before_work", units, repeats, level, n=n)
+    answered = revealed[revealed["outcome"].isin([*map(str, CHOICES), str(Outcome.REFUSED)])]
+    declined = answered.assign(count=answered["count"].where(answered["outcome"] == str(Outcome.REFUSED), 0))
+    every = item_choices(answered, repeats.keys, outcome="said")
+    refused = item_choices(declined, repeats.keys, outcome="said")
+    share = (refused["n"] / every["n"]).to_numpy(dtype=float)
+    units = units_of(every, share, every["n"], repeats.cluster)
+    return [first, unit_row("work_refused", units, repeats, level, n=float(every["n"].sum()))]
+
+
+def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[str]:
+    why = {
+        "agreement": "no pair was shown in the same order under both kinds of commitment",
+        "kappa": "no pair was compared, or every choice was in one place, so chance agrees as well",
+        "repetition": "no pair was asked twice under both kinds of commitment",
+        "shortfall": "no pair was asked twice under both kinds of commitment",
+        "agreement_before_work": "no pair was shown in the same order under both kinds of commitment",
+        "work_refused": "no choice was followed by work or its refusal",
+    }
+    notes = []
+    for row in rows:
+        where = group_label(str(row["term"]), key)
+        if row["cells"] == 0:
+            notes.append(f"{where}: {why[str(row['term'])]}, so it is undefined")
+        elif math.isnan(row["low"]):
+            notes.append(f"{where}: no interval: {row['method'].removeprefix('undefined, ')}")
+    return notes

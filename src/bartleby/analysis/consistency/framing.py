@@ -1,0 +1,232 @@
+"""Framing: whether another wording, label set, channel or exit changes which item is taken.
+
+Two answers differ now and then even if nothing was changed. So a flip rate means little by itself: what
+counts is how much oftener answers differ between two framings than within one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.consistency.agreement import (
+    cross_agreement,
+    excess_disagreement,
+    repeat_agreement,
+    unit_row,
+)
+from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
+from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.rates.rates import group_label, natural_order
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.errors import DataError, SettingError
+
+__all__ = ["flips", "permutation_p"]
+
+_BATCH = 4_000_000
+"""Numbers drawn at a time."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    between: str
+    level: float
+    draws: int
+
+
+def flips(
+    trials: object,
+    between: str = "wording",
+    *,
+    by: str | Sequence[str] | None = None,
+    cluster: str | None = "pair",
+    within: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    adjust: Adjustment | None = "holm",
+    draws: int = 2000,
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how often the item taken differs between the values of a condition.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads, with `first`, `second`, `outcome`, and `count` if rows are counted.
+    between
+        The condition: `wording`, `labels`, `channel`, `exits`, `model` or any column.
+    by, cluster, within, level
+        As in `agreement`. Trials are compared that show the same pair in the same order and are alike in
+        `within`; `between` is never part of it.
+    adjust
+        `holm`, `bh` or None, over all comparisons of this call.
+    draws
+        Permutations for the p values.
+    seed
+        Of the permutations.
+
+    Returns
+    -------
+    Estimates
+        For each two values: `flip_rate`, the chance that two answers differ; `repetition`, the chance
+        that two answers under the same value differ; `excess`, the first minus the second where both are
+        known, with `p_value` and `p_adjusted`.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    Every answer under one value is compared with every one under the other: samples are independent draws,
+    so pairing them by number would have the same expectation and a larger variance. `excess` is unbiased
+    for the mean of (p - q)^2, p and q the chances of an item under the two values. Its p value is from
+    permuting the values among the answers to the same pair in the same order (one-sided: an excess cannot
+    truly be negative), which is exact however few answers there are, and takes these items as given.
+    """
+    if draws < 1:
+        raise SettingError(f"draws={draws!r}: must be 1 or more")
+    repeats = read_repeats(
+        trials,
+        by=by,
+        cluster=cluster,
+        within=within,
+        extra=(between,),
+        not_by=(between,),
+        level=level,
+    )
+    found = natural_order(repeats.table.cells[between].dropna().unique())
+    if len(found) < 2:
+        raise DataError(
+            f"between: column {between!r} has {len(found)} values and needs two to compare: "
+            f"{', '.join(map(repr, found)) or 'none'}"
+        )
+    asked = _Asked(between, level, draws)
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    warnings = list(repeats.warnings)
+    for key, part in repeats.table.split():
+        there = natural_order(part[between].dropna().unique())
+        for one, other in combinations(there, 2):
+            compared = _compare(part, (one, other), repeats, asked, rng)
+            rows += [{**key, **row} for row in compared]
+            warnings += _notes(compared, key)
+    for row, p in zip(rows, adjust_p([row["p_value"] for row in rows], adjust), strict=True):
+        row["p_adjusted"] = p
+    known = sum(not math.isnan(row["p_value"]) for row in rows)
+    settings = {
+        "estimand": "new_items",
+        "level": level,
+        "between": between,
+        "cluster": cluster,
+        "within": list(repeats.within),
+        "by": [name for name in repeats.table.groups if name != "model"],
+        "adjust": adjust,
+        "family": f"the {known} comparisons of this call",
+        "draws": draws,
+        "seed": seed,
+    }
+    frame = estimate_frame(rows, [*repeats.table.groups, between, "reference"])
+    return Estimates(frame, repeats.accounting(), tuple(warnings), settings)
+
+
+def permutation_p(cells: pd.DataFrame, draws: int, rng: np.random.Generator) -> float:
+    """Return the one-sided p value of the mean excess of disagreement between two conditions.
+
+    Parameters
+    ----------
+    cells
+        From `matched`, each with two answers or more under both conditions.
+    draws
+        Permutations.
+    rng
+        Where they come from.
+
+    Returns
+    -------
+    float
+        NaN without cells, and where counts are no whole numbers.
+    """
+    counts = cells[["low_x", "n_x", "low_y", "n_y"]].to_numpy(dtype=float)
+    whole = np.rint(counts).astype(np.int64)
+    if len(cells) == 0 or np.abs(counts - whole).max() > 1e-9:
+        return math.nan
+    low, n, low_y, n_y = whole.T
+    observed = _mean_square(low, n, low_y, n_y)
+    reached = 0
+    step = max(1, _BATCH // len(cells))
+    for begin in range(0, draws, step):
+        size = (min(step, draws - begin), len(cells))
+        moved = rng.hypergeometric(low + low_y, n + n_y - low - low_y, n, size=size)
+        reached += int(np.sum(_mean_square(moved, n, low + low_y - moved, n_y) >= observed - 1e-12))
+    return (reached + 1) / (draws + 1)
+
+
+def _mean_square(
+    low: npt.NDArray[np.int64],
+    n: npt.NDArray[np.int64],
+    low_y: npt.NDArray[np.int64],
+    n_y: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Return the mean over cells (the last axis) of disagreement between minus that within."""
+    within = repeat_agreement(low, n) + repeat_agreement(low_y, n_y)
+    result: npt.NDArray[np.float64] = np.mean(within / 2 - cross_agreement(low, n, low_y, n_y), axis=-1)
+    return result
+
+
+def _compare(
+    part: pd.DataFrame,
+    values: tuple[object, object],
+    repeats: Repeats,
+    asked: _Asked,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """Return the three rows of two values of the condition."""
+    one, other = (item_choices(part[part[asked.between] == value], repeats.keys) for value in values)
+    cells = matched(one, other, ["forward", *repeats.keys])
+    fewest = np.minimum(cells["n_x"], cells["n_y"])
+    flipped = 1 - cross_agreement(cells["low_x"], cells["n_x"], cells["low_y"], cells["n_y"])
+    excess = excess_disagreement(cells)
+    known = np.isfinite(excess)
+    again, trials = cells[known], cells[["n_x", "n_y"]].sum(axis=1)
+    n, n_again = float(trials.sum()), float(trials[known].sum())
+    alone = flipped - excess
+
+    def units(value: npt.NDArray[np.float64], which: npt.NDArray[np.bool_]) -> Any:  # noqa: ANN401
+        return units_of(cells[which], value[which], fewest[which], repeats.cluster)
+
+    every = np.ones(len(cells), dtype=bool)
+    rows = [
+        unit_row("flip_rate", units(flipped, every), repeats, asked.level, n=n),
+        unit_row("repetition", units(alone, known), repeats, asked.level, n=n_again),
+        unit_row("excess", units(excess, known), repeats, asked.level, n=n_again, limits=(-1.0, 1.0)),
+    ]
+    p = (math.nan, math.nan, permutation_p(again, asked.draws, rng))
+    lead = {asked.between: values[1], "reference": values[0]}
+    return [{**lead, **row, "p_value": each} for row, each in zip(rows, p, strict=True)]
+
+
+def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[str]:
+    """Return why rows of one comparison are undefined."""
+    first, _, excess = rows
+    between = next(iter(first))
+    where = group_label(f"{first[between]} against {first['reference']}", key)
+    if first["cells"] == 0:
+        return [f"{where}: no pair was shown in the same order under both, so nothing is compared"]
+    if excess["cells"] == 0:
+        return [
+            f"{where}: no pair was asked twice under each, so nothing tells a change of framing from chance: "
+            "ask for samples=2 or more"
+        ]
+    return [
+        f"{where}: {row['term']}: no interval: {row['method'].removeprefix('undefined, ')}"
+        for row in rows
+        if np.isnan(row["low"])
+    ]

@@ -1,0 +1,215 @@
+"""Repeated paired choices: how often each item of a pair was taken, by order, condition and cluster.
+
+Consistency is about the same question asked again. What "the same" means is decided here, once: the same two
+items, under the same conditions, in one cluster; in the same order or in the opposite one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.choice.table import ChoiceTable, read_choices
+from bartleby.analysis.inference.unit_means import Units
+from bartleby.analysis.tables.accounting import Accounting
+from bartleby.analysis.tables.counts import as_frame, column_names
+from bartleby.analysis.tables.outcomes import as_names
+from bartleby.errors import DataError, SettingError
+from bartleby.outcome import CHOICES, Outcome
+
+__all__ = ["CONDITIONS", "Repeats", "item_choices", "matched", "read_repeats", "units_of"]
+
+CONDITIONS = ("wording", "labels", "channel", "exits", "commitment")
+"""Condition columns that repeats must share unless other ones are named."""
+PAIR = ["low_item", "high_item"]
+"""Columns for the two items of a pair, in alphabetical order."""
+CLUSTER = "_bartleby_cluster"
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """A table of paired choices in which repeats can be found.
+
+    Parameters
+    ----------
+    table
+        The counted choices.
+    within
+        Columns whose values repeats share.
+    cluster
+        `pair`, `item`, a column, or None for independent cells.
+    warnings
+        What was noticed while reading.
+    """
+
+    table: ChoiceTable
+    within: tuple[str, ...]
+    cluster: str | None
+    warnings: tuple[str, ...] = ()
+    _columns: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def by_item(self) -> bool:
+        """Whether pairs that share an item hang together."""
+        return self.cluster == "item"
+
+    @property
+    def keys(self) -> list[str]:
+        """Columns that keep repeats apart, besides items and order."""
+        return [*self.within, *self._columns]
+
+    def accounting(self) -> Accounting:
+        """Return how each outcome was counted: choices of an item are, and nothing else is."""
+        counts = self.table.cells.groupby("outcome")["count"].sum()
+        ordered = {str(name): float(counts[name]) for name in Outcome if name in counts.index}
+        told = {str(name): "a choice of that item" for name in CHOICES}
+        used = sum(ordered.get(name, 0.0) for name in CHOICES)
+        return Accounting(ordered, {name: told.get(name, "left out") for name in ordered}, used)
+
+
+def read_repeats(
+    trials: object,
+    *,
+    by: str | Sequence[str] | None = None,
+    cluster: str | None = "pair",
+    within: str | Sequence[str] | None = None,
+    extra: Sequence[str] = (),
+    not_by: Sequence[str] = (),
+    level: float = 0.95,
+) -> Repeats:
+    """Check and count a table of paired choices, keeping what tells repeats apart.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads, with `first`, `second` and `outcome`.
+    by
+        Columns that split the table; `model` does so by itself.
+    cluster
+        `pair` (the unordered pair, unless there is such a column), `item`, a column, or None.
+    within
+        Columns that repeats must share; None takes those of `CONDITIONS` that are there.
+    extra
+        Further columns that are needed.
+    not_by
+        Columns that do not split the table even if it would be by default.
+    level
+        Checked with the rest.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+    """
+    if not 0 < level < 1:
+        raise SettingError(f"level={level!r}: must lie between 0 and 1, such as 0.95")
+    if cluster is not None and not isinstance(cluster, str):
+        raise SettingError(f"cluster={cluster!r}: must be 'pair', 'item', one column, or None")
+    names = column_names(as_frame(trials))
+    groups = as_names(by)
+    taken = {*extra, *groups}
+    found = [name for name in CONDITIONS if name in names] if within is None else as_names(within)
+    shared = tuple(name for name in found if name not in taken)
+    missing = [
+        f"{what}: no column {name!r}; columns here: {', '.join(names)}"
+        for what, columns in (("within", shared), ("the comparison", extra))
+        for name in columns
+        if name not in names
+    ]
+    if missing:
+        raise DataError(missing)
+    clusters = () if cluster is None else (cluster,)
+    table = read_choices(trials, by=groups, clusters=tuple(dict.fromkeys((*clusters, *shared, *extra))))
+    table = replace(table, groups=tuple(name for name in table.groups if name not in not_by))
+    own = cluster if cluster in table.cells.columns and cluster is not None else None
+    if own is None:
+        return Repeats(table, shared, cluster)
+    cells, lost = _with_cluster(table.cells, own)
+    notes = [f"{lost:g} trials have no {own}: their pair was made their cluster"] if lost else []
+    return Repeats(replace(table, cells=cells), shared, cluster, tuple(notes), (CLUSTER,))
+
+
+def _with_cluster(cells: pd.DataFrame, column: str) -> tuple[pd.DataFrame, float]:
+    """Return cells with a cluster label each; those without one get their pair's."""
+    empty = cells[column].isna()
+    low = np.minimum(cells["first"].to_numpy(dtype=object), cells["second"].to_numpy(dtype=object))
+    high = np.maximum(cells["first"].to_numpy(dtype=object), cells["second"].to_numpy(dtype=object))
+    labels = [
+        ("pair", a, b) if gone else ("cluster", value, "")
+        for gone, value, a, b in zip(empty, cells[column], low, high, strict=True)
+    ]
+    return cells.assign(**{CLUSTER: pd.factorize(pd.Index(labels, tupleize_cols=False))[0]}), float(
+        cells.loc[empty, "count"].sum()
+    )
+
+
+def item_choices(part: pd.DataFrame, keys: Sequence[str], outcome: str = "outcome") -> pd.DataFrame:
+    """Return how often the item that comes first in the alphabet was taken.
+
+    Parameters
+    ----------
+    part
+        Cells with `first`, `second`, `outcome` and `count`.
+    keys
+        Further columns to keep apart.
+    outcome
+        The column that says which item was taken; rows with anything else are left out.
+
+    Returns
+    -------
+    DataFrame
+        `low_item`, `high_item`, `forward` (the low item was shown first), the keys, `low` (choices of the
+        low item) and `n`.
+    """
+    chosen = part[part[outcome].isin([str(each) for each in CHOICES]).to_numpy(dtype=bool)]
+    first = chosen["first"].to_numpy(dtype=object)
+    second = chosen["second"].to_numpy(dtype=object)
+    forward = (first < second).astype(bool)
+    took_low = (chosen[outcome] == str(Outcome.CHOSE_FIRST)).to_numpy(dtype=bool) == forward
+    count = chosen["count"].to_numpy(dtype=float)
+    cells = pd.DataFrame({key: chosen[key].to_numpy() for key in keys})
+    cells["low_item"] = np.where(forward, first, second)
+    cells["high_item"] = np.where(forward, second, first)
+    cells["forward"] = forward
+    cells["low"] = count * took_low
+    cells["n"] = count
+    columns = [*PAIR, "forward", *keys]
+    return cells.groupby(columns, sort=True, dropna=False)[["low", "n"]].sum().reset_index()
+
+
+def matched(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return cells that are alike in items and keys, side by side (`low_x`, `n_x`, `low_y`, `n_y`)."""
+    return left.merge(right, on=[*PAIR, *keys], how="inner", suffixes=("_x", "_y"))
+
+
+def units_of(
+    cells: pd.DataFrame, value: npt.ArrayLike, comparisons: npt.ArrayLike, cluster: str | None
+) -> Units:
+    """Return one value a cell, ready to be averaged over clusters.
+
+    Parameters
+    ----------
+    cells
+        With `low_item`, `high_item` and, if a column is the cluster, its code.
+    value, comparisons
+        The value of each cell and how many independent comparisons it rests on (n,).
+    cluster
+        As in `read_repeats`.
+    """
+    n = len(cells)
+    codes = pd.factorize(np.concatenate([cells["low_item"], cells["high_item"]]))[0]
+    items = np.stack([codes[:n], codes[n:]], axis=1).astype(np.int64)
+    label: npt.NDArray[Any]
+    if CLUSTER in cells.columns:
+        label = cells[CLUSTER].to_numpy()
+    elif cluster is None:
+        label = np.arange(n)
+    else:
+        label = items.min(axis=1) * (codes.max(initial=0) + 1) + items.max(axis=1)
+    owner = pd.factorize(label)[0].astype(np.int64)
+    return Units(np.asarray(value, dtype=float), np.asarray(comparisons, dtype=float), owner, items)

@@ -1,0 +1,160 @@
+"""What triggers an exit: the same conversation continued with an edited message, against the original.
+
+The two share everything up to the turn of the edit, so the difference between them is the edit's: the
+content, the insult or the repetition that it took away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+from scipy.special import bdtr
+
+from bartleby.analysis.exits.table import column_values, exit_outcome
+from bartleby.analysis.inference.families import Adjustment
+from bartleby.analysis.rates.differences import difference
+from bartleby.analysis.tables.counts import as_frame, column_names
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import CLUSTER_COLUMNS, Estimand
+from bartleby.analysis.tables.outcomes import Refusals, read_events
+from bartleby.analysis.tables.rows import missing_columns, records
+from bartleby.errors import DataError
+
+__all__ = ["branch_contrast", "mcnemar"]
+
+ORIGINAL = "original"
+
+
+def branch_contrast(
+    trials: object,
+    outcome: str | Sequence[str] | None = None,
+    *,
+    origin: str = "origin",
+    branch: str = "branch",
+    by: str | Sequence[str] | None = None,
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    adjust: Adjustment | None = "holm",
+    refusals: Refusals = "counted",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how much an edit changes the chance of an exit, paired with the original conversation.
+
+    Parameters
+    ----------
+    trials, outcome, by, level, estimand, refusals, seed
+        As in `exits`.
+    origin
+        The column that names the original conversation, in its own row too (or there empty, where
+        `trial` names it).
+    branch
+        The column of the continuation: `original`, or the name of the edit.
+    cluster
+        Conversations that belong together; None takes the scenario if it is there, and else the origin.
+    adjust
+        `holm`, `bh` or None, over all edits of this call.
+
+    Returns
+    -------
+    Estimates
+        One row an edit: the rate of exits with it less that without, over origins that have both, with
+        `rate`, `reference_rate`, `p_value`, and, where each origin has one answer to either, `only_edit` and
+        `only_original` (pairs in which only one of the two left) and `p_mcnemar`, exact for these
+        conversations.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    Paired differences: `bartleby.difference`. McNemar's test is exact, and takes pairs as independent, so it
+    is left out where a cluster holds several.
+    """
+    frame = as_frame(trials)
+    names = column_names(frame)
+    missing_columns(names, origin=origin, branch=branch)
+    values = column_values(frame, branch)
+    if ORIGINAL not in map(str, values) or len(values) < 2:
+        raise DataError(
+            f"column {branch!r}: has {', '.join(map(repr, values)) or 'no value'}; a contrast needs "
+            f"{ORIGINAL!r} and the name of an edit"
+        )
+    if "trial" in names and origin != "trial":
+        own = nw.col(origin).is_null() & (nw.col(branch).cast(nw.String) == ORIGINAL)
+        filled = nw.when(own).then(nw.col("trial")).otherwise(nw.col(origin))
+        frame = frame.with_columns(filled.alias(origin))
+    frame = frame.filter(~nw.col(branch).is_null() & ~nw.col(origin).is_null())
+    asked = exit_outcome(frame, outcome)
+    kept = cluster if cluster is not None else next((each for each in CLUSTER_COLUMNS if each in names), None)
+    found = difference(
+        frame,
+        asked,
+        between=branch,
+        reference=ORIGINAL,
+        paired=origin,
+        cluster=kept,
+        by=by,
+        level=level,
+        estimand=estimand,
+        adjust=adjust,
+        refusals=refusals,
+    )
+    groups = list(found.settings["by"])
+    keys = list(dict.fromkeys([*groups, branch, origin, *([kept] if isinstance(kept, str) else [])]))
+    cells = read_events(frame, asked, keys=keys, may_be_empty=groups, refusals=refusals).cells
+    rows = [{**row, **_pairs(cells, row, groups, (origin, branch), kept)} for row in records(found.frame)]
+    settings = {**found.settings, "seed": seed}
+    table = estimate_frame(rows, [*groups, branch, "reference"])
+    return Estimates(table, found.accounting, found.warnings, settings)
+
+
+def mcnemar(only_one: float, only_other: float) -> float:
+    """Return the exact two-sided p value that discordant pairs are as often of one kind as of the other.
+
+    Parameters
+    ----------
+    only_one, only_other
+        Pairs with the event in one condition alone.
+
+    Notes
+    -----
+    McNemar (1947), by the binomial distribution with 1/2. NaN without discordant pairs.
+    """
+    total = only_one + only_other
+    if total <= 0:
+        return math.nan
+    return float(min(1.0, 2 * bdtr(min(only_one, only_other), int(total), 0.5)))
+
+
+def _pairs(
+    cells: pd.DataFrame,
+    row: Mapping[str, Any],
+    groups: Sequence[str],
+    names: tuple[str, str],
+    cluster: object,
+) -> dict[str, Any]:
+    """Return discordant pairs, where every origin has one answer to either."""
+    origin, branch = names
+    nothing = {"only_edit": math.nan, "only_original": math.nan, "p_mcnemar": math.nan}
+    used = cells[cells["_event"].notna()]
+    for name in groups:
+        used = used[(used[name] == row[name]) | (used[name].isna() & pd.isna(row[name]))]
+    sides = [used[used[branch].astype(str) == str(value)] for value in (row[branch], ORIGINAL)]
+    answers = [side.groupby(origin)[["count"]].sum()["count"] for side in sides]
+    shared = answers[0].index.intersection(answers[1].index)
+    if len(shared) == 0 or any((each.loc[shared] != 1).any() for each in answers):
+        return nothing
+    left = [side.groupby(origin)["_event"].sum().loc[shared] for side in sides]
+    only_edit, only_original = float((left[0] > left[1]).sum()), float((left[1] > left[0]).sum())
+    alone = True
+    if isinstance(cluster, str) and cluster != origin:
+        alone = not used[[cluster, origin]].drop_duplicates()[cluster].duplicated().any()
+    p = mcnemar(only_edit, only_original) if alone else math.nan
+    return {"only_edit": only_edit, "only_original": only_original, "p_mcnemar": p}

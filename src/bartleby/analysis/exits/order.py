@@ -1,0 +1,240 @@
+"""Does naming leaving first change how often a model leaves? Model by model, because the direction differs.
+
+One published model left 31% of the time when leaving was named first and 82% when staying was; another 8.5%
+and 2.9%. A correction pooled over models would be wrong for both, and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.exits.table import column_values, exit_outcome
+from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.intervals import critical_value, p_from_interval
+from bartleby.analysis.inference.sandwich import cluster_covariance
+from bartleby.analysis.rates.differences import difference
+from bartleby.analysis.rates.rates import sums_by
+from bartleby.analysis.tables.counts import Frame, as_frame, column_names
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import Cluster, Estimand, as_names, choose_cluster
+from bartleby.analysis.tables.outcomes import Refusals, read_events
+from bartleby.analysis.tables.rows import missing_columns, records
+from bartleby.errors import SettingError
+
+__all__ = ["order_effect"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def order_effect(
+    trials: object,
+    outcome: str | Sequence[str] | None = None,
+    *,
+    by: str | Sequence[str] | None = "model",
+    order: str = "order",
+    reference: object = "stay_first",
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    adjust: Adjustment | None = "holm",
+    refusals: Refusals = "counted",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate, for each model, how much oftener it leaves when leaving is named first.
+
+    Parameters
+    ----------
+    trials, outcome, cluster, level, estimand, refusals, seed
+        As in `exits`.
+    by
+        Columns that split the table; `model` must be one of them if the table has several models.
+    order
+        The column of the order.
+    reference
+        The order that others are compared with; the first in order if it is not there.
+    adjust
+        `holm`, `bh` or None, over the effects and, apart from them, over the interactions.
+
+    Returns
+    -------
+    Estimates
+        By `quantity`: `order_effect`, with `rate` and `reference_rate`; `order_interaction`, how much
+        the effects of two groups differ, with its `p_value`.
+
+    Raises
+    ------
+    SettingError
+        Several models would be pooled.
+    DataError
+        Naming everything else that is wrong.
+
+    Notes
+    -----
+    Effects: `bartleby.difference`. Interactions: differences of differences of rates in a saturated model,
+    CR2 over clusters, so that items shared by models count, with Satterthwaite's t. Under `these_items` the
+    repeats of a cluster are taken as independent.
+    """
+    frame = as_frame(trials)
+    names = column_names(frame)
+    missing_columns(names, order=order)
+    _refuse_pooling(frame, names, by)
+    groups = tuple(name for name in as_names(by) if name in names or name != "model")
+    values = column_values(frame, order)
+    base = reference if str(reference) in map(str, values) else None
+    asked = exit_outcome(frame, outcome)
+    effects = difference(
+        frame,
+        asked,
+        between=order,
+        reference=base,
+        cluster=cluster,
+        by=groups,
+        level=level,
+        estimand=estimand,
+        adjust=adjust,
+        refusals=refusals,
+    )
+    rows = [{**row, "quantity": "order_effect"} for row in records(effects.frame)]
+    clusters = choose_cluster(frame, cluster)
+    lead = tuple(effects.settings["by"])
+    if lead:
+        keys = list(dict.fromkeys([*lead, order, *([clusters.column] if clusters.column else [])]))
+        table = read_events(frame, asked, keys=keys, may_be_empty=[*lead, order], refusals=refusals)
+        used = table.cells[table.cells["_event"].notna() & table.cells[order].notna()]
+        alone = clusters if estimand == "new_items" else Cluster(None, "none")
+        more = _interactions(used, lead, (order, effects.settings["reference"]), alone, level)
+        for row, p in zip(more, adjust_p([row["p_value"] for row in more], adjust), strict=True):
+            row["p_adjusted"] = p
+        rows += more
+    settings = {**effects.settings, "seed": seed}
+    found = estimate_frame(rows, [*lead, "quantity", order, "reference"])
+    return Estimates(found, effects.accounting, (*effects.warnings, *_directions(rows, lead)), settings)
+
+
+def _refuse_pooling(frame: Frame, names: Sequence[str], by: str | Sequence[str] | None) -> None:
+    if "model" not in names or "model" in as_names(by):
+        return
+    models = column_values(frame, "model")
+    if len(models) > 1:
+        shown = ", ".join(map(str, models[:5]))
+        raise SettingError(
+            f"by={by!r}: pools {len(models)} models ({shown}), and the order effect "
+            "differs in direction between models (31% with leaving named first against 82% for one, 8.5% "
+            "against 2.9% for another), so a pooled correction is wrong for all; must include 'model'"
+        )
+
+
+def _directions(rows: Sequence[Mapping[str, Any]], lead: Sequence[str]) -> tuple[str, ...]:
+    """Tell of groups whose effects are of opposite direction beyond their intervals."""
+    found: dict[int, list[str]] = {1: [], -1: []}
+    for row in rows:
+        if row["quantity"] == "order_effect" and (row["low"] > 0 or row["high"] < 0):
+            found[1 if row["low"] > 0 else -1].append(", ".join(str(row[name]) for name in lead) or "all")
+    if not (found[1] and found[-1]):
+        return ()
+    return (
+        f"the order effect goes one way for {', '.join(found[1][:3])} and the other way for "
+        f"{', '.join(found[-1][:3])}: a correction pooled over them would be wrong for both",
+    )
+
+
+def _interactions(
+    used: pd.DataFrame, lead: Sequence[str], orders: tuple[str, object], clusters: Cluster, level: float
+) -> list[dict[str, Any]]:
+    """Return how much the order effects of every two groups differ."""
+    order, reference = orders
+    groups = list(dict.fromkeys(used[list(lead)].itertuples(index=False, name=None)))
+    rows = []
+    for value in dict.fromkeys(used[order]):
+        if value == reference:
+            continue
+        for one, other in combinations(groups, 2):
+            arms = [
+                _arm(used, dict(zip(lead, group, strict=True)), order, each)
+                for group in (other, one)
+                for each in (value, reference)
+            ]
+            row = _interaction(arms, clusters, level)
+            named = [", ".join(map(str, group)) for group in (other, one)]
+            rows.append(
+                {
+                    **dict(zip(lead, other, strict=True)),
+                    "quantity": "order_interaction",
+                    order: value,
+                    "reference": reference,
+                    "term": f"{named[0]} - {named[1]}: {value} - {reference}",
+                    "level": level,
+                    **row,
+                }
+            )
+    return rows
+
+
+def _arm(used: pd.DataFrame, group: Mapping[str, Any], order: str, value: object) -> pd.DataFrame:
+    mask = used[order] == value
+    for name, each in group.items():
+        mask &= (used[name] == each) | (used[name].isna() & pd.isna(each))
+    return used[mask]
+
+
+def _interaction(arms: Sequence[pd.DataFrame], clusters: Cluster, level: float) -> dict[str, Any]:
+    """Return the difference of two differences of rates: arms are (one, reference, other, its reference)."""
+    n = sum(float(arm["count"].sum()) for arm in arms)
+    nothing = dict.fromkeys(("estimate", "std_error", "low", "high", "p_value", "df"), np.nan)
+    if any(arm.empty for arm in arms):
+        return {**nothing, "n": n, "n_clusters": np.nan, "method": "undefined, an arm has no usable trial"}
+    signs = np.array([1.0, -1.0, -1.0, 1.0])
+    if clusters.column is None:
+        totals = [(float((arm["_event"] * arm["count"]).sum()), float(arm["count"].sum())) for arm in arms]
+        rates = np.array([events / size for events, size in totals])
+        variance = float(sum(rate * (1 - rate) / size for rate, (_, size) in zip(rates, totals, strict=True)))
+        error, df, method, n_clusters = variance**0.5, np.inf, "z, independent rows", n
+    else:
+        rates, error, df, n_clusters = _clustered(arms, clusters.column, signs)
+        method = "t, CR2"
+    estimate = float(signs @ rates)
+    if not (error > 0 and df > 0):
+        told = {**nothing, "estimate": estimate}
+        return {**told, "n": n, "n_clusters": n_clusters, "method": "undefined, nothing varies"}
+
+    def interval(asked: float) -> tuple[float, float]:
+        half = critical_value(asked, df) * error
+        return estimate - half, estimate + half
+
+    low, high = interval(level)
+    return {
+        "estimate": estimate,
+        "std_error": error,
+        "low": max(low, -2.0),
+        "high": min(high, 2.0),
+        "n": n,
+        "n_clusters": n_clusters,
+        "method": method,
+        "p_value": p_from_interval(interval),
+        "df": df,
+    }
+
+
+def _clustered(
+    arms: Sequence[pd.DataFrame], cluster: str, signs: Floats
+) -> tuple[Floats, float, float, float]:
+    """Return the arms' rates, and standard error, degrees of freedom and clusters of their contrast."""
+    sums = [sums_by(arm, cluster) for arm in arms]
+    codes = pd.factorize(np.concatenate([each.index.astype(str) for each in sums]))[0]
+    scores, roots = np.zeros((len(codes), len(arms))), np.zeros((len(codes), len(arms)))
+    rates, start = np.zeros(len(arms)), 0
+    for column, each in enumerate(sums):
+        events, size = each["events"].to_numpy(dtype=float), each["n"].to_numpy(dtype=float)
+        rates[column] = events.sum() / size.sum()
+        rows = slice(start, start + len(each))
+        scores[rows, column], roots[rows, column] = events - size * rates[column], np.sqrt(size)
+        start += len(each)
+    joint = cluster_covariance(scores, codes, roots, codes)
+    error = float(joint.standard_errors(signs)[0])
+    return rates, error, float(joint.degrees_of_freedom(signs)[0]), float(joint.n_clusters)

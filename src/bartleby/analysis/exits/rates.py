@@ -1,0 +1,298 @@
+"""How often and when a model leaves: exit rates, the curve of staying, and mean turns stayed.
+
+An abandoned conversation is never "stayed": it is left out of the rate, with bounds that say how much that
+could matter, and in the curve it counts for as long as it was seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bartleby.analysis.exits.survival import Curve, kaplan_meier
+from bartleby.analysis.exits.table import ExitTable, read_exits
+from bartleby.analysis.exits.warnings import abandoned_warnings, exit_warnings
+from bartleby.analysis.inference.intervals import undefined
+from bartleby.analysis.rates.rates import rate, split_cells
+from bartleby.analysis.tables.counts import as_frame, column_names
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.tables.labels import group_label
+from bartleby.analysis.tables.outcomes import Refusals
+from bartleby.analysis.tables.rows import fit_row, records
+from bartleby.errors import SettingError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ExitFit", "exits"]
+
+OWN_COLUMNS = ("quantity", "turn")
+
+
+@dataclass(frozen=True)
+class ExitFit(Estimates):
+    """Exit rates, curves of staying and mean turns stayed.
+
+    Parameters
+    ----------
+    groups
+        The columns that tell groups apart.
+    curves
+        The values that name each group, with its curve.
+    """
+
+    groups: tuple[str, ...] = ()
+    curves: tuple[tuple[Mapping[str, Any], Curve], ...] = field(default=(), repr=False)
+
+    def rates(self) -> pd.DataFrame:
+        """Return the rows of exit rates alone."""
+        return self._rows_of("exit_rate").drop(columns="turn")
+
+    def survival(self) -> pd.DataFrame:
+        """Return the rows of the curves of staying alone, one a turn and group."""
+        return self._rows_of("staying")
+
+    def restricted_means(self) -> pd.DataFrame:
+        """Return the rows of mean turns stayed alone; `turn` is the horizon."""
+        return self._rows_of("restricted_mean_turns")
+
+    def at_risk(self) -> pd.DataFrame:
+        """Return, for each group and turn, the conversations at risk, that left, and that were censored."""
+        parts = [
+            pd.DataFrame(
+                {
+                    **{name: [key[name]] * len(curve.turn) for name in self.groups},
+                    "turn": curve.turn,
+                    "at_risk": curve.at_risk,
+                    "exits": curve.exits,
+                    "censored": curve.censored,
+                }
+            )
+            for key, curve in self.curves
+        ]
+        columns = [*self.groups, "turn", "at_risk", "exits", "censored"]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+    def plot(self) -> Figure:
+        """Return the figure of exit rates with their intervals."""
+        from bartleby.analysis.figures.exit_rates import plot_exit_rates
+
+        return plot_exit_rates(self.rates())
+
+    def plot_staying(self) -> Figure:
+        """Return the figure of the curves of staying, with the numbers at risk below.
+
+        Raises
+        ------
+        DataError
+            The table did not say how long trials went.
+        """
+        from bartleby.analysis.figures.survival import plot_staying
+
+        return plot_staying(self.survival(), self.at_risk())
+
+    def _rows_of(self, quantity: str) -> pd.DataFrame:
+        chosen = self.frame[self.frame["quantity"] == quantity]
+        return chosen.drop(columns="quantity").reset_index(drop=True)
+
+
+def exits(
+    trials: object,
+    outcome: str | Sequence[str] | None = None,
+    *,
+    by: str | Sequence[str] | None = None,
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    horizon: int | None = None,
+    refusals: Refusals = "counted",
+    turn: str = "turn",
+    turns: str = "turns",
+    thanks: Sequence[str] | None = None,
+    seed: int = 0,
+) -> ExitFit:
+    """Estimate how often a model leaves, and when.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads, one row a trial (or `count` trials): `outcome`, and for time `turn`
+        and `turns`.
+    outcome
+        What counts as an exit: an outcome word or a column of 0 and 1. None takes `opted_out`, or, in a
+        table without `outcome`, a column `exited`, `stopped`, `left` or `bailed`.
+    by, cluster, level, estimand, refusals
+        As in `rate`. A trial that ended with `refused` did not leave; `refusals` is about the rate alone.
+    horizon
+        Turns over which mean turns are taken; None takes the longest that is known of every group.
+    turn, turns
+        The columns of the turn at which the model left, and of the turns that were had. The time of a trial
+        is the first where it left, and else the second, at which it is censored: at the cap, by being
+        abandoned, or by an error.
+    thanks
+        Scenario classes in which the user is done and thankful. None takes those whose names say so.
+    seed
+        Recorded; nothing here is random.
+
+    Returns
+    -------
+    ExitFit
+        Rows tell by `quantity`: `exit_rate`, with `events`, `missing`, `bound_low` and `bound_high` (had
+        the missing all gone one way or the other); `staying`, the chance of staying beyond `turn`, with
+        `at_risk`, `exits` and `censored` at it; `restricted_mean_turns`, mean turns stayed of the first
+        `turn`. And `df`.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    Rates: `bartleby.analysis.rates.rates`. Curves: `bartleby.analysis.exits.survival`. Being abandoned is
+    taken to say nothing of leaving, given the turn, which is an assumption. Coverage:
+    `benchmarks/coverage_exits.py`.
+    """
+    check_settings(level, estimand, refusals=(refusals, ("counted", "left_out", "as_event")))
+    if horizon is not None and (isinstance(horizon, bool) or horizon != int(horizon) or horizon < 1):
+        raise SettingError(f"horizon={horizon!r}: must be a whole number of turns, 1 or more")
+    frame = as_frame(trials)
+    groups = group_names(column_names(frame), by)
+    _refuse_own_names(groups, (turn, turns))
+    clusters = choose_cluster(frame, cluster)
+    keys = [*groups, *([clusters.column] if clusters.column else [])]
+    table = read_exits(
+        frame, outcome, keys=keys, may_be_empty=groups, times=(turn, turns), refusals="counted"
+    )
+    rates = rate(
+        frame, table.outcome, by=by, cluster=cluster, level=level, estimand=estimand, refusals=refusals
+    )
+    curves = _curves(table, groups, clusters.column, level=level, these_items=estimand == "these_items")
+    warnings = [*rates.warnings, *abandoned_warnings(rates.frame, groups), *table.warnings]
+    upto = _horizon(curves, horizon, warnings)
+    rows: list[dict[str, Any]] = [
+        {**row, "quantity": "exit_rate", "term": "leaving"} for row in records(rates.frame)
+    ]
+    for key, curve in curves:
+        rows += [{**key, **row} for row in _curve_rows(curve, level)]
+        rows += [{**key, **row} for row in _mean_rows(curve, upto, level)]
+        warnings += _curve_warnings(curve, key, clusters.column)
+    warnings += exit_warnings(frame, table.outcome, cluster=clusters, asked=cluster, thanks=thanks)
+    settings = {
+        **rates.settings,
+        "outcome": table.outcome,
+        "horizon": upto,
+        "time": f"{turn} where the model left, else {turns} (censored)" if table.timed else None,
+        "seed": seed,
+    }
+    found = estimate_frame(rows, [*groups, "quantity", "turn"])
+    found["turn"] = found["turn"].astype("Int64")
+    accounting = rates.accounting
+    return ExitFit(found, accounting, tuple(dict.fromkeys(warnings)), settings, groups, tuple(curves))
+
+
+def _refuse_own_names(groups: Sequence[str], times: Sequence[str]) -> None:
+    taken = [name for name in groups if name in {*OWN_COLUMNS, *times}]
+    if taken:
+        raise SettingError(
+            f"by: {', '.join(map(repr, taken))}: the table of exits has a column of that name, or it is the "
+            "time; rename the column in the table"
+        )
+
+
+def _curves(
+    table: ExitTable, groups: Sequence[str], cluster: str | None, *, level: float, these_items: bool
+) -> list[tuple[Mapping[str, Any], Curve]]:
+    found: list[tuple[Mapping[str, Any], Curve]] = []
+    for key, part in split_cells(table.events.cells, groups):
+        stays = table.stays(part, cluster)
+        if stays is not None:
+            found.append((key, kaplan_meier(stays, level, these_items=these_items)))
+    return found
+
+
+def _horizon(
+    curves: Sequence[tuple[Mapping[str, Any], Curve]], asked: int | None, warnings: list[str]
+) -> int | None:
+    """Return the turns over which means are taken: what was asked, or what is known of all groups."""
+    if not curves:
+        return None
+    longest = max(int(curve.turn[-1]) for _, curve in curves)
+    # Of a group that was asked one turn the mean is 1 by definition; it must not shorten the others'.
+    upto = asked or int(min([longest, *(curve.known_to for _, curve in curves if curve.known_to > 1)]))
+    short = [group_label("staying", key) for key, curve in curves if curve.known_to < upto]
+    if short:
+        more = f" and {len(short) - 5} more" if len(short) > 5 else ""
+        warnings.append(
+            f"mean turns are of the first {upto}, and nothing is known so late of "
+            f"{', '.join(short[:5])}{more}"
+        )
+    if asked is None and upto < longest:
+        warnings.append(
+            f"mean turns are of the first {upto}, because some group was not seen longer; others go on to "
+            f"{longest}: horizon= asks for more"
+        )
+    return upto
+
+
+def _curve_rows(curve: Curve, level: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "quantity": "staying",
+            "turn": int(curve.turn[at]),
+            "term": f"staying beyond turn {curve.turn[at]}",
+            "estimate": float(curve.staying[at]),
+            "std_error": float(curve.std_error[at]),
+            "low": float(curve.low[at]),
+            "high": float(curve.high[at]),
+            "level": level,
+            "n": curve.n,
+            "n_clusters": curve.n_clusters,
+            "method": curve.methods[at],
+            "df": float(curve.df[at]),
+            "at_risk": float(curve.at_risk[at]),
+            "exits": float(curve.exits[at]),
+            "censored": float(curve.censored[at]),
+        }
+        for at in range(len(curve.turn))
+    ]
+
+
+def _mean_rows(curve: Curve, horizon: int | None, level: float) -> list[dict[str, Any]]:
+    if horizon is None:
+        return []
+    if curve.known_to < horizon:
+        mean = undefined(f"nothing is known beyond turn {curve.known_to:g}")
+    else:
+        mean = curve.restricted_mean(horizon, level)
+    return [
+        {
+            "quantity": "restricted_mean_turns",
+            "turn": horizon,
+            "term": f"mean turns of {horizon}",
+            **fit_row(mean, n=curve.n, n_clusters=curve.n_clusters, level=level),
+        }
+    ]
+
+
+def _curve_warnings(curve: Curve, key: Mapping[str, Any], cluster: str | None) -> list[str]:
+    where = group_label("staying", key)
+    unknown = curve.turn[np.isnan(curve.low)]
+    if len(unknown) == 0:
+        return []
+    if curve.n_clusters == 1:
+        return [
+            f"{where}: one cluster says nothing about how others differ, so there is no interval for new "
+            "items; estimand='these_items' asks about this one alone"
+        ]
+    return [
+        f"{where}: no interval from turn {unknown[0]} on, which was had in one {cluster} alone"
+        if not math.isnan(float(curve.low[0]))
+        else f"{where}: no interval at turn {unknown[0]}"
+    ]

@@ -1,0 +1,195 @@
+"""The rules of a deployed exit as questions: whether leaving is a last resort and follows a request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bartleby.analysis.exits.table import exit_outcome, read_exits
+from bartleby.analysis.inference.intervals import RateFit, clustered_variance, critical_value, undefined
+from bartleby.analysis.rates.rates import RateOptions, fit_rate, split_cells
+from bartleby.analysis.tables.counts import as_frame, column_names
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.tables.labels import group_label
+from bartleby.analysis.tables.outcomes import read_events
+from bartleby.analysis.tables.rows import fit_row, missing_columns, settings_of
+from bartleby.errors import DataError
+
+__all__ = ["follows_request", "last_resort"]
+
+MOST = 10
+"""Redirections beyond which the distribution is not told turn by turn."""
+
+
+def last_resort(
+    trials: object,
+    outcome: str | Sequence[str] | None = None,
+    *,
+    redirections: str = "redirections",
+    by: str | Sequence[str] | None = None,
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how many redirections came before an exit.
+
+    Parameters
+    ----------
+    trials, outcome, by, cluster, level, estimand, seed
+        As in `exits`.
+    redirections
+        The column that counts the turns in which the model declined or redirected before it left.
+
+    Returns
+    -------
+    Estimates
+        Of trials that ended in an exit, by `quantity`: `at_least`, the share with `redirections` or more
+        before it (so 1 minus the first row left without any); `mean`, their mean.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+    """
+    check_settings(level, estimand)
+    frame = as_frame(trials)
+    names = column_names(frame)
+    missing_columns(names, redirections=redirections)
+    groups, clusters = group_names(names, by), choose_cluster(frame, cluster)
+    keys = [*groups, redirections, *([clusters.column] if clusters.column else [])]
+    table = read_events(frame, exit_outcome(frame, outcome), keys=keys, may_be_empty=[*groups, redirections])
+    cells = table.cells[table.cells["_event"] == 1].copy()
+    number = pd.to_numeric(cells[redirections], errors="coerce").astype(float)
+    odd = cells[redirections].notna() & ~((number >= 0) & (number == np.floor(number)))
+    if odd.any():
+        shown = ", ".join(map(repr, cells.loc[odd, redirections].unique()[:3]))
+        raise DataError(f"column {redirections!r}: {shown}: must be a number of turns, 0 or more, or empty")
+    cells["_number"] = number
+    warnings = [*table.warnings, *([clusters.warning] if clusters.warning else [])]
+    unknown = float(cells.loc[number.isna(), "count"].sum())
+    if unknown:
+        warnings.append(f"{redirections}: empty in {unknown:g} exits, which are left out")
+    options = RateOptions(clusters.column, level, estimand)
+    most = min(int(number.max()), MOST) if number.notna().any() else 0
+    rows: list[dict[str, Any]] = []
+    known = cells[cells["_number"].notna()]
+    for key, part in split_cells(known, groups) if len(known) else []:
+        rows += [{**key, **row} for row in _resort_rows(part, redirections, most, options)]
+    if not rows:
+        warnings.append("no exit whose redirections are known, so nothing is estimated")
+    found = estimate_frame(rows, [*groups, "quantity", redirections])
+    settings = settings_of(groups, clusters, level, estimand, seed)
+    return Estimates(found, table.accounting(), tuple(warnings), settings)
+
+
+def _resort_rows(
+    part: pd.DataFrame, redirections: str, most: int, options: RateOptions
+) -> list[dict[str, Any]]:
+    rows = []
+    for least in range(1, max(most, 1) + 1):
+        used = part.assign(_event=(part["_number"] >= least).astype(float))
+        fit, n_clusters = fit_rate(used, options)
+        lead = {"quantity": "at_least", redirections: least, "term": f"{least} or more before leaving"}
+        rows.append({**lead, **_row(fit, used, n_clusters, options.level)})
+    fit, n_clusters = _mean(part, options)
+    lead = {"quantity": "mean", redirections: None, "term": "mean before leaving"}
+    return [*rows, {**lead, **_row(fit, part, n_clusters, options.level)}]
+
+
+def _mean(part: pd.DataFrame, options: RateOptions) -> tuple[RateFit, float]:
+    """Return the mean of `_number` over trials with its t interval, cut at 0."""
+    weight, value = part["count"].to_numpy(dtype=float), part["_number"].to_numpy(dtype=float)
+    mean = float(weight @ value / weight.sum())
+    if options.cluster is None or options.estimand == "these_items":
+        error = math.sqrt(float(weight @ (value - mean) ** 2) / max(weight.sum() - 1, 1) / weight.sum())
+        df, units, method = float(weight.sum() - 1), float(weight.sum()), "t, repeats independent"
+    else:
+        sums = part.assign(_sum=weight * value).groupby(options.cluster, sort=False)[["_sum", "count"]].sum()
+        units, method = float(len(sums)), "t, CR2"
+        if units < 2:
+            return undefined("one cluster", mean), units
+        _, variance, df = clustered_variance(sums["_sum"].to_numpy(float), sums["count"].to_numpy(float))
+        error = math.sqrt(variance)
+    if error <= 0 or df < 1:
+        return undefined("nothing varies", mean), units
+    half = critical_value(options.level, df) * error
+    return RateFit(mean, error, max(mean - half, 0.0), mean + half, df, method), units
+
+
+def follows_request(
+    trials: object,
+    outcome: str | Sequence[str] | None = None,
+    *,
+    asked: str = "user_asked_to_end",
+    by: str | Sequence[str] | None = None,
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    turn: str = "turn",
+    turns: str = "turns",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate whether a model leaves after the user has openly asked it to end the conversation.
+
+    Parameters
+    ----------
+    trials, outcome, by, cluster, level, estimand, turn, turns, seed
+        As in `exits`.
+    asked
+        The column of the turn at which the user asked; empty where it never did.
+
+    Returns
+    -------
+    Estimates
+        By `quantity`, of conversations in which the request was put: `left_at_once`, at that very turn;
+        `left_after`, at that turn or later, where what we ended in between is left out; and of those without
+        a request, `left_without_request`, to hold it against.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+    """
+    check_settings(level, estimand)
+    frame = as_frame(trials)
+    names = column_names(frame)
+    missing_columns(names, asked=asked, turn=turn, turns=turns)
+    groups, clusters = group_names(names, by), choose_cluster(frame, cluster)
+    keys = [*groups, asked, *([clusters.column] if clusters.column else [])]
+    table = read_exits(frame, outcome, keys=keys, may_be_empty=[*groups, asked], times=(turn, turns))
+    cells = table.events.cells
+    request = pd.to_numeric(cells[asked], errors="coerce").astype(float)
+    put = cells["_time"] >= request
+    left = cells["_event"] == 1
+    warnings = [*table.warnings, *([clusters.warning] if clusters.warning else [])]
+    early = float(cells.loc[request.notna() & ~put, "count"].sum())
+    if early:
+        warnings.append(f"{early:g} trials ended before the user's request and are left out")
+    # A request was followed at once or not in every conversation in which the turn was had, however it ended.
+    at_once = cells.assign(_event=(left & (cells["_time"] == request)).astype(float))[put]
+    after = cells[put & cells["_event"].notna()]
+    without = cells[request.isna() & cells["_event"].notna()]
+    options = RateOptions(clusters.column, level, estimand)
+    quantities = {"left_at_once": at_once, "left_after": after, "left_without_request": without}
+    rows: list[dict[str, Any]] = []
+    for key, part in split_cells(cells, groups):
+        for quantity, those in quantities.items():
+            used = those.loc[those.index.intersection(part.index)]
+            fit, n_clusters = fit_rate(used, options)
+            term = quantity.replace("_", " ")
+            rows.append({**key, "quantity": quantity, "term": term, **_row(fit, used, n_clusters, level)})
+        if math.isnan(rows[-3]["estimate"]):
+            warnings.append(f"{group_label('left_at_once', key)}: no conversation in which the user asked")
+    found = estimate_frame(rows, [*groups, "quantity"])
+    settings = settings_of(groups, clusters, level, estimand, seed)
+    return Estimates(found, table.events.accounting(), tuple(warnings), settings)
+
+
+def _row(fit: RateFit, used: pd.DataFrame, n_clusters: float, level: float) -> dict[str, Any]:
+    return fit_row(fit, n=float(used["count"].sum()), n_clusters=n_clusters, level=level)

@@ -1,0 +1,160 @@
+"""What a reader of exit rates must be told: errors that published studies of exits have made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import narwhals as nw
+import pandas as pd
+
+from bartleby.analysis.tables.counts import Frame, column_names, count_rows
+from bartleby.analysis.tables.grouping import CLUSTER_COLUMNS, Cluster
+from bartleby.analysis.tables.labels import group_label, natural_order
+from bartleby.analysis.tables.outcomes import MUCH_MISSING, read_events
+
+__all__ = ["abandoned_warnings", "exit_warnings", "same_text_warnings", "thanks_warnings"]
+
+_CLASSES = ("scenario_class", "meta_category", "scenario_category", "category", "class")
+_THANKS = re.compile(r"thank|praise|grat(eful|itude)|finished|farewell|goodbye", re.IGNORECASE)
+_WORDINGS = ("wording", "exit_channel", "order", "effect", "tool_name")
+_SHOWN = 5
+
+
+def exit_warnings(
+    frame: Frame,
+    outcome: str | Sequence[str],
+    *,
+    cluster: Cluster,
+    asked: str | bool | None,
+    thanks: Sequence[str] | None = None,
+) -> list[str]:
+    """Return what must be told of a table of exits.
+
+    Parameters
+    ----------
+    frame
+        From `as_frame`.
+    outcome
+        What counts as an exit.
+    cluster, asked
+        The clusters taken, and what was asked for.
+    thanks
+        Scenario classes in which the user is done and thankful.
+    """
+    return [
+        *thanks_warnings(frame, outcome, thanks),
+        *_repeat_warnings(frame, cluster, asked),
+        *same_text_warnings(frame),
+    ]
+
+
+def abandoned_warnings(rates: pd.DataFrame, groups: Sequence[str]) -> list[str]:
+    """Tell what the rate would be if trials that were not seen to their end were counted as stayed.
+
+    Parameters
+    ----------
+    rates
+        Rows of `rate`.
+    groups
+        The columns that tell them apart.
+    """
+    much = rates[
+        (rates["missing"] > 0) & (rates["missing"] >= MUCH_MISSING * (rates["n"] + rates["missing"]))
+    ]
+    much = much[(much["n"] > 0) & (much["events"] > 0)].sort_values("missing", ascending=False)
+    told = [
+        f"{group_label('leaving', {name: row[name] for name in groups})}: counting the {row['missing']:g} "
+        f"missing trials as stayed would make {row['bound_low']:.1%} of {row['estimate']:.1%}"
+        for row in much.head(_SHOWN).to_dict("records")
+    ]
+    return told
+
+
+def thanks_warnings(frame: Frame, outcome: str | Sequence[str], thanks: Sequence[str] | None) -> list[str]:
+    """Tell of exits where the user was done: they say that the conversation was, not that it was disliked."""
+    names = column_names(frame)
+    column = next((name for name in _CLASSES if name in names), None)
+    told = []
+    if column is not None:
+        models = ["model"] if "model" in names else []
+        keys = [column, *models]
+        cells = read_events(frame, outcome, keys=keys, may_be_empty=keys).cells
+        named = [str(each) for each in thanks] if thanks is not None else None
+        done = pd.Series([_is_done(value, named) for value in cells[column]], index=cells.index)
+        here = cells[done & cells["_event"].notna()]
+        left = here[here["_event"] == 1]
+        if not left.empty:
+            exits, every = left["count"].sum(), cells.loc[cells["_event"] == 1, "count"].sum()
+            told.append(
+                f"{exits:g} of {every:g} exits came where the user was done or thankful ({column}="
+                f"{_some(natural_order(left[column].unique()))}; {_by_model(here, models)}): there an exit "
+                "means 'done', not aversion"
+            )
+    if "exit_reason" in names:
+        reasons = count_rows(frame, ["exit_reason"], "count" if "count" in names else None)
+        reasons = reasons[reasons["exit_reason"].notna()]
+        done_count = float(reasons.loc[reasons["exit_reason"].astype(str) == "completion", "count"].sum())
+        given = float(reasons["count"].sum())
+        if done_count:
+            told.append(f"{done_count:g} of {given:g} exits with a reason gave completion: the task was done")
+    return told
+
+
+def _is_done(value: object, named: Sequence[str] | None) -> bool:
+    return str(value) in named if named is not None else bool(_THANKS.search(str(value)))
+
+
+def _by_model(here: pd.DataFrame, models: list[str]) -> str:
+    """Return how many of the trials ended in an exit, of the models that leave most such trials first."""
+    sums = here.assign(_left=here["_event"] * here["count"], _all="all")
+    table = sums.groupby(models or ["_all"])[["_left", "count"]].sum()
+    table = table[table["_left"] > 0].assign(share=lambda each: each["_left"] / each["count"])
+    rows = table.sort_values("share", ascending=False).head(_SHOWN)
+    each = zip(rows.index, rows["_left"], rows["count"], strict=True)
+    return ", ".join(f"{name}: {left:g} of {total:g} such trials" for name, left, total in each)
+
+
+def _repeat_warnings(frame: Frame, cluster: Cluster, asked: str | bool | None) -> list[str]:
+    """Tell of rows taken as independent though some column shows that they repeat each other."""
+    if asked is not False and cluster.column is not None:
+        return []
+    names = column_names(frame)
+    weight = "count" if "count" in names else None
+    for name in CLUSTER_COLUMNS:
+        if name not in names:
+            continue
+        counts = count_rows(frame, [name], weight)
+        counts = counts[counts[name].notna()]
+        if len(counts) and counts["count"].max() > 1:
+            total, values = float(counts["count"].sum()), len(counts)
+            return [
+                f"{total:g} trials of {values} values of {name!r} were taken as independent: repeats of one "
+                f"are alike, so intervals are too narrow for new ones; cluster={name!r} respects that"
+            ]
+    return []
+
+
+def same_text_warnings(frame: Frame) -> list[str]:
+    """Tell of conditions meant to differ that were shown one text: one `template` under several values."""
+    names = column_names(frame)
+    if "template" not in names:
+        return []
+    told = []
+    for name in (each for each in _WORDINGS if each in names):
+        others = [each for each in _WORDINGS if each in names and each != name]
+        pairs = count_rows(frame.filter(~nw.col("template").is_null()), ["template", name, *others])
+        pairs = pairs[pairs[name].notna()]
+        values = pairs.groupby(["template", *others], dropna=False)[name].unique()
+        same = [natural_order(found) for found in values if len(found) > 1]
+        if same:
+            told.append(
+                f"{name}: {_some(same[0])} were sent one identical text (one template): they are not "
+                "different conditions, and differences between them are chance"
+            )
+    return told
+
+
+def _some(values: Sequence[object]) -> str:
+    shown = ", ".join(map(str, values[:_SHOWN]))
+    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

@@ -1,0 +1,128 @@
+"""Clusters of any size whose rows touch any of the parameters: their information in whitened coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from bartleby.analysis.inference.cluster_directions import EMPTY, EVERY, Matrix, eigenpairs, owners
+
+__all__ = ["DenseDirections", "dense_directions"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
+Codes: TypeAlias = npt.NDArray[np.integer]
+
+_BATCH = 2_000_000
+"""Numbers in one batch of cluster blocks: 16 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class DenseDirections:
+    """Directions as rows of p numbers.
+
+    Parameters
+    ----------
+    whitener
+        L with L L' = inverse of the information (p, p).
+    rows
+        Unit eigenvectors in whitened coordinates (k, p).
+    leverages, starts
+        As in `Directions`.
+    """
+
+    whitener: Floats
+    rows: Floats
+    leverages: Floats
+    starts: Integers
+
+    @property
+    def width(self) -> int:
+        """Number of parameters p."""
+        return len(self.whitener)
+
+    def lengths(self, contrasts: Floats) -> Floats:
+        """Return the model's variances of contrasts (c, p)."""
+        lengths: Floats = np.sum((contrasts @ self.whitener) ** 2, axis=1)
+        return lengths
+
+    def parts(self, contrasts: Floats, chosen: Integers | slice = EVERY) -> Floats:
+        """Return how far contrasts (c, p) go along directions: all, or those chosen (k, c)."""
+        along: Floats = self.rows[chosen] @ (contrasts @ self.whitener).T
+        return along
+
+    def covariance(self, sums: Matrix, factor: Floats) -> Floats:
+        """Return the covariance (p, p) from scores by cluster (G, p), with factors (k,) along directions."""
+        whitened = sums @ self.whitener
+        part = np.einsum("kp,kp->k", self.rows, whitened[owners(self)])
+        whitened += self._sums((factor - 1.0) * part)
+        half = whitened @ self.whitener.T
+        covariance: Floats = half.T @ half
+        return covariance
+
+    def products(self, amounts: Floats, clusters: Integers) -> Floats:
+        """Return inner products, between some clusters, of the sums of amounts (k,) times directions."""
+        sums = self._sums(amounts)[clusters]
+        inner: Floats = sums @ sums.T
+        return inner
+
+    def square(self, amounts: Floats) -> float:
+        """Return the sum of squares of these inner products between all clusters."""
+        sums = self._sums(amounts)
+        # |A A'| = |A'A|: the smaller of the two.
+        inner = sums @ sums.T if len(sums) < self.width else sums.T @ sums
+        return float(np.sum(inner**2))
+
+    def _sums(self, amounts: Floats) -> Floats:
+        sums: Floats = np.add.reduceat(amounts[:, None] * self.rows, self.starts, axis=0)
+        return sums
+
+
+def dense_directions(whitener: Floats, rows: Floats, owner: Codes) -> DenseDirections:
+    """Return the directions of clusters.
+
+    Parameters
+    ----------
+    whitener
+        L with L L' = inverse of the information (p, p).
+    rows
+        Roots R of the information, R'R (n, p), sorted by cluster.
+    owner
+        Cluster of each row (n,), numbers from 0 of which all occur.
+
+    Notes
+    -----
+    Clusters of equal size go through one batched decomposition, of the smaller of R_g R_g' and R_g'R_g.
+    """
+    rows, width = rows @ whitener, rows.shape[1]
+    sizes = np.bincount(owner)
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    kept = np.minimum(sizes, width)
+    starts = np.concatenate([[0], np.cumsum(kept)[:-1]])
+    directions = np.zeros((int(kept.sum()), width))
+    leverages = np.zeros(len(directions))
+    for size in np.unique(sizes):
+        members = np.flatnonzero(sizes == size)
+        step = max(1, _BATCH // (int(size) * width + width * width))
+        for begin in range(0, len(members), step):
+            batch = members[begin : begin + step]
+            blocks = rows[first[batch][:, None] + np.arange(size)]
+            vectors, values = _decompose(blocks)
+            at = starts[batch][:, None] + np.arange(min(int(size), width))
+            directions[at], leverages[at] = vectors, values
+    return DenseDirections(whitener, directions, leverages, starts.astype(np.int64))
+
+
+def _decompose(blocks: Floats) -> tuple[Floats, Floats]:
+    """Return row eigenvectors (b, k, p) and eigenvalues (b, k), k = min(m, p), of blocks (b, m, p)."""
+    if blocks.shape[1] >= blocks.shape[2]:
+        values, columns = np.linalg.eigh(blocks.transpose(0, 2, 1) @ blocks)
+        vectors = columns.transpose(0, 2, 1)
+        values = np.clip(values, 0.0, 1.0)
+        empty = values <= EMPTY
+        return np.where(empty[:, :, None], 0.0, vectors), np.where(empty, 0.0, values)
+    roots, values = eigenpairs(blocks @ blocks.transpose(0, 2, 1))
+    return roots @ blocks, values

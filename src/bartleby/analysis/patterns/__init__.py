@@ -1,0 +1,1 @@
+"""Where coded turns come: course, triggers, precedents, episodes, phrases, and leaving after them."""

@@ -1,0 +1,170 @@
+"""Which codes go together: odds ratios, phi and kappa of each pair, over clusters, adjusted for their number.
+
+Turns of one conversation and conversations of one scenario share what makes both codes likely, so intervals
+are over clusters. Ten codes are forty-five pairs: p values are adjusted over all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.coding.alpha import cohen_kappa
+from bartleby.analysis.inference.association import phi
+from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.intervals import RateFit, undefined
+from bartleby.analysis.inference.jackknife import jackknife, scaled_interval
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, read_coded_turns, unclear_clusters
+from bartleby.analysis.rates.counted import Counted
+from bartleby.analysis.rates.formulas import make_design, read_formula
+from bartleby.analysis.rates.regression import regress
+from bartleby.analysis.tables.accounting import Accounting
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import as_names, check_settings
+from bartleby.analysis.tables.labels import group_prefix
+from bartleby.analysis.tables.rows import fit_row
+from bartleby.errors import SettingError
+
+__all__ = ["co_occurrence"]
+
+Floats = npt.NDArray[np.float64]
+
+CELLS = ("both", "only_first", "only_second", "neither")
+
+
+def co_occurrence(
+    turns: object,
+    codes: Sequence[str],
+    *,
+    conversation: str = "conversation",
+    turn: str = "turn",
+    cluster: str | bool | None = None,
+    by: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    adjust: Adjustment | None = "holm",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how codes hang together.
+
+    Parameters
+    ----------
+    turns
+        Any frame that narwhals reads, one row a turn of the model (`coded_turns`).
+    codes
+        Two columns or more of 1 and 0, missing where not coded.
+    conversation, turn, cluster, by, level, seed
+        As in `course`.
+    adjust
+        `holm`, `bh` or None, over all pairs and groups of this call.
+
+    Returns
+    -------
+    Estimates
+        For each pair (columns `first` and `second`) by `quantity`: `odds_ratio` (with `p_value` and
+        `p_adjusted`), `phi`, and `kappa` (the agreement beyond chance if both codes are taken for one);
+        the counts `both`, `only_first`, `only_second`, `neither`.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    Odds ratios: logistic regression of the second code on the first with CR2 over clusters; where one code
+    never or always goes with the other, Firth's fit with profile intervals, as in `effects`. Phi and kappa:
+    clusters left out one at a time, on Fisher's scale. A code that is always or never there has none of them.
+    """
+    check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
+    names = as_names(codes)
+    if len(names) < 2:
+        raise SettingError(f"codes={list(names)!r}: must be two columns or more")
+    table = read_coded_turns(
+        turns, coded=None, conversation=conversation, turn=turn, cluster=cluster, by=by, flags=names
+    )
+    rows: list[dict[str, Any]] = []
+    warnings = list(table.warnings)
+    used = table.rows[list(names)].notna().sum(axis=1) >= 2
+    for key, part in table.split():
+        warnings += unclear_clusters(part, key)
+        for one, other in combinations(names, 2):
+            found, told = _pair_rows(_cells(part, one, other), (one, other), level)
+            rows += [{**key, "first": one, "second": other, **row} for row in found]
+            warnings += [f"{group_prefix(key)}{one} and {other}: {text}" for text in told]
+    tested = [row for row in rows if row["quantity"] == "odds_ratio"]
+    for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
+        row["p_adjusted"] = p
+    settings = {
+        "estimand": "new_items",
+        "level": level,
+        "cluster": table.cluster,
+        "by": list(table.groups),
+        "adjust": adjust,
+        "family": f"all {len(tested)} pairs of this call",
+        "seed": seed,
+    }
+    counts = {"two codes or more": float(used.sum()), "fewer": float((~used).sum())}
+    words = {"two codes or more": "turns in which at least one pair was coded", "fewer": "left out: no pair"}
+    return Estimates(
+        estimate_frame(rows, [*table.groups, "first", "second", "quantity"]),
+        Accounting(counts, words, counts["two codes or more"]),
+        (*warnings, NOT_CORRECTED),
+        settings,
+    )
+
+
+def _cells(part: pd.DataFrame, one: str, other: str) -> Floats:
+    """Return turns by cluster (G, 4): both codes, the first alone, the second alone, neither."""
+    known = part[part[one].notna() & part[other].notna()]
+    kind = 3 - 2 * known[one].to_numpy(dtype=np.int64) - known[other].to_numpy(dtype=np.int64)
+    codes = pd.factorize(known["_cluster"])[0]
+    size = int(codes.max()) + 1 if len(codes) else 0
+    cells: Floats = np.bincount(4 * codes + kind, minlength=4 * size).astype(float).reshape(size, 4)
+    return cells
+
+
+def _pair_rows(cells: Floats, names: tuple[str, str], level: float) -> tuple[list[dict[str, Any]], list[str]]:
+    total = cells.sum(axis=0)
+    counts = dict(zip(CELLS, total.tolist(), strict=True))
+    n, clusters = float(total.sum()), float(len(cells))
+    common = {"term": f"{names[0]} and {names[1]}", "n": n, "n_clusters": clusters}
+    margins = (total[0] + total[1], total[2] + total[3], total[0] + total[2], total[1] + total[3])
+    if min(margins, default=0) <= 0:
+        told = ["one of them is always or never there, so nothing says how they go together"]
+        nothing = {"level": level, "method": "undefined", "p_value": math.nan, **common, **counts}
+        return [{"quantity": name, **nothing} for name in ("odds_ratio", "phi", "kappa")], told
+    ratio, warnings = _odds_ratio(cells, level)
+    rows = [{"quantity": "odds_ratio", **ratio, **common, **counts}]
+    for quantity, fit in (("phi", phi(cells, level, clustered=True)), ("kappa", _kappa(cells, level))):
+        row = fit_row(fit, n=n, n_clusters=clusters, level=level)
+        rows.append({"quantity": quantity, **row, **common, **counts})
+    return rows, warnings
+
+
+def _odds_ratio(cells: Floats, level: float) -> tuple[dict[str, Any], list[str]]:
+    """Return the odds ratio of the second code given the first, from counts by cluster and first code."""
+    data = pd.DataFrame({"given": np.tile([1.0, 0.0], len(cells))})
+    events, n = cells[:, [0, 2]].ravel(), (cells[:, [0, 2]] + cells[:, [1, 3]]).ravel()
+    had = n > 0
+    design = make_design(read_formula("code ~ given", ["code", "given"]), data[had].reset_index(drop=True))
+    cluster = np.repeat(np.arange(len(cells)), 2)[had]
+    fit = regress(Counted(design, events[had], n[had], cluster), "auto", repeats_independent=False)
+    row = next(each for each in fit.rows(level) if each["quantity"] == "odds_ratio")
+    return row, list(fit.warnings)
+
+
+def _kappa(cells: Floats, level: float) -> RateFit:
+    # As two coders of two values: neither, second alone; first alone, both.
+    joint = cells[:, [3, 2, 1, 0]]
+    found = jackknife(joint, lambda sums: cohen_kappa(sums, 2))
+    low, high = scaled_interval(found, level, "fisher")
+    if math.isnan(low):
+        why = "one follows from the other" if abs(found.estimate) >= 1 else "nothing varies between clusters"
+        return undefined(why, found.estimate)
+    return RateFit(found.estimate, found.std_error, low, high, found.df, "Fisher z, t, jackknife of clusters")

@@ -1,0 +1,188 @@
+"""Coded conversations as arrays: who had shown the code by a turn, and who would had all stayed.
+
+Functions of arrays; tables are elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit
+
+from bartleby.analysis.inference.curves import Points
+from bartleby.analysis.inference.logistic import Cells, fit_firth
+
+__all__ = ["Conversations", "aalen_johansen", "conversations", "still_coded", "weighted_points"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+BLOCKS = 100
+"""Clusters are left out in at most so many blocks where weights must be fitted again for each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conversations:
+    """Coded conversations as arrays.
+
+    Parameters
+    ----------
+    code
+        1, 0, or NaN where not coded or not had, by conversation and turn (N, T).
+    last
+        Turns that were had (N,).
+    left
+        Whether the model left at the last of them (N,).
+    cluster
+        Code of the cluster (N,).
+    """
+
+    code: Floats
+    last: Integers
+    left: npt.NDArray[np.bool_]
+    cluster: Integers
+
+    @property
+    def n_clusters(self) -> int:
+        """The number of clusters."""
+        return int(self.cluster.max()) + 1
+
+    def there(self) -> npt.NDArray[np.bool_]:
+        """Return whether a turn was had (N, T)."""
+        return np.arange(1, self.code.shape[1] + 1) <= self.last[:, None]
+
+    def by_cluster(self, values: Floats) -> Floats:
+        """Return sums over the conversations of each cluster, of values (N, D)."""
+        sums = np.zeros((self.n_clusters, values.shape[1]))
+        np.add.at(sums, self.cluster, values)
+        return sums
+
+    def firsts(self) -> Floats:
+        """Return how each conversation ended as one-hot (N, 3T): anyhow, with the code, by leaving before it.
+
+        Notes
+        -----
+        Of a turn that was not coded nobody knows whether it had the code: the conversation is censored
+        before it. A turn with the code at which the model also left counts as coded: it wrote, then left.
+        """
+        size, turns = self.code.shape
+        coded, unknown = self.code == 1, np.isnan(self.code) & self.there()
+        first = np.where(coded.any(axis=1), coded.argmax(axis=1) + 1, turns + 1)
+        seen = np.where(unknown.any(axis=1), unknown.argmax(axis=1), self.last)
+        shows = first <= seen
+        leaves = ~shows & self.left & (seen == self.last)
+        time = np.where(shows, first, seen)
+        ended = np.zeros((size, 3, turns))
+        rows = np.flatnonzero(time > 0)
+        for kind, chosen in enumerate((np.ones(size, dtype=bool), shows, leaves)):
+            use = rows[chosen[rows]]
+            ended[use, kind, time[use] - 1] = 1.0
+        return ended.reshape(size, 3 * turns)
+
+
+def conversations(part: pd.DataFrame) -> Conversations:
+    """Return checked turns of one group as arrays."""
+    where, turn = part["_conversation"].to_numpy(), part["_turn"].to_numpy(dtype=np.int64)
+    size, last_of_all = int(where.max()) + 1, int(turn.max())
+    code = np.full((size, last_of_all), np.nan)
+    code[where, turn - 1] = part["_coded"].to_numpy(dtype=float)
+    last, left, cluster = (np.zeros(size, dtype=kind) for kind in (np.int64, bool, np.int64))
+    # Rows are in order of turns, so the last to be written is the last that was had.
+    last[where], left[where] = turn, part["_exited"].to_numpy(dtype=bool)
+    cluster[where] = part["_cluster"].to_numpy()
+    return Conversations(code, last, left, cluster)
+
+
+def aalen_johansen(sums: Floats) -> Floats:
+    """Return cumulative incidences (..., 2T): with the code, and left before it.
+
+    Parameters
+    ----------
+    sums
+        From `Conversations.firsts`, summed (..., 3T): ended at each turn anyhow, with the code, by leaving.
+
+    Notes
+    -----
+    Aalen & Johansen (1978): the sum over turns of S(t - 1) d(t) / Y(t), S falling by both kinds of end. NaN
+    once nobody is at risk while some may still show the code.
+    """
+    turns = sums.shape[-1] // 3
+    ended, shows, leaves = (sums[..., at * turns : (at + 1) * turns] for at in range(3))
+    at_risk = np.cumsum(ended[..., ::-1], axis=-1)[..., ::-1]
+    known = at_risk > 0.5
+    safe = np.where(known, at_risk, 1.0)
+    falls = np.where(known, 1 - (shows + leaves) / safe, 1.0)
+    free = np.cumprod(falls, axis=-1)
+    before = np.concatenate([np.ones_like(free[..., :1]), free[..., :-1]], axis=-1)
+    over = ~known & (before > 1e-12)
+    steps = [np.where(over, np.nan, before * each / safe) for each in (shows, leaves)]
+    return np.concatenate([np.cumsum(step, axis=-1) for step in steps], axis=-1)
+
+
+def weighted_points(data: Conversations) -> Points:
+    """Return the share with the code at each turn, weighted by the inverse chance of being still there.
+
+    Notes
+    -----
+    Weights are fitted again without each cluster, or each of 100 blocks of clusters (Kott 2001).
+    """
+    block = data.cluster % BLOCKS if data.n_clusters > BLOCKS else data.cluster
+    groups = int(block.max()) + 1
+    every = np.ones(len(block), dtype=bool)
+    estimate = still_coded(data, every)
+    if groups < 2:
+        return Points(estimate, np.full(len(estimate), np.nan), np.full(len(estimate), np.nan), groups)
+    parts = np.array([still_coded(data, block != one) for one in range(groups)])
+    gaps = parts - parts.mean(axis=0)
+    gaps[np.abs(gaps) < 1e-14] = 0.0
+    square = np.sum(gaps**2, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        peaked = np.sum(gaps**4, axis=0) / square**2 - 1 / groups
+        df = np.where(peaked > 0, np.clip(2 / peaked, 1.0, groups - 1.0), groups - 1.0)
+    return Points(estimate, np.sqrt(square * (groups - 1) / groups), df, groups)
+
+
+def still_coded(data: Conversations, used: npt.NDArray[np.bool_]) -> Floats:
+    """Return the weighted share with the code at each turn (T,), of the conversations that are used (N,)."""
+    code, last = data.code[used], data.last[used]
+    turns = code.shape[1]
+    there = np.arange(1, turns + 1) <= last[:, None]
+    shown = np.nan_to_num(code) * there
+    stays = _chance_of_staying(shown, there)
+    weight = np.ones(len(code))
+    found = np.full(turns, np.nan)
+    for at in range(turns):
+        known = there[:, at] & ~np.isnan(code[:, at])
+        total = float(weight[known].sum())
+        if total > 0:
+            found[at] = float(weight[known] @ code[known, at]) / total
+        if at + 1 < turns:
+            weight = weight / np.maximum(stays[at, shown[:, at].astype(np.int64)], 1e-12)
+    return found
+
+
+def _chance_of_staying(shown: Floats, there: npt.NDArray[np.bool_]) -> Floats:
+    """Return the chance of a further turn after each turn (T - 1, 2), without and with the code at it."""
+    turns = there.shape[1]
+    n, gone = np.zeros((turns - 1, 2)), np.zeros((turns - 1, 2))
+    for at in range(turns - 1):
+        for value in (0, 1):
+            here = there[:, at] & (shown[:, at] == value)
+            n[at, value], gone[at, value] = here.sum(), (here & ~there[:, at + 1]).sum()
+    stays = np.ones((turns - 1, 2))
+    vary = np.flatnonzero((gone.sum(axis=1) > 0) & (gone.sum(axis=1) < n.sum(axis=1)))
+    if len(vary) == 0:
+        return stays
+    use = n[vary].ravel() > 0
+    both = (n[vary].sum(axis=0) > 0).all()
+    design = np.repeat(np.eye(len(vary)), 2, axis=0)
+    if both:
+        design = np.column_stack([design, np.tile([0.0, 1.0], len(vary))])
+    if np.linalg.matrix_rank(design[use]) < design.shape[1]:
+        design = design[:, : len(vary)]
+    fit = fit_firth(Cells(design[use], gone[vary].ravel()[use], n[vary].ravel()[use]))
+    stays[vary] = 1 - expit(design @ fit.beta).reshape(-1, 2)
+    return stays

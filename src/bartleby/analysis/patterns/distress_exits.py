@@ -1,0 +1,226 @@
+"""Does a code come before leaving? The hazard of leaving after it, and the share of exits that it preceded.
+
+That most exits were preceded says little where nearly every turn has the code; so the share is set beside
+the one among those who had the same turn and stayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.exits.hazard import Baseline, hazard
+from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p, share_fit
+from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.intervals import RateFit, clustered_rate
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, previous, read_coded_turns, unclear_clusters
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import check_settings
+from bartleby.analysis.tables.labels import group_prefix
+from bartleby.analysis.tables.rows import fit_row
+from bartleby.errors import SettingError
+
+__all__ = ["coded_before_exit"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def coded_before_exit(
+    turns: object,
+    *,
+    coded: str = "coded",
+    exited: str = "exited",
+    within: int | None = None,
+    conversation: str = "conversation",
+    turn: str = "turn",
+    baseline: Baseline = "each_turn",
+    cluster: str | bool | None = None,
+    by: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    adjust: Adjustment | None = "holm",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate whether turns with a code precede leaving.
+
+    Parameters
+    ----------
+    turns
+        Any frame that narwhals reads, one row a turn of the model (`coded_turns`).
+    coded, exited
+        Columns of 1 and 0: whether the turn has the code, and whether the model left at it.
+    within
+        How many turns before the exit count; None counts all.
+    conversation, turn, cluster, by, level, seed
+        As in `course`.
+    baseline
+        How the chance of leaving depends on the turn, as in `hazard`.
+    adjust
+        `holm`, `bh` or None, over the hazards and excesses of this call.
+
+    Returns
+    -------
+    Estimates
+        By `quantity`: `odds_ratio`, `coefficient` and `marginal_effect` of leaving at a turn whose
+        predecessor had the code (`before_coded`). `preceded`: share of exits with the code at an
+        earlier turn. `expected`: that share among those who had the same turn and stayed, weighted like the
+        exits. `excess`: the first less the second. `left_afterwards`: share of conversations that showed
+        the code before their last turn and then left.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    Earlier turns only: what a model writes as it leaves may be about leaving. Discrete-time hazard: Singer &
+    Willett (1993), CR2 over clusters; shares leave out whole clusters. Before is not because.
+    """
+    check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
+    if within is not None and within < 1:
+        raise SettingError(f"within={within!r}: must be 1 turn or more, or None for all")
+    table = read_coded_turns(
+        turns, coded=coded, conversation=conversation, turn=turn, exited=exited, cluster=cluster, by=by
+    )
+    rows: list[dict[str, Any]] = []
+    warnings = list(table.warnings)
+    for key, part in table.split():
+        warnings += unclear_clusters(part, key)
+        later = _later_turns(part, within)
+        where = group_prefix(key)
+        if not later["_exited"].any():
+            warnings.append(f"{where}nobody left after a first turn, so nothing is estimated")
+            continue
+        found, told = _hazard_rows(later, baseline, level)
+        warnings += [f"{where}{text}" for text in told]
+        rows += [{**key, **row} for row in [*found, *_share_rows(later, level)]]
+        first = int((part["_exited"] & (part["_turn"] == 1)).sum())
+        if first:
+            warnings.append(f"{where}{first} left at their first turn, before which there is none")
+    _adjust(rows, adjust)
+    settings = {
+        "estimand": "new_items",
+        "level": level,
+        "cluster": table.cluster,
+        "by": list(table.groups),
+        "within": within,
+        "baseline": baseline,
+        "adjust": adjust,
+        "family": "hazards and excesses of all groups of this call",
+        "seed": seed,
+    }
+    frame = estimate_frame(rows, [*table.groups, "quantity"])
+    return Estimates(frame, table.accounting(), (*warnings, NOT_CORRECTED), settings)
+
+
+def _later_turns(part: pd.DataFrame, within: int | None) -> pd.DataFrame:
+    """Return turns with one before them, and whether that and any of those before had the code."""
+    shown = (part["_coded"] == 1).astype(float)
+    by = part["_conversation"]
+    before = shown.groupby(by).cumsum() - shown
+    if within is not None:
+        # Turns can be missing from the table, so the window is of turns and not of rows.
+        recent = pd.concat([previous(shown, part, lag).fillna(0) for lag in range(1, within + 1)], axis=1)
+        before = recent.sum(axis=1)
+    made = part.assign(before_coded=previous(part["_coded"], part, 1), preceded=(before > 0).astype(float))
+    made["last"] = made["_turn"] == made["_turn"].groupby(by).transform("max")
+    return made[part["_turn"] > part["_turn"].groupby(by).transform("min")].reset_index(drop=True)
+
+
+def _hazard_rows(
+    later: pd.DataFrame, baseline: Baseline, level: float
+) -> tuple[list[dict[str, Any]], list[str]]:
+    known = later[later["before_coded"].notna()]
+    if len(set(known["before_coded"])) < 2:
+        return [], ["the turn before had the code always or never, so its hazard cannot be told"]
+    data = pd.DataFrame(
+        {
+            "exited": known["_exited"].astype(int),
+            "turn": known["_turn"],
+            "before_coded": known["before_coded"].astype(int),
+            "cluster": known["_cluster"],
+        }
+    )
+    fit = hazard(data, ["before_coded"], baseline=baseline, cluster="cluster", level=level)
+    frame = fit.frame[fit.frame["term"] == "before_coded"]
+    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    return rows, list(fit.warnings)
+
+
+def _share_rows(later: pd.DataFrame, level: float) -> list[dict[str, Any]]:
+    """Return how many exits were preceded, how many would be by the turn alone, and the excess."""
+    sums = _sums(later)
+    found = curve_jackknife(sums, _shares)
+    exits = sums[:, sums.shape[1] // 4 : sums.shape[1] // 2].sum(axis=1)
+    n, clusters = float(exits.sum()), float(np.count_nonzero(exits))
+    rows = []
+    for at, quantity in enumerate(("preceded", "expected")):
+        fit = share_fit(found.at(at), n, clusters, level, n**2 / float(exits @ exits))
+        rows.append({"quantity": quantity, "term": f"exits {quantity}", **_columns(fit, n, clusters, level)})
+    one = found.at(2)
+    row = _columns(difference_fit(one, n, clusters, level), n, clusters, level)
+    rows.append(
+        {
+            "quantity": "excess",
+            "term": "preceded - expected",
+            **row,
+            "p_value": difference_p(one, n, clusters),
+        }
+    )
+    return [*rows, _afterwards(later, level)]
+
+
+def _sums(later: pd.DataFrame) -> Floats:
+    """Return by cluster and turn (G, 4T): exits preceded, exits, stays preceded, stays."""
+    turn = later["_turn"].to_numpy(dtype=np.int64)
+    size, last = int(later["_cluster"].max()) + 1, int(turn.max())
+    place = later["_cluster"].to_numpy() * last + turn - 1
+    left, preceded = later["_exited"].to_numpy(dtype=float), later["preceded"].to_numpy(dtype=float)
+    parts = [
+        np.bincount(place, each, size * last).reshape(size, last)
+        for each in (left * preceded, left, (1 - left) * preceded, 1 - left)
+    ]
+    sums: Floats = np.hstack(parts).astype(float)
+    had: Floats = sums[sums.sum(axis=1) > 0]
+    return had
+
+
+def _shares(sums: Floats) -> Floats:
+    """Return preceded, expected and excess (..., 3); turns at which nobody stayed compare with nothing."""
+    last = sums.shape[-1] // 4
+    hit, exits, there, stayed = (sums[..., at * last : (at + 1) * last] for at in range(4))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = hit.sum(axis=-1) / exits.sum(axis=-1)
+        used = np.where(stayed > 0, exits, 0.0)
+        weight = used / np.where(stayed > 0, stayed, 1.0)
+        expected = (there * weight).sum(axis=-1) / used.sum(axis=-1)
+        compared = np.where(stayed > 0, hit, 0.0).sum(axis=-1) / used.sum(axis=-1)
+    return np.stack([share, expected, compared - expected], axis=-1)
+
+
+def _afterwards(later: pd.DataFrame, level: float) -> dict[str, Any]:
+    ends = later[later["last"] & (later["preceded"] == 1)]
+    codes = pd.factorize(ends["_cluster"])[0]
+    count = np.bincount(codes).astype(float)
+    left = np.bincount(codes, ends["_exited"].to_numpy(dtype=float), len(count))
+    own = _columns(clustered_rate(left, count, level), float(count.sum()), float(len(count)), level)
+    return {"quantity": "left_afterwards", "term": "left, of those with the code before", **own}
+
+
+def _columns(fit: RateFit, n: float, clusters: float, level: float) -> dict[str, Any]:
+    return fit_row(fit, n=n, n_clusters=clusters, level=level)
+
+
+def _adjust(rows: list[dict[str, Any]], adjust: Adjustment | None) -> None:
+    """Adjust over hazards and excesses; an odds ratio has the adjusted p value of its coefficient."""
+    tested = [row for row in rows if row["quantity"] in {"coefficient", "excess"}]
+    for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
+        row["p_adjusted"] = p
+    for earlier, row in pairwise(rows):
+        if row["quantity"] == "odds_ratio" and earlier["quantity"] == "coefficient":
+            row["p_adjusted"] = earlier["p_adjusted"]

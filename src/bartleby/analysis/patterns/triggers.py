@@ -1,0 +1,209 @@
+"""A code before and after something happened: the first refusal, the first insult, a request said again.
+
+Conversations are laid over one another at their first trigger, and each is compared with itself: the share of
+turns with the code after it, less that before it. What differs between conversations drops out; what changes
+with turns anyhow does not (`precedents` adjusts for the turn).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p, means
+from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.intervals import clustered_rate
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, read_coded_turns, unclear_clusters
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.grouping import check_settings
+from bartleby.analysis.tables.labels import group_prefix
+from bartleby.analysis.tables.rows import fit_row
+from bartleby.errors import SettingError
+
+__all__ = ["TriggerBy", "around_trigger"]
+
+Floats = npt.NDArray[np.float64]
+TriggerBy: TypeAlias = Literal["user", "model"]
+
+
+def around_trigger(
+    turns: object,
+    trigger: str | Sequence[str],
+    *,
+    coded: str = "coded",
+    by_whom: TriggerBy = "user",
+    before: int = 3,
+    after: int = 3,
+    conversation: str = "conversation",
+    turn: str = "turn",
+    exited: str | None = None,
+    cluster: str | bool | None = None,
+    by: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    adjust: Adjustment | None = "holm",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate a code at turns before and after the first trigger of a conversation.
+
+    Parameters
+    ----------
+    turns
+        Any frame that narwhals reads, one row a turn of the model (`coded_turns`).
+    trigger
+        Columns of 1 and 0 that say at which turns something happened; each is a trigger of its own.
+    coded
+        Column of 1 and 0; missing where the coder gave no value.
+    by_whom
+        `user`: it stands in the message that the turn answers, so the turn itself is after it. `model`: it
+        is in the turn itself, such as a refusal, and the turn is on neither side.
+    before, after
+        Turns looked at on each side.
+    conversation, turn, exited, cluster, by, level, seed
+        As in `course`.
+    adjust
+        `holm`, `bh` or None, over all differences of this call.
+
+    Returns
+    -------
+    Estimates
+        By `quantity`: `at_offset`, the share with the code at each `offset` from the trigger (0: the turn
+        with it); `before` and `after`, the mean share within a conversation on either side; `difference`,
+        after less before, of conversations that have turns on both sides, with `p_value`, `p_adjusted`, and
+        `bound_low` and `bound_high`: had those who left before any turn after it shown the code at none
+        and at all of them.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong.
+
+    Notes
+    -----
+    A conversation is one observation of its own difference, whatever its number of turns. Intervals leave out
+    whole clusters; the p value is 1 - the level at which the interval just touches 0. Conversations without
+    the trigger, or with it at their first turn, say nothing about the difference and are told in a warning.
+    """
+    check_settings(
+        level, "new_items", by_whom=(by_whom, ("user", "model")), adjust=(adjust, ("holm", "bh", None))
+    )
+    if before < 1 or after < 1:
+        raise SettingError(f"before={before!r}, after={after!r}: must be 1 turn or more on each side")
+    triggers = [trigger] if isinstance(trigger, str) else list(trigger)
+    table = read_coded_turns(
+        turns, coded=coded, conversation=conversation, turn=turn, exited=exited, cluster=cluster, by=by,
+        flags=triggers,
+    )  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    warnings = list(table.warnings)
+    for key, part in table.split():
+        warnings += unclear_clusters(part, key)
+        for name in triggers:
+            aligned = _aligned(part, name)
+            where = f"{group_prefix(key)}{name}: "
+            if aligned.empty:
+                warnings.append(f"{where}no conversation has it, so nothing is estimated")
+                continue
+            found = _offset_rows(aligned, range(-before, after + 1), level)
+            sides = _sides(aligned, (before, after), by_whom)
+            found += _paired_rows(sides, level, where, warnings)
+            rows += [{**key, "trigger": name, **row} for row in found]
+    tested = [row for row in rows if "p_value" in row]
+    for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
+        row["p_adjusted"] = p
+    warnings.append(NOT_CORRECTED)
+    settings = {
+        "estimand": "new_items",
+        "level": level,
+        "cluster": table.cluster,
+        "by": list(table.groups),
+        "by_whom": by_whom,
+        "before": before,
+        "after": after,
+        "adjust": adjust,
+        "family": f"all {len(tested)} differences of this call",
+        "seed": seed,
+    }
+    frame = estimate_frame(rows, [*table.groups, "trigger", "quantity", "offset"])
+    return Estimates(frame, table.accounting(), tuple(warnings), settings)
+
+
+def _aligned(part: pd.DataFrame, trigger: str) -> pd.DataFrame:
+    """Return the turns of conversations that have the trigger, with their offset from the first of it."""
+    first = part[part[trigger] == 1].groupby("_conversation")["_turn"].min()
+    kept = part[part["_conversation"].isin(first.index)]
+    return kept.assign(_offset=kept["_turn"] - kept["_conversation"].map(first))
+
+
+def _offset_rows(aligned: pd.DataFrame, offsets: range, level: float) -> list[dict[str, Any]]:
+    rows = []
+    for offset in offsets:
+        here = aligned[(aligned["_offset"] == offset) & aligned["_coded"].notna()]
+        codes = pd.factorize(here["_cluster"])[0]
+        if len(codes) == 0:
+            continue
+        shown, n = np.bincount(codes, here["_coded"].to_numpy(dtype=float)), np.bincount(codes).astype(float)
+        fit = clustered_rate(shown, n, level)
+        own = fit_row(fit, n=float(n.sum()), n_clusters=len(n), level=level)
+        rows.append({"quantity": "at_offset", "offset": offset, "term": f"{offset:+d} turns", **own})
+    return rows
+
+
+def _paired_rows(sides: pd.DataFrame, level: float, where: str, warnings: list[str]) -> list[dict[str, Any]]:
+    """Return the means before and after and their difference, of conversations with turns on both sides."""
+    both = sides.dropna(subset=["before", "after"])
+    lost = sides[sides["before"].notna() & sides["after"].isna()]
+    gone = lost[lost["left"]]
+    told = len(sides) - len(both)
+    if told:
+        warnings.append(
+            f"{where}{told} of {len(sides)} conversations with it have no coded turn on one side ("
+            f"{len(gone)} because the model left) and say nothing about the difference"
+        )
+    if both.empty:
+        warnings.append(f"{where}no conversation has turns on both sides, so there is no difference")
+        return []
+    codes = pd.factorize(both["_cluster"])[0]
+    count = np.bincount(codes).astype(float)
+    sums = {name: np.bincount(codes, both[name].to_numpy(dtype=float)) for name in ("before", "after")}
+    n, clusters = float(len(both)), float(len(count))
+    rows = []
+    for name in ("before", "after"):
+        # Shares of turns and no counts, so there is no likelihood of a binomial.
+        fit = clustered_rate(sums[name], count, level, method="logit_t")
+        rows.append({"quantity": name, "term": name, **fit_row(fit, n=n, n_clusters=clusters, level=level)})
+    differences = np.column_stack([sums["after"] - sums["before"], count])
+    found = curve_jackknife(differences, means).at(0)
+    row = fit_row(difference_fit(found, n, clusters, level), n=n, n_clusters=clusters, level=level)
+    row |= _bounds(both, gone)
+    rows.append(
+        {
+            "quantity": "difference",
+            "term": "after - before",
+            **row,
+            "p_value": difference_p(found, n, clusters),
+        }
+    )
+    return rows
+
+
+def _sides(aligned: pd.DataFrame, reach: tuple[int, int], by_whom: TriggerBy) -> pd.DataFrame:
+    """Return, by conversation, the share with the code before and after, its cluster, and whether it left."""
+    offset, known = aligned["_offset"], aligned[aligned["_coded"].notna()]
+    start = 0 if by_whom == "user" else 1
+    windows = {"before": (-reach[0], -1), "after": (start, start + reach[1] - 1)}
+    sides = aligned.groupby("_conversation").agg(_cluster=("_cluster", "first"), left=("_exited", "max"))
+    for name, (low, high) in windows.items():
+        inside = known[offset.loc[known.index].between(low, high)]
+        sides[name] = inside.groupby("_conversation")["_coded"].mean().reindex(sides.index)
+    return sides
+
+
+def _bounds(both: pd.DataFrame, gone: pd.DataFrame) -> dict[str, float]:
+    """Return the difference had those who left shown the code at no turn after the trigger, and at all."""
+    total = float((both["after"] - both["before"]).sum())
+    size, had = len(both) + len(gone), float(gone["before"].sum())
+    return {"bound_low": (total - had) / size, "bound_high": (total - had + len(gone)) / size}

@@ -1,0 +1,1 @@
+"""How often something happens, and what changes it: rates, differences, logistic regression."""

@@ -1,0 +1,73 @@
+"""The data of a regression: identical rows counted as one cell, with their design and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bartleby.analysis.inference.logistic import Cells
+from bartleby.analysis.rates.formulas import Design, Terms, make_design
+
+__all__ = ["Counted", "counted_cells", "merged_cells", "used_categories"]
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The data of a regression: design, events, trials, clusters (None: independent rows), a second way."""
+
+    design: Design
+    events: Floats
+    n: Floats
+    cluster: Codes | None
+    second: Codes | None = None
+
+    def cells(self) -> Cells:
+        """Return what the fits take."""
+        return Cells(self.design.matrix, self.events, self.n)
+
+    def n_clusters(self) -> float:
+        """Return the number of clusters (of the way with fewer), or of rows where these are independent."""
+        if self.cluster is None:
+            return float(self.n.sum())
+        return min(len(np.unique(way)) for way in self.ways())
+
+    def ways(self) -> list[Codes]:
+        """Return the codes of clusters by each way of clustering."""
+        return [way for way in (self.cluster, self.second) if way is not None]
+
+
+def counted_cells(used: pd.DataFrame, data: pd.DataFrame, terms: Terms, columns: Sequence[str]) -> Counted:
+    """Return cells with the same predictors and clusters as one, and their design."""
+    names = ["_cluster", "_second"][: len(columns)]
+    codes = {
+        name: pd.factorize(used[column].astype(str))[0] for name, column in zip(names, columns, strict=True)
+    }
+    table = data.assign(**codes, _y=used["_event"] * used["count"], _n=used["count"])
+    merged = merged_cells(table, [*data.columns, *names], ["_y", "_n"])
+    design = make_design(terms, used_categories(merged, data))
+    events, n = (merged[name].to_numpy(dtype=float) for name in ("_y", "_n"))
+    first, second = [*(merged[name].to_numpy(dtype=np.int64) for name in names), None, None][:2]
+    return Counted(design, events, n, first, second)
+
+
+def merged_cells(table: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:
+    """Return sums over rows that agree in all keys; of the whole table where there are none."""
+    if not keys:
+        return table[sums].sum().to_frame().T
+    return table.groupby(keys, sort=True, observed=True)[sums].sum().reset_index()
+
+
+def used_categories(merged: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictors of merged cells, without categories that none of them has."""
+    predictors = merged[list(data.columns)].copy()
+    for name in predictors:
+        if isinstance(predictors[name].dtype, pd.CategoricalDtype):
+            predictors[name] = predictors[name].cat.remove_unused_categories()
+    return predictors

@@ -1,0 +1,199 @@
+"""Formulas such as `opted_out ~ harm + difficulty`: read, checked, and turned into a design of counted cells.
+
+`formulaic` (which statsmodels brings) reads the right-hand side. The table is counted first and the design
+made of the cells, so transformations that need every row, such as `center(x)`, are refused rather than
+computed on the wrong rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from formulaic import Formula, ModelSpec
+from formulaic.errors import FormulaicError
+
+from bartleby.analysis.tables.counts import Frame
+from bartleby.analysis.tables.labels import graded_order
+from bartleby.errors import DataError, SettingError
+
+__all__ = ["Design", "Terms", "as_predictors", "make_design", "read_formula"]
+
+_NEED_ROWS = re.compile(r"\b(center|scale|standardize|poly|bs|cs|cr|cc|lag|hashed)\s*\(")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A formula, read.
+
+    Parameters
+    ----------
+    outcome
+        The left side: an outcome word or a column of 0 and 1.
+    predictors
+        The columns that the right side needs, in order of appearance.
+    right
+        The right side.
+    categories
+        Predictors written `C(x)`: categories even if they are numbers.
+    """
+
+    outcome: str
+    predictors: tuple[str, ...]
+    right: Formula = field(repr=False)
+    categories: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Design:
+    """The design matrix of counted cells, and how to make another of changed cells.
+
+    Parameters
+    ----------
+    matrix
+        One row a cell (m, p).
+    columns
+        Names of its columns.
+    data
+        The predictors of each cell.
+    spec
+        What `formulaic` remembers of categories.
+    """
+
+    matrix: np.ndarray[Any, np.dtype[np.float64]]
+    columns: tuple[str, ...]
+    data: pd.DataFrame = field(repr=False)
+    spec: ModelSpec = field(repr=False)
+
+    def changed(self, values: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return the matrix had some predictors these values (one for all cells, or one a cell)."""
+        data = self.data.copy()
+        for name, value in values.items():
+            if isinstance(data[name].dtype, pd.CategoricalDtype):
+                data[name] = pd.Series([value] * len(data), index=data.index).astype(data[name].dtype)
+            else:
+                data[name] = value
+        return np.asarray(self.spec.get_model_matrix(data), dtype=float)
+
+
+def read_formula(formula: str, names: Sequence[str]) -> Terms:
+    """Read a formula and check it against the columns of a table.
+
+    Parameters
+    ----------
+    formula
+        `outcome ~ predictors`, as in R: `harm + difficulty`, `harm * model`, `C(topic)`, `np.log(length)`.
+    names
+        The columns of the table.
+
+    Raises
+    ------
+    SettingError
+        It cannot be read, or needs a transformation over all rows.
+    DataError
+        Columns it needs are not there; all of them are named.
+    """
+    left, tilde, right = formula.partition("~")
+    outcome = left.strip().strip("`")
+    if not tilde or not outcome or not right.strip():
+        raise SettingError(f"formula={formula!r}: must be 'outcome ~ predictors', such as 'opted_out ~ harm'")
+    found = _NEED_ROWS.search(right)
+    if found:
+        raise SettingError(
+            f"formula={formula!r}: {found.group(1)}() needs every row of the table, and the model is fitted "
+            "to counts; make such a column in the table first"
+        )
+    try:
+        parsed = Formula(right.strip())
+        needed = {str(variable) for variable in parsed.required_variables}
+    except (FormulaicError, SyntaxError, AttributeError) as error:
+        raise SettingError(f"formula={formula!r}: cannot be read: {str(error).splitlines()[0]}") from error
+    missing = sorted(needed - set(names))
+    if missing:
+        there = ", ".join(names)
+        raise DataError([f"formula: no column {name!r}; columns here: {there}" for name in missing])
+    ordered = tuple(sorted(needed, key=lambda name: (right.find(name), name)))
+    marked = frozenset(name for name in needed if re.search(rf"\bC\(\s*`?{re.escape(name)}\b", right))
+    return Terms(outcome, ordered, parsed, marked)
+
+
+def as_predictors(cells: pd.DataFrame, terms: Terms, frame: Frame) -> pd.DataFrame:
+    """Return the predictors of cells as numbers or as categories in their order.
+
+    Truth values become 0 and 1. Categories keep the order that the table gives them; else grades of harm go
+    from none to severe, numbers by size, and anything else by the alphabet. The first is the reference.
+    """
+    columns = {}
+    for name in terms.predictors:
+        order, plain = _categories(frame, name), cells[name].infer_objects()
+        number = pd.api.types.is_numeric_dtype(plain) or pd.api.types.is_bool_dtype(plain)
+        as_number = number and order is None and name not in terms.categories
+        columns[name] = plain.astype(float) if as_number else _category(plain, order)
+    return pd.DataFrame(columns, index=cells.index)
+
+
+def _category(values: pd.Series[Any], order: list[Any] | None) -> pd.Series[Any]:
+    present = {value for value in values if not pd.isna(value)}
+    if order is None:
+        order = graded_order(present)
+    kept = [each for each in order if each in present]
+    return pd.Series(pd.Categorical(values, categories=kept), index=values.index)
+
+
+def _categories(frame: Frame, name: str) -> list[Any] | None:
+    """Return the categories of a column in the order that the table gives them, None if it gives none."""
+    native = frame.to_native()
+    if isinstance(native, pd.DataFrame):
+        dtype = native[name].dtype
+        return list(dtype.categories) if isinstance(dtype, pd.CategoricalDtype) else None
+    dtype = frame.collect_schema()[name]
+    return list(dtype.categories) if isinstance(dtype, nw.Enum) else None
+
+
+def make_design(terms: Terms, data: pd.DataFrame) -> Design:
+    """Return the design of counted cells.
+
+    Raises
+    ------
+    DataError
+        A predictor has one value, or columns of the design follow from others.
+    SettingError
+        The formula cannot be computed on this data.
+    """
+    try:
+        made = terms.right.get_model_matrix(data, na_action="raise")
+    except (FormulaicError, ValueError, TypeError, NameError) as error:
+        raise SettingError(f"formula: cannot be computed: {str(error).splitlines()[0]}") from error
+    matrix = np.asarray(made, dtype=float)
+    columns = tuple(str(name).replace("[T.", "[") for name in made.model_spec.column_names)
+    if not np.all(np.isfinite(matrix)):
+        bad = [
+            name for name, column in zip(columns, matrix.T, strict=True) if not np.all(np.isfinite(column))
+        ]
+        raise DataError([f"formula: {name!r} is not finite in some rows" for name in bad])
+    _check_rank(matrix, columns)
+    return Design(matrix, columns, data, made.model_spec)
+
+
+def _check_rank(matrix: np.ndarray[Any, np.dtype[np.float64]], columns: Sequence[str]) -> None:
+    """Name the columns that follow from those before them."""
+    scale = np.sqrt((matrix**2).sum(axis=0))
+    basis, aliased = np.zeros((len(matrix), 0)), []
+    for name, column, length in zip(columns, matrix.T, scale, strict=True):
+        rest = column / length if length > 0 else column
+        for _ in range(2):
+            rest = rest - basis @ (basis.T @ rest)
+        size = float(np.linalg.norm(rest))
+        if size < 1e-8:
+            aliased.append(name)
+        else:
+            basis = np.column_stack([basis, rest / size])
+    if aliased:
+        raise DataError(
+            [f"formula: {name!r} cannot be told from the terms before it in this data" for name in aliased]
+        )

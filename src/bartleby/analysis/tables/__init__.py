@@ -1,0 +1,1 @@
+"""What every estimator shares: tables in, counted and checked; estimates out, with an accounting."""

@@ -1,0 +1,136 @@
+"""What every estimator returns: one tidy table, how outcomes were counted, warnings, settings."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bartleby.analysis.tables.accounting import Accounting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["COLUMNS", "Estimates", "estimate_frame", "joined"]
+
+COLUMNS = ("term", "estimate", "std_error", "low", "high", "level", "n", "n_clusters", "method")
+"""The columns that every table of estimates has, in this order and after those that identify the row."""
+
+
+def estimate_frame(rows: Iterable[Mapping[str, object]], identify: Iterable[str] = ()) -> pd.DataFrame:
+    """Return rows of estimates as a frame with the fixed columns, NaN where a row has none.
+
+    Parameters
+    ----------
+    rows
+        One mapping a row.
+    identify
+        Names of further columns that say which row it is (`model`, `impact`, ...); they come first.
+    """
+    lead = [name for name in identify if name not in COLUMNS]
+    frame = pd.DataFrame(list(rows))
+    tail = [name for name in frame.columns if name not in (*lead, *COLUMNS)]
+    return frame.reindex(columns=[*lead, *COLUMNS, *tail])
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Estimates with intervals. Full precision inside; rounding only in print.
+
+    Parameters
+    ----------
+    frame
+        The table; see `COLUMNS`.
+    accounting
+        How each outcome was counted.
+    warnings
+        What a reader must know before quoting a number.
+    settings
+        What was asked for: estimand, level, cluster, seed, ...
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    accounting: Accounting
+    warnings: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the table of estimates."""
+        return self.frame.copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values; what is undefined or unbounded is None."""
+        return {
+            "estimates": [
+                {name: _json_value(value) for name, value in row.items()}
+                for row in self.frame.to_dict(orient="records")
+            ],
+            "accounting": self.accounting.to_dict(),
+            "warnings": list(self.warnings),
+            "settings": {name: _json_value(value) for name, value in self.settings.items()},
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+    def summary(self, digits: int = 3) -> str:
+        """Return the table, the accounting and the warnings as text to read."""
+        exact = {name: "{:g}".format for name in ("n", "n_clusters", "level") if name in self.frame}
+        table = self.frame.to_string(
+            index=False, float_format=lambda x: f"{x:.{digits}f}", formatters=exact, na_rep="-"
+        )
+        parts = [table, self.accounting.summary()]
+        parts += [f"Warning: {each}" for each in self.warnings]
+        return "\n\n".join(parts)
+
+    def plot(self) -> Figure:
+        """Return a figure of the rows with their intervals."""
+        from bartleby.analysis.figures.estimates import plot_estimates
+
+        return plot_estimates(self.frame)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def joined(first: Estimates, *others: Estimates) -> Estimates:
+    """Return several tables of estimates from the same trials as one; the accounting is the first's."""
+    if not others:
+        return first
+    every = (first, *others)
+    names = dict.fromkeys(name for each in every for name in _identifying(each.frame))
+    rows = [
+        {str(name): value for name, value in row.items()}
+        for each in every
+        for row in each.frame.to_dict(orient="records")
+    ]
+    return Estimates(
+        frame=estimate_frame(rows, names),
+        accounting=first.accounting,
+        warnings=tuple(dict.fromkeys(warning for each in every for warning in each.warnings)),
+        settings=first.settings,
+    )
+
+
+def _identifying(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that say which row it is: those before the fixed ones."""
+    names = list(frame.columns)
+    return names[: names.index(COLUMNS[0])] if COLUMNS[0] in names else []
+
+
+def _json_value(value: object) -> object:
+    """Return a JSON value: numpy scalars unwrapped, NaN and infinities as None."""
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(each) for each in value]
+    item = getattr(value, "item", None)
+    plain = item() if callable(item) else value
+    if plain is pd.NA or (isinstance(plain, float) and not math.isfinite(plain)):
+        return None
+    return plain

@@ -1,0 +1,125 @@
+"""What splits a table and what belongs together: groups, clusters, and the settings every estimator has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from bartleby.analysis.tables.counts import Frame, column_names, count_rows
+from bartleby.analysis.tables.estimates import COLUMNS
+from bartleby.errors import DataError, SettingError
+
+__all__ = ["ITEM_PAIR", "Cluster", "Estimand", "as_names", "check_settings", "choose_cluster", "group_names"]
+
+Estimand: TypeAlias = Literal["new_items", "these_items"]
+
+CLUSTER_COLUMNS = ("item", "item_id", "scenario", "scenario_id", "prompt", "prompt_id", "pair")
+"""Columns taken as clusters if none is named: repeats of one of these are not independent."""
+ITEM_PAIR = "_bartleby_pair"
+"""The column made here for the unordered pair of `first` and `second`."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Which trials belong together.
+
+    Parameters
+    ----------
+    column
+        The column, `ITEM_PAIR` for pairs made of `first` and `second`, None for independent rows.
+    described
+        The same in words, for the settings of a result.
+    warning
+        What to tell if nothing was asked for and nothing found.
+    """
+
+    column: str | None
+    described: str
+    warning: str | None = None
+
+
+def as_names(columns: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return column names as a tuple without repetitions."""
+    names = () if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
+    return tuple(dict.fromkeys(names))
+
+
+def check_settings(level: float, estimand: str, **allowed: tuple[object, Sequence[object]]) -> None:
+    """Refuse settings that are out of range, all at once.
+
+    Parameters
+    ----------
+    level, estimand
+        As every estimator has them.
+    allowed
+        Further settings by name: the value, and the values it may have.
+    """
+    problems = []
+    if not 0 < level < 1:
+        problems.append(f"level={level!r}: must lie between 0 and 1, such as 0.95")
+    every = {"estimand": (estimand, ("new_items", "these_items")), **allowed}
+    for name, (value, values) in every.items():
+        if value not in values:
+            problems.append(f"{name}={value!r}: must be one of {', '.join(map(repr, values))}")
+    if problems:
+        raise SettingError("; ".join(problems))
+
+
+def group_names(
+    names: Sequence[str], by: str | Sequence[str] | None, *, not_by: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return the columns that split the table; `model` does so by itself where it is there."""
+    taken = set(not_by)
+    groups = [*(["model"] if "model" in names and "model" not in taken else []), *as_names(by)]
+    unknown = [name for name in groups if name not in names]
+    if unknown:
+        raise DataError([f"by: no column {name!r}; columns here: {', '.join(names)}" for name in unknown])
+    taken_names = [name for name in groups if name in COLUMNS]
+    if taken_names:
+        raise SettingError(
+            f"by: {', '.join(map(repr, taken_names))}: every table of estimates has a column of that name; "
+            "rename the column in the table"
+        )
+    return tuple(dict.fromkeys(groups))
+
+
+def choose_cluster(frame: Frame, cluster: str | bool | None) -> Cluster:
+    """Return the clusters: those named, or the first column that looks like an item, or none.
+
+    Parameters
+    ----------
+    frame
+        From `as_frame`.
+    cluster
+        A column; `pair` makes the unordered pair of `first` and `second` if there is no such column.
+        None looks for an item, scenario, prompt or pair. False takes rows as independent.
+    """
+    names = column_names(frame)
+    if cluster is False:
+        return Cluster(None, "none: rows taken as independent, as asked")
+    if isinstance(cluster, str):
+        if cluster in names:
+            return Cluster(cluster, cluster)
+        if cluster == "pair" and {"first", "second"} <= set(names):
+            return Cluster(ITEM_PAIR, "pair (of first and second)")
+        raise DataError(f"cluster: no column {cluster!r}; columns here: {', '.join(names)}")
+    if cluster is not None:
+        raise SettingError(
+            f"cluster={cluster!r}: must be one column, None to look for one, or False for none"
+        )
+    for name in CLUSTER_COLUMNS:
+        if name in names and not _all_empty(frame, name):
+            return Cluster(name, f"{name} (found in the table)")
+    if {"first", "second"} <= set(names):
+        return Cluster(ITEM_PAIR, "pair (of first and second, found in the table)")
+    return Cluster(
+        None,
+        "none found: rows taken as independent",
+        "no column names an item, scenario or pair, so every row is taken as independent; if some are "
+        "repeats of one item the intervals are too narrow: name its column with cluster=",
+    )
+
+
+def _all_empty(frame: Frame, name: str) -> bool:
+    return bool(count_rows(frame, [name])[name].isna().all())

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bartleby.analysis.choice.model import choice_model
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.errors import DataError, SettingError
+from tests.analysis.choice_tables import CEMS, CITATIONS, baseball, choices, from_wins, simulated
+
+
+def column(fit: Estimates, name: str = "estimate") -> dict[str, float]:
+    frame = fit.to_frame()
+    return {str(term): float(value) for term, value in zip(frame["term"], frame[name], strict=True)}
+
+
+def table(fit: Estimates) -> Any:  # noqa: ANN401
+    return fit.to_frame().set_index("term")
+
+
+def test_baseball_with_home_effect_is_as_in_r() -> None:
+    fit = choice_model(baseball(), baseline="Baltimore", cluster=None)
+    # BradleyTerry2 1.1: BTm(cbind(home.wins, away.wins), home.team, away.team, ~ team + at.home)
+    expected = {
+        "Boston": (1.143802653297, 0.337842188911),
+        "Cleveland": (0.704694456900, 0.335001403342),
+        "Detroit": (1.475357213586, 0.344551823286),
+        "Milwaukee": (1.619554993578, 0.347365306113),
+        "New York": (1.281340403276, 0.340403358811),
+        "Toronto": (1.327110398072, 0.340322208808),
+        "slot": (0.302260655528, 0.130943642532),
+    }
+    for term, (estimate, error) in expected.items():
+        assert column(fit)[term] == pytest.approx(estimate, abs=1e-8)
+        # R stops its iterations a little earlier, which shows in the standard errors
+        assert column(fit, "std_error")[term] == pytest.approx(error, rel=5e-6)
+
+
+def test_baseball_without_slot_is_as_in_r() -> None:
+    found = column(choice_model(baseball(), baseline="Baltimore", slot=False))
+    assert "slot" not in found
+    assert found["Milwaukee"] == pytest.approx(1.581355876655, abs=1e-8)
+    assert found["Cleveland"] == pytest.approx(0.683852769153, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("bias_reduced", "expected"),
+    [
+        (False, (-2.949072496844, -0.479569769752, 0.268954055819)),
+        (True, (-2.944381821804, -0.479075261033, 0.268531022759)),
+    ],
+)
+def test_citations_are_as_in_r(bias_reduced: bool, expected: tuple[float, ...]) -> None:
+    # BradleyTerry2 with br = FALSE and TRUE; the cited journal is the winner.
+    fit = choice_model(
+        from_wins(CITATIONS), baseline="Biometrika", slot=False, bias_reduced=bias_reduced, cluster=None
+    )
+    found = [column(fit)[name] for name in ("Comm Statist", "JASA", "JRSS-B")]
+    assert found == pytest.approx(expected, abs=2e-7)
+
+
+def test_cems_with_davidson_ties_is_as_in_r() -> None:
+    # glm(n ~ pair + schools + tie, poisson), the log-linear form of Dittrich et al. (1998)
+    fit = choice_model(from_wins(CEMS), baseline="Stockholm", ties="davidson", slot=False, cluster=None)
+    expected = {
+        "London": (1.822801976674, 0.0831448900698),
+        "Paris": (1.032533859743, 0.0775710542373),
+        "Milano": (0.441972156876, 0.0760189298875),
+        "St.Gallen": (0.598322088107, 0.0751484927345),
+        "Barcelona": (0.612932464151, 0.0751676354754),
+        "log_nu": (-1.317179726990, 0.0485083144406),
+    }
+    for term, (estimate, error) in expected.items():
+        assert column(fit)[term] == pytest.approx(estimate, abs=1e-8)
+        assert column(fit, "std_error")[term] == pytest.approx(error, rel=1e-5)
+
+
+def test_cems_with_davidson_ties_and_slot_is_as_in_r() -> None:
+    fit = choice_model(from_wins(CEMS), baseline="Stockholm", ties="davidson", cluster=None)
+    assert column(fit)["slot"] == pytest.approx(-0.0104861609816, abs=1e-8)
+    assert column(fit)["log_nu"] == pytest.approx(-1.3171650453609, abs=1e-8)
+    assert column(fit, "std_error")["slot"] == pytest.approx(0.0739289856855, rel=1e-5)
+
+
+def test_cems_with_rao_kupper_ties_is_as_maximised_in_r() -> None:
+    fit = choice_model(from_wins(CEMS), baseline="Stockholm", ties="rao-kupper", slot=False)
+    assert column(fit)["London"] == pytest.approx(1.629852528746, abs=2e-6)
+    assert column(fit)["log_theta"] == pytest.approx(0.250923387971, abs=2e-6)
+
+
+PUBLISHED = Path(__file__).parents[4] / "shared" / "published" / "evalica"
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published data are not beside the checkout")
+def test_the_food_data_give_the_scores_of_evalica() -> None:
+    rows = pd.read_csv(PUBLISHED / "food.csv").rename(columns={"left": "first", "right": "second"})
+    words = {"left": "chose_first", "right": "chose_second", "tie": "indifferent"}
+    fit = choice_model(rows.assign(outcome=rows["winner"].map(words)), ties="half", slot=False)
+    golden = pd.read_csv(PUBLISHED / "food-golden.csv").query("algorithm == 'bradley_terry'")
+    scores = np.exp(fit.to_frame().set_index("term")["estimate"].astype(float))
+    expected = golden.set_index("item")["score"]
+    assert (scores / scores.sum())[expected.index].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-6)
+
+
+def test_the_baseline_is_zero_and_has_no_interval() -> None:
+    row = table(choice_model(baseball(), baseline="Boston")).loc["Boston"]
+    assert row["estimate"] == 0
+    assert row["method"] == "baseline"
+    assert row[["std_error", "low", "high"]].isna().all()
+
+
+def test_without_a_baseline_utilities_sum_to_zero_and_it_says_so() -> None:
+    fit = choice_model(baseball())
+    frame = fit.to_frame()
+    assert frame.loc[frame["term"] != "slot", "estimate"].sum() == pytest.approx(0, abs=1e-10)
+    assert fit.settings["contrast"] == "sum-to-zero"
+    assert frame["method"].str.contains("sum-to-zero").all()
+
+
+def test_counts_and_rows_give_the_same_answer() -> None:
+    rows, _ = simulated(1)
+    counted = rows.value_counts().reset_index()
+    pd.testing.assert_frame_equal(choice_model(rows).to_frame(), choice_model(counted).to_frame())
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_row_order_does_not_matter(seed: int) -> None:
+    rows, _ = simulated(2, n_items=5)
+    mixed = rows.sample(frac=1, random_state=seed)
+    pd.testing.assert_frame_equal(choice_model(rows).to_frame(), choice_model(mixed).to_frame())
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(5)))
+def test_new_labels_move_the_rows_and_nothing_else(order: list[int]) -> None:
+    rows, _ = simulated(3, n_items=5)
+    names = {f"item {at:02d}": f"ü {to}" for at, to in enumerate(order)}
+    renamed = rows.assign(first=rows["first"].map(names), second=rows["second"].map(names))
+    old = choice_model(rows).to_frame().assign(term=lambda f: f["term"].map(lambda t: names.get(t, t)))
+    new = choice_model(renamed).to_frame()
+    numbers = ["estimate", "std_error", "low", "high", "df"]
+    expected = old.set_index("term")[numbers].sort_index()
+    pd.testing.assert_frame_equal(new.set_index("term")[numbers].sort_index(), expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("ties", ["none", "half", "davidson", "rao-kupper"])
+def test_swapping_first_and_second_turns_the_slot_effect_around(ties: str) -> None:
+    rows = from_wins(CEMS[:-1])
+    swap = {"chose_first": "chose_second", "chose_second": "chose_first", "indifferent": "indifferent"}
+    swapped = rows.assign(first=rows["second"], second=rows["first"], outcome=rows["outcome"].map(swap))
+    one, other = (
+        table(choice_model(each, baseline="Paris", ties=ties))  # type: ignore[arg-type]
+        for each in (rows, swapped)
+    )
+    assert other.loc["slot", "estimate"] == pytest.approx(-one.loc["slot", "estimate"], abs=1e-9)
+    assert other.loc["slot", "low"] == pytest.approx(-one.loc["slot", "high"], abs=1e-8)
+    rest = [term for term in one.index if term != "slot"]
+    assert other.loc[rest, "estimate"].tolist() == pytest.approx(one.loc[rest, "estimate"].tolist(), abs=1e-8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.5, 0.98), st.floats(0.001, 0.019), st.booleans())
+def test_intervals_nest_with_level(level: float, more: float, bias_reduced: bool) -> None:
+    rows, _ = simulated(4, n_items=4)
+    narrow = choice_model(rows, level=level, bias_reduced=bias_reduced).to_frame()
+    wide = choice_model(rows, level=level + more, bias_reduced=bias_reduced).to_frame()
+    assert (wide["low"] < narrow["low"]).all()
+    assert (wide["high"] > narrow["high"]).all()
+    assert ((narrow["low"] < narrow["estimate"]) & (narrow["estimate"] < narrow["high"])).all()
+
+
+def test_an_item_that_never_wins_gets_a_bias_reduced_estimate_and_is_named() -> None:
+    rows, _ = simulated(5, n_items=5)
+    loses = np.where(
+        rows["first"] == "item 02",
+        "chose_second",
+        np.where(rows["second"] == "item 02", "chose_first", rows["outcome"]),
+    )
+    fit = choice_model(rows.assign(outcome=loses), baseline="item 00")
+    row = table(fit).loc["item 02"]
+    assert any("never chosen: item 02" in each for each in fit.warnings)
+    assert "Firth" in row["method"]
+    assert np.isfinite(row["estimate"])
+    assert row["low"] < row["estimate"] < row["high"] < 0
+    assert not fit.to_frame().loc[1:, ["low", "high"]].isna().any().any()
+
+
+def test_without_bias_reduction_a_separated_item_has_no_estimate() -> None:
+    rows = choices(
+        [
+            (a, b, o, 3)
+            for a, b in [("a", "b"), ("b", "a"), ("b", "c"), ("c", "b"), ("a", "c"), ("c", "a")]
+            for o in ("chose_first", "chose_second")
+        ]
+        + [("d", x, "chose_second", 3) for x in "abc"]
+        + [(x, "d", "chose_first", 3) for x in "abc"]
+    )
+    fit = choice_model(rows, baseline="a", bias_reduced=False)
+    frame = table(fit)
+    assert math.isnan(frame.loc["d", "estimate"])
+    assert frame.loc["d", "method"] == "infinite: separated data"
+    assert frame.loc["b", "estimate"] == pytest.approx(0, abs=1e-9)
+    assert any("d" in each and "separated" in each for each in fit.warnings)
+
+
+def test_one_cluster_has_no_interval_and_says_why() -> None:
+    rows = choices(
+        [("a", "b", "chose_first", 7), ("b", "a", "chose_first", 4), ("a", "b", "chose_second", 3)]
+    )
+    fit = choice_model(rows.assign(count=[7, 4, 3]), baseline="a")
+    frame = table(fit)
+    assert np.isfinite(frame.loc["b", "estimate"])
+    assert frame.loc[["b", "slot"], ["std_error", "low", "high"]].isna().all().all()
+    assert any("one cluster" in each for each in fit.warnings)
+    independent = table(choice_model(rows, baseline="a", cluster=None))
+    assert independent.loc["b", "low"] < independent.loc["b", "high"]
+
+
+def test_groups_that_are_never_compared_are_told_apart() -> None:
+    left, _ = simulated(6, n_items=4)
+    right = left.assign(first="other " + left["first"], second="other " + left["second"])
+    both = pd.concat([left, right])
+    fit = choice_model(both, baseline="item 00")
+    frame = table(fit)
+    assert math.isnan(frame.loc["other item 01", "estimate"])
+    assert frame.loc["other item 01", "method"] == "not connected to the baseline 'item 00'"
+    assert any("never compared" in each for each in fit.warnings)
+    free = choice_model(both).to_frame()
+    sums = free.dropna(subset=["component"]).groupby("component")["estimate"].sum()
+    assert sums.tolist() == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_an_item_whose_every_trial_was_refused_has_no_utility() -> None:
+    rows, _ = simulated(7, n_items=4)
+    more = pd.DataFrame({"first": ["x", "item 00"], "second": ["item 00", "x"], "outcome": "refused"})
+    fit = choice_model(pd.concat([rows, more]))
+    frame = table(fit)
+    assert frame.loc["x", "method"] == "no trial in the model"
+    assert not any("separated" in each for each in fit.warnings)
+    assert math.isnan(frame.loc["x", "estimate"])
+
+
+def test_a_slot_effect_that_cannot_be_told_from_items_is_not_estimated() -> None:
+    rows = choices([("a", "b", o, n) for o, n in (("chose_first", 5), ("chose_second", 3))])
+    fit = choice_model(rows, baseline="a", cluster=None)
+    assert "slot" not in set(fit.to_frame()["term"])
+    assert column(fit)["b"] == pytest.approx(math.log(3 / 5), abs=1e-9)
+    assert any("both orders" in each for each in fit.warnings)
+
+
+def test_each_model_gets_a_fit_of_its_own() -> None:
+    one, _ = simulated(8, n_items=4)
+    two, _ = simulated(9, n_items=4)
+    fit = choice_model(pd.concat([one.assign(model="m1"), two.assign(model="m2")]))
+    frame = fit.to_frame()
+    assert list(frame.columns[:2]) == ["model", "term"]
+    alone = choice_model(two).to_frame()
+    of_two = frame[frame["model"] == "m2"].drop(columns="model").reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_two, alone)
+
+
+def test_neither_is_an_option_with_a_utility_where_it_is_asked_for() -> None:
+    # With two items and both orders alike, every utility is a log odds.
+    rows = choices(
+        [
+            (f, s, o, n)
+            for f, s, mine, theirs in (("a", "b", 40, 20), ("b", "a", 20, 40))
+            for o, n in (("chose_first", mine), ("chose_second", theirs), ("opted_out", 10))
+        ]
+    )
+    fit = choice_model(rows, baseline="neither", opted_out="neither", slot=False, cluster=None)
+    found = column(fit)
+    assert found["a"] == pytest.approx(math.log(4), abs=1e-9)
+    assert found["b"] == pytest.approx(math.log(2), abs=1e-9)
+    assert found["neither"] == 0
+    assert fit.accounting.counted_as["opted_out"] == "a choice of neither item"
+    left = choice_model(rows, baseline="a", slot=False, cluster=None)
+    assert left.accounting.left_out == 20
+    assert any("left out" in each for each in left.warnings)
+
+
+def test_uncounted_trials_bound_the_slot_effect() -> None:
+    rows, _ = simulated(10, n_items=4)
+    refused = rows.iloc[:20].assign(outcome="refused")
+    fit = choice_model(pd.concat([rows, refused]))
+    low, high = fit.accounting.bounds["slot"]
+    assert low < column(fit)["slot"] < high
+
+
+def test_nothing_uncounted_leaves_no_room_between_the_bounds() -> None:
+    fit = choice_model(baseball())
+    assert fit.accounting.bounds["slot"] == pytest.approx((column(fit)["slot"],) * 2, abs=1e-9)
+
+
+def test_all_that_is_wrong_with_a_table_is_said_at_once() -> None:
+    rows = pd.DataFrame(
+        {
+            "first": ["a", "b", "c", None],
+            "second": ["b", "b", "a", "a"],
+            "outcome": ["chose_first", "chose_first", "won", "chose_second"],
+        }
+    )
+    with pytest.raises(DataError) as error:
+        choice_model(rows)
+    text = str(error.value)
+    assert "row 2" in text
+    assert "compared with itself" in text
+    assert "row 3, column 'outcome': 'won'" in text
+    assert "row 4, column 'first': empty" in text
+    assert len(error.value.problems) == 3
+
+
+@pytest.mark.parametrize("count", [-1.0, math.nan, math.inf])
+def test_a_count_that_is_none_is_refused(count: float) -> None:
+    rows = choices([("a", "b", "chose_first", 1.0), ("a", "b", "chose_second", count)])
+    with pytest.raises(DataError, match="row 2, column 'count'"):
+        choice_model(rows)
+
+
+def test_missing_columns_are_all_named() -> None:
+    with pytest.raises(DataError) as error:
+        choice_model(pd.DataFrame({"first": ["a"]}), cluster="wording", by="arm")
+    assert len(error.value.problems) == 4
+
+
+def test_an_empty_table_is_refused() -> None:
+    with pytest.raises(DataError, match="no rows"):
+        choice_model(choices([]).astype({"count": float}))
+
+
+def test_a_table_without_a_choice_is_refused() -> None:
+    with pytest.raises(DataError, match="no trial ended in a choice"):
+        choice_model(choices([("a", "b", "refused", 3)]))
+
+
+def test_an_unknown_baseline_is_refused() -> None:
+    with pytest.raises(SettingError, match="baseline='z' is none of its items: a, b"):
+        choice_model(choices([("a", "b", "chose_first", 3)]), baseline="z")
+
+
+def test_settings_that_are_not_allowed_are_all_named() -> None:
+    with pytest.raises(SettingError) as error:
+        choice_model(baseball(), ties="maybe", level=95, refusals="?")  # type: ignore[arg-type]
+    assert len(str(error.value).splitlines()) == 3
+
+
+def test_a_thing_that_is_no_table_is_refused() -> None:
+    with pytest.raises(DataError, match="a list is not a table"):
+        choice_model([1, 2])
+
+
+def test_one_trial_gives_numbers_and_no_nonsense() -> None:
+    fit = choice_model(choices([("a", "b", "chose_first", 1)]), baseline="a", cluster=None)
+    row = table(fit).loc["b"]
+    assert row["low"] < row["estimate"] < row["high"] or math.isinf(row["low"])
+
+
+def test_results_are_json() -> None:
+    fit = choice_model(baseball(), baseline="Boston")
+    data = json.loads(fit.to_json())
+    assert data["estimates"][0]["term"] == "Baltimore"
+    assert data["settings"]["seed"] == 0

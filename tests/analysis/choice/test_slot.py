@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bartleby.analysis.choice.model import choice_model
+from tests.analysis.choice_tables import choices, simulated
+
+
+def flipping() -> pd.DataFrame:
+    rows, _ = simulated(1, n_items=4, repeats=20, slot=0.0)
+    names = {"item 00", "item 01"}
+    flips = rows["first"].isin(names) & rows["second"].isin(names)
+    return rows.assign(outcome=np.where(flips, "chose_first", rows["outcome"]))
+
+
+def test_a_pair_that_follows_the_order_is_found_and_others_are_not() -> None:
+    found: Any = choice_model(flipping()).flips().to_frame()
+    assert len(found) == 6
+    flips = found[found["flips"]]
+    assert flips[["item_1", "item_2"]].to_numpy().tolist() == [["item 00", "item 01"]]
+    assert flips["estimate"].iloc[0] > 2
+    assert (found["q_value"] >= found["p_value"] - 1e-12).all()
+
+
+def test_pairs_in_one_order_only_have_no_flip() -> None:
+    found: Any = choice_model(choices([("a", "b", "chose_first", 3), ("a", "b", "chose_second", 2)])).flips()
+    assert len(found.to_frame()) == 0
+    assert found.warnings == ("no pair was shown in both orders",)
+
+
+def test_a_slot_effect_that_differs_by_class_is_told_by_class() -> None:
+    rng = np.random.default_rng(3)
+    rows, _ = simulated(3, n_items=10, repeats=30, slot=0.0)
+    low = [f"item {at:02d}" for at in range(5)]
+    effect = {True: 1.0, False: -1.0}
+    slot = (rows["first"].isin(low).map(effect) + rows["second"].isin(low).map(effect)) / 2
+    wins = rng.random(len(rows)) < 1 / (1 + np.exp(-slot))
+    rows = rows.assign(outcome=np.where(wins, "chose_first", "chose_second"))
+    rows["kind_first"] = np.where(rows["first"].isin(low), "low", "high")
+    rows["kind_second"] = np.where(rows["second"].isin(low), "low", "high")
+    found: Any = choice_model(rows).slot_by("kind").to_frame().set_index("kind")
+    assert found.loc["low", "low"] > 0.7
+    assert found.loc["high", "high"] < -0.7
+    overall: Any = choice_model(rows).to_frame().set_index("term").loc["slot", "estimate"]
+    assert overall == pytest.approx(0, abs=0.15)

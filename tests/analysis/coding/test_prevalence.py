@@ -1,0 +1,223 @@
+"""Prevalence behind a judge's errors: known values, limits, and what cannot be corrected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bartleby.analysis.coding.judge_error import Proportion, lang_reiczigel, prediction_powered, rogan_gladen
+from bartleby.analysis.coding.prevalence import label_next, prevalence
+from bartleby.analysis.inference.intervals import wilson
+from bartleby.errors import DataError, SettingError
+
+Z = 1.959963984540054
+
+
+def sample(
+    size: int = 2000, labels: int = 200, prevalence: float = 0.1, seed: int = 0, sensitivity: float = 0.8
+) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    truth = rng.random(size) < prevalence
+    judge = np.where(truth, rng.random(size) < sensitivity, rng.random(size) > 0.95).astype(int)
+    label = np.full(size, np.nan)
+    drawn = rng.permutation(size)[:labels]
+    label[drawn] = truth[drawn]
+    return pd.DataFrame({"judge": judge, "label": label, "talk": np.arange(size) // 10})
+
+
+def rows(table: pd.DataFrame, **settings: object) -> dict[str, dict[Any, Any]]:
+    found = prevalence(table, judge="judge", label="label", **settings)  # type: ignore[arg-type]
+    return {row["term"]: row for row in found.frame.to_dict(orient="records")}
+
+
+def bounds(row: dict[Any, Any]) -> tuple[float, float]:
+    return row["low"], row["high"]
+
+
+def width(row: dict[Any, Any]) -> float:
+    return float(row["high"] - row["low"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((27, 650, 50, 100, 199, 200), (0.02746001057, 0.11458302573)),
+        ((120, 1000, 64, 80, 285, 300), (0.0500900058, 0.1355834615)),
+    ],
+)
+def test_the_interval_is_that_of_lang_and_reiczigel(
+    counts: tuple[int, ...], expected: tuple[float, float]
+) -> None:
+    k, n, k_se, n_se, k_sp, n_sp = counts
+    found = lang_reiczigel(
+        Proportion(k / n, n), Proportion(k_se / n_se, n_se), Proportion(k_sp / n_sp, n_sp), Z
+    )
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_rogan_gladen_undoes_the_errors_of_a_judge() -> None:
+    assert rogan_gladen(0.1 * 0.8 + 0.9 * 0.05, 0.8, 0.95) == pytest.approx(0.1)
+    assert rogan_gladen(0.01, 0.8, 0.95) == 0
+    assert np.isnan(rogan_gladen(0.5, 0.5, 0.5))
+
+
+def test_with_every_unit_labelled_the_judge_adds_nothing() -> None:
+    table = sample(labels=2000)
+    found = rows(table)
+    share = table["label"].mean()
+    assert found["prevalence"]["estimate"] == pytest.approx(share)
+    assert found["labels_alone"]["estimate"] == pytest.approx(share)
+    assert found["rogan_gladen"]["estimate"] == pytest.approx(share)
+    expected = wilson(share, 2000, Z)
+    assert bounds(found["prevalence"]) == pytest.approx(expected, rel=0.02)
+
+
+def test_a_judge_that_says_nothing_leaves_the_labels() -> None:
+    table = sample().assign(judge=1)
+    result = prevalence(table, judge="judge", label="label")
+    found = rows(table)
+    for column in ("estimate", "std_error", "low", "high"):
+        assert found["prevalence"][column] == pytest.approx(found["labels_alone"][column])
+    assert np.isnan(found["rogan_gladen"]["estimate"])
+    assert any("calls every unit positive" in each for each in result.warnings)
+    assert any("is 1 or less" in each for each in result.warnings)
+
+
+def test_a_good_judge_makes_the_interval_shorter_and_moves_the_estimate_off_its_own_count() -> None:
+    found = rows(sample(seed=3))
+    assert width(found["prevalence"]) < 0.85 * width(found["labels_alone"])
+    assert found["judge_alone"]["low"] > 0.1
+    assert found["prevalence"]["low"] < 0.1 < found["prevalence"]["high"]
+
+
+def test_labels_drawn_by_stratum_are_weighted_back() -> None:
+    truth = np.r_[np.ones(80), np.zeros(20), np.ones(20), np.zeros(880)]
+    judge = np.r_[np.ones(100), np.zeros(900)]
+    label = np.full(1000, np.nan)
+    label[:100:2] = truth[:100:2]
+    label[100::10] = truth[100::10]
+    table = pd.DataFrame({"judge": judge, "label": label, "stratum": judge})
+    weighted, plain = rows(table, stratum="stratum"), rows(table)
+    assert weighted["prevalence"]["estimate"] == pytest.approx(0.1)
+    assert weighted["labels_alone"]["estimate"] == pytest.approx(0.1)
+    assert weighted["sensitivity"]["estimate"] == pytest.approx(0.8)
+    assert plain["labels_alone"]["estimate"] == pytest.approx(42 / 140)
+
+
+def test_a_stratum_whose_labels_are_all_alike_is_not_taken_as_known() -> None:
+    judge = np.r_[np.ones(100), np.zeros(900)]
+    label = np.full(1000, np.nan)
+    label[:100] = np.r_[np.ones(80), np.zeros(20)]
+    label[100:150] = 0
+    stratum = judge.astype(int)
+    found = prediction_powered(judge, label, ~np.isnan(label), stratum, np.arange(1000))
+    none = prediction_powered(judge, np.nan_to_num(label), np.ones(1000, bool), stratum, np.arange(1000))
+    assert found.variance > none.variance + 0.9**2 * 0.001 / 50
+
+
+def test_clusters_widen_the_interval() -> None:
+    rng = np.random.default_rng(1)
+    talk = np.repeat(np.arange(100), 10)
+    truth = rng.random(1000) < rng.beta(0.5, 2, 100)[talk]
+    table = pd.DataFrame(
+        {"judge": truth.astype(int), "label": np.where(talk < 40, truth, np.nan), "talk": talk}
+    )
+    apart, together = rows(table), rows(table, cluster="talk")
+    assert together["labels_alone"]["std_error"] > 1.3 * apart["labels_alone"]["std_error"]
+    assert together["prevalence"]["n_clusters"] == 100
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_labels_that_are_all_alike_have_an_interval_that_ends_there(value: float) -> None:
+    table = sample()
+    table["label"] = table["label"].where(table["label"].isna(), value)
+    found = rows(table.assign(judge=int(value)))
+    row = found["labels_alone"]
+    assert row["estimate"] == value
+    assert 0.01 < width(row) < 0.1
+
+
+def test_scores_are_used_as_they_are() -> None:
+    table = sample()
+    table["judge"] = table["judge"] * 0.8 + 0.1
+    found = rows(table)
+    assert found["prevalence"]["estimate"] == pytest.approx(rows(sample())["prevalence"]["estimate"])
+    assert found["judge_alone"]["estimate"] == pytest.approx(sample()["judge"].mean())
+
+
+def test_groups_stand_alone_and_rows_may_come_in_any_order() -> None:
+    both = pd.concat([sample(seed=1).assign(code="pleading"), sample(seed=2).assign(code="anger")])
+    mixed = both.sample(frac=1, random_state=0)
+    found = prevalence(mixed, judge="judge", label="label", by="code").frame
+    alone = rows(sample(seed=2))["prevalence"]["estimate"]
+    assert found["code"].iloc[0] == "anger"
+    assert found["estimate"].iloc[0] == pytest.approx(alone)
+
+
+def test_units_that_the_judge_refused_are_counted() -> None:
+    table = sample()
+    table.loc[:9, "judge"] = np.nan
+    found = prevalence(table, judge="judge", label="label")
+    assert found.accounting.counts["not judged"] == 10
+    assert found.accounting.used == 1990
+
+
+def test_a_rare_code_is_said_to_be_mostly_false_alarms() -> None:
+    found = prevalence(sample(20000, 2000, 0.005), judge="judge", label="label")
+    assert any("mostly false alarms" in each for each in found.warnings)
+
+
+def test_more_labels_are_advised_and_the_advice_holds() -> None:
+    table = sample(200_000, 400, seed=5)
+    row = rows(table)["prevalence"]
+    again = rows(sample(200_000, int(400 + row["labels_to_halve"]), seed=5))["prevalence"]
+    ratio = width(again) / width(row)
+    assert ratio == pytest.approx(0.5, abs=0.08)
+    assert np.isinf(rows(sample(300, 280))["prevalence"]["labels_to_halve"])
+
+
+def test_labels_are_best_spent_where_verdicts_and_people_differ_most() -> None:
+    advice = label_next(sample(), 200, judge="judge", label="label")
+    assert advice["label_next"].sum() == 200
+    negative, positive = advice["label_next"] / advice["units"]
+    assert positive > 2 * negative
+    nobody = sample().assign(label=np.nan)
+    assert label_next(nobody, 100, judge="judge", label="label")["label_next"].sum() == 100
+    assert label_next(nobody, 9999, judge="judge", label="label")["label_next"].sum() == 2000
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_estimates_stay_between_0_and_1_and_within_their_intervals(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(20, 200))
+    table = sample(size, int(rng.integers(2, size)), float(rng.random()), seed)
+    for term, row in rows(table).items():
+        low, high = bounds(row)
+        if not np.isnan(low):
+            assert 0 <= low <= high <= 1
+        if not np.isnan(low) and term != "rogan_gladen":
+            assert low - 1e-12 <= row["estimate"] <= high + 1e-12
+
+
+def test_what_is_wrong_is_said() -> None:
+    with pytest.raises(DataError, match=r"judge: no column 'says'"):
+        prevalence(sample(), judge="says", label="label")
+    with pytest.raises(DataError, match="row 1, column 'judge': 'yes'"):
+        prevalence(sample().assign(judge="yes"), judge="judge", label="label")
+    with pytest.raises(DataError, match=r"column 'label': 0\.5; allowed: 0, 1, or empty"):
+        prevalence(sample().assign(label=0.5), judge="judge", label="label")
+    with pytest.raises(DataError, match="random subsample"):
+        prevalence(sample().assign(label=np.nan), judge="judge", label="label")
+    with pytest.raises(DataError, match="stratum=b: nobody labelled"):
+        table = sample().assign(stratum=np.where(sample()["label"].isna(), "b", "a"))
+        prevalence(table, judge="judge", label="label", stratum="stratum")
+    with pytest.raises(DataError, match="no rows"):
+        prevalence(sample().head(0), judge="judge", label="label")
+    with pytest.raises(SettingError, match="threshold=0"):
+        prevalence(sample(), judge="judge", label="label", threshold=0)

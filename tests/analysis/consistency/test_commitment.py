@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from bartleby.analysis.consistency.commitment import kappa_values, stated_and_revealed
+from bartleby.errors import DataError
+from tests.analysis.repeat_tables import by_term, ladder, repeated
+
+
+def both(says: pd.DataFrame, does: pd.DataFrame) -> pd.DataFrame:
+    done = does.assign(commitment="does", said=does["outcome"])
+    return pd.concat([says.assign(commitment="says", said=None), done], ignore_index=True)
+
+
+def rows(trials: pd.DataFrame, **settings: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+    return by_term(stated_and_revealed(trials, **settings))
+
+
+def test_doing_what_was_said_is_agreement_of_one() -> None:
+    found = rows(both(ladder(5, 2), ladder(5, 2)))
+    assert found["agreement"]["estimate"] == found["kappa"]["estimate"] == 1
+    assert found["agreement"]["low"] < 1
+    assert found["work_refused"]["estimate"] == 0
+    assert found["work_refused"]["high"] > 0
+
+
+def test_a_slot_habit_alone_has_no_kappa() -> None:
+    habit = ladder(5, 2).assign(outcome="chose_first")
+    found = stated_and_revealed(both(habit, habit))
+    assert by_term(found)["agreement"]["estimate"] == 1
+    assert np.isnan(by_term(found)["kappa"]["estimate"])
+    assert any(note.startswith("kappa") for note in found.warnings)
+
+
+def test_kappa_is_cohens() -> None:
+    stated = np.array([1.0] * 25 + [0.0] * 25)
+    revealed = np.array([1.0] * 20 + [0.0] * 5 + [1.0] * 10 + [0.0] * 15)
+    agree = (stated == revealed).astype(float)
+    # Observed 35 of 50; by chance 0.5 x 0.6 + 0.5 x 0.4.
+    assert kappa_values(agree, stated, revealed).mean() == pytest.approx((0.7 - 0.5) / 0.5)
+
+
+def test_kappa_varies_as_its_linearisation_does() -> None:
+    rng = np.random.default_rng(0)
+    stated, other = rng.random((2, 4000)) < np.array([[0.6], [0.7]])
+    revealed = np.where(rng.random(4000) < 0.5, stated, other)
+
+    def kappa(rows: npt.NDArray[np.int64] | slice) -> float:
+        one, two = stated[rows].astype(float), revealed[rows].astype(float)
+        return float(kappa_values((one == two).astype(float), one, two).mean())
+
+    resampled = [kappa(rng.integers(0, 4000, 4000)) for _ in range(300)]
+    values = kappa_values((stated == revealed).astype(float), stated.astype(float), revealed.astype(float))
+    assert values.std() / np.sqrt(4000) == pytest.approx(np.std(resampled), rel=0.15)
+
+
+def test_refused_work_is_told_apart_from_another_choice() -> None:
+    table = both(ladder(6, 4), ladder(6, 4))
+    refused = (table["commitment"] == "does") & (table["first"] == "item 0")
+    table.loc[refused, "outcome"] = "refused"
+    found = stated_and_revealed(table)
+    frame = by_term(found)
+    assert frame["agreement"]["estimate"] == 1
+    assert frame["agreement_before_work"]["cells"] == 30
+    assert frame["work_refused"]["estimate"] == pytest.approx(5 / 30)
+    assert found.accounting.counted_as["refused"] == "left out"
+
+
+def test_abandoned_work_is_no_refusal() -> None:
+    table = both(ladder(5, 2), ladder(5, 2))
+    table.loc[(table["commitment"] == "does") & (table["first"] == "item 0"), "outcome"] = "abandoned"
+    assert rows(table)["work_refused"]["estimate"] == 0
+    assert rows(table)["work_refused"]["n"] == 32
+
+
+def test_other_preferences_when_it_must_do_them_are_a_shortfall() -> None:
+    found = rows(both(repeated(1, answers=6), repeated(2, answers=6)))
+    assert found["shortfall"]["low"] > 0
+    alike = rows(both(repeated(1, answers=6), repeated(1, answers=6)))
+    assert alike["shortfall"]["estimate"] <= 0
+
+
+def test_without_the_column_said_the_work_is_not_spoken_of() -> None:
+    table = both(ladder(4, 2), ladder(4, 2)).drop(columns="said")
+    assert set(rows(table)) == {"agreement", "kappa", "repetition", "shortfall"}
+
+
+def test_nothing_in_common_is_undefined_and_said() -> None:
+    other = ladder(4, 2).replace("item", "thing", regex=True)
+    found = stated_and_revealed(both(ladder(4, 2), other))
+    frame = by_term(found)
+    assert all(np.isnan(frame[name]["estimate"]) for name in ("agreement", "kappa", "shortfall"))
+    assert len(found.warnings) >= 4
+
+
+def test_a_missing_kind_of_commitment_is_named() -> None:
+    with pytest.raises(DataError, match="has no 'does'; values there: says"):
+        stated_and_revealed(ladder(3).assign(commitment="says"))

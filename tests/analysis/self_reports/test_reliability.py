@@ -1,0 +1,126 @@
+"""Alpha, intraclass correlation and bootstrapped correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr
+
+from bartleby.analysis.inference.intervals import RateFit
+from bartleby.analysis.self_reports.reliability import (
+    alpha,
+    alpha_interval,
+    correlation_interval,
+    icc,
+    icc_interval,
+)
+
+# Shrout & Fleiss (1979): four judges of six targets. ICC(2, 1) = .29; alpha = ICC(3, 4) = .91.
+RATINGS = np.array(
+    [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], dtype=float
+)
+
+
+Interval = Callable[..., RateFit]
+
+
+def interval(answers: np.ndarray, of: Interval, cluster: np.ndarray | None = None) -> RateFit:
+    codes = np.arange(len(answers)) if cluster is None else cluster
+    rng = np.random.default_rng(0)
+    return of(answers, codes, np.ones(len(answers)), level=0.95, replicates=1000, rng=rng)
+
+
+def test_published_ratings_give_published_reliabilities() -> None:
+    covariance = np.cov(RATINGS, rowvar=False)
+    mean = RATINGS.mean(axis=0)
+    assert float(alpha(covariance)) == pytest.approx(0.90931554237707, rel=1e-12)
+    assert float(icc(np.array(6.0), mean, covariance)) == pytest.approx(0.28976377952756, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "value"), [(alpha_interval, 0.90931554237707), (icc_interval, 0.28976377952756)]
+)
+def test_sums_by_cluster_give_the_same(statistic: Interval, value: float) -> None:
+    for cluster in (None, np.array([0, 0, 1, 1, 2, 2])):
+        fit = interval(RATINGS, statistic, cluster)
+        assert fit.estimate == pytest.approx(value, rel=1e-10)
+        assert fit.low < value < fit.high
+
+
+def test_counts_stand_for_rows() -> None:
+    codes, rng = np.arange(6), [np.random.default_rng(1) for _ in range(2)]
+    whole = alpha_interval(
+        np.repeat(RATINGS, 3, axis=0), np.repeat(codes, 3), np.ones(18), level=0.9, replicates=200, rng=rng[0]
+    )
+    counted = alpha_interval(RATINGS, codes, np.full(6, 3.0), level=0.9, replicates=200, rng=rng[1])
+    assert (whole.low, whole.high) == pytest.approx((counted.low, counted.high))
+
+
+def test_alpha_of_wordings_that_never_vary_is_undefined() -> None:
+    fit = interval(np.full((10, 3), 4.0), alpha_interval)
+    assert np.isnan(fit.estimate)
+
+
+def test_wordings_that_agree_exactly_have_no_interval_of_no_width() -> None:
+    fit = interval(np.repeat(np.arange(1.0, 7.0)[:, None], 3, axis=1), alpha_interval)
+    assert fit.estimate == pytest.approx(1.0)
+    assert np.isnan(fit.low)
+
+
+def test_two_clusters_are_too_few() -> None:
+    fit = interval(RATINGS, alpha_interval, np.array([0, 0, 0, 1, 1, 1]))
+    assert np.isnan(fit.low)
+
+
+@pytest.mark.parametrize("ranks", [False, True])
+def test_correlations_are_those_of_scipy(ranks: bool) -> None:
+    rng = np.random.default_rng(4)
+    score = rng.integers(1, 8, 80).astype(float)
+    left = (rng.random(80) < score / 9).astype(float)
+    fit = correlation_interval(
+        np.column_stack([score, left]),
+        np.arange(80),
+        np.ones(80),
+        ranks=ranks,
+        level=0.95,
+        replicates=2000,
+        rng=np.random.default_rng(1),
+    )
+    known = float(spearmanr(score, left).statistic if ranks else pearsonr(score, left).statistic)
+    assert fit.estimate == pytest.approx(known)
+    half = np.tanh(np.arctanh(known) + 1.96 / np.sqrt(77)) - known
+    assert fit.high - fit.estimate == pytest.approx(half, rel=0.25)
+
+
+def test_a_behaviour_that_never_varies_has_no_correlation() -> None:
+    pairs = np.column_stack([np.arange(10.0), np.ones(10)])
+    fit = correlation_interval(
+        pairs,
+        np.arange(10),
+        np.ones(10),
+        ranks=False,
+        level=0.95,
+        replicates=200,
+        rng=np.random.default_rng(0),
+    )
+    assert np.isnan(fit.estimate)
+
+
+@pytest.mark.slow
+def test_alpha_over_clusters_covers_where_trials_taken_as_independent_do_not() -> None:
+    rng = np.random.default_rng(6)
+    truth = 3 * 1.25 / (3 * 1.25 + 1)
+    inside = naive = 0
+    for _ in range(400):
+        item = np.repeat(np.arange(15), 10)
+        trait = rng.normal(0, 1, 15)[item] + rng.normal(0, 0.5, 150)
+        answers = trait[:, None] + rng.normal(0, 1, (150, 3))
+        for cluster in (item, None):
+            codes = np.arange(150) if cluster is None else cluster
+            fit = alpha_interval(answers, codes, np.ones(150), level=0.95, replicates=300, rng=rng)
+            covered = fit.low <= truth <= fit.high
+            inside, naive = (inside + covered, naive) if cluster is not None else (inside, naive + covered)
+    assert 0.90 <= inside / 400 <= 0.98
+    assert naive / 400 < 0.8
