@@ -11,7 +11,7 @@ study: .venv/ready  ## run the task-choice study on the embedded local model, en
 	$(BIN)/bartleby report $(LOG) -o report
 
 test: .venv/ready  ## run the tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile -m "not slow"
 
 check: test lint types notebooks examples  ## everything that CI runs
 

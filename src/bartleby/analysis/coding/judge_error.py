@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bartleby.analysis.coding.by_stratum import Strata
+
 __all__ = ["Linear", "Proportion", "effective", "lang_reiczigel", "prediction_powered", "rogan_gladen"]
 
 Floats = npt.NDArray[np.float64]
@@ -21,8 +23,6 @@ Booleans = npt.NDArray[np.bool_]
 
 NOTHING = 1e-9
 """Sensitivity + specificity - 1 of a judge that says nothing, but for rounding."""
-UNSEEN = 0.1
-"""Labels of the other kind assumed where all are alike: none left coverage at .88, a half made it .998."""
 
 
 @dataclass(frozen=True)
@@ -166,15 +166,14 @@ def prediction_powered(
     the judge saw: the regression estimator of two-phase sampling (Saerndal, Swensson & Wretman 1992, ch. 9).
     It is the mean of lambda * judge over all units plus the weighted mean of label - lambda * judge over the
     labelled; lambda, the slope of label on judge, gives the least variance. The variance sums each
-    cluster's linearised contributions.
+    cluster's linearised contributions; `Strata.unseen` is added where the labels of a stratum are all alike.
     """
     size = len(judge)
-    in_stratum = np.bincount(stratum).astype(float)
-    drawn = np.bincount(stratum[labelled], minlength=len(in_stratum)).astype(float)
-    weight = np.where(labelled, (in_stratum / drawn)[stratum], 0.0)
+    strata = Strata.of(label, labelled, stratum)
+    weight = np.where(labelled, (strata.units / strata.labels)[stratum], 0.0)
     slope = _slope(judge, label, weight)
     rest = np.where(labelled, np.where(labelled, label, 0.0) - slope * judge, 0.0)
-    means = np.bincount(stratum, weight * rest) / in_stratum
+    means = np.bincount(stratum, weight * rest) / strata.units
     fitted = slope * judge + means[stratum]
     estimate = float(fitted.mean())
     own = (fitted - estimate) / size
@@ -185,21 +184,7 @@ def prediction_powered(
     parts: Floats = np.bincount(cluster, own + residual).astype(float)
     groups = len(parts)
     scale = groups / (groups - 1) if groups > 1 else math.nan
-    variance = float(parts @ parts) * scale + _unseen(label[labelled], stratum[labelled], in_stratum)
-    return Linear(estimate, variance, _degrees(parts), slope)
-
-
-def _unseen(label: Floats, stratum: Integers, in_stratum: Floats) -> float:
-    """Return the variance of strata whose labels are all alike, as if a tenth of a label differed.
-
-    None of 100 labelled in the stratum that the judge calls negative is not none of the 10,000 there.
-    """
-    drawn = np.bincount(stratum, minlength=len(in_stratum)).astype(float)
-    events = np.bincount(stratum, label, minlength=len(in_stratum))
-    alike = ((events == 0) | (events == drawn)) & (drawn < in_stratum)
-    near = (events + UNSEEN) / (drawn + 2 * UNSEEN)
-    share = in_stratum / in_stratum.sum()
-    return float(np.sum((share**2 * near * (1 - near) / drawn)[alike]))
+    return Linear(estimate, float(parts @ parts) * scale + strata.unseen, _degrees(parts), slope)
 
 
 def _slope(judge: Floats, label: Floats, weight: Floats) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.coding.by_stratum import Strata, stratified_interval
 from bartleby.analysis.coding.judge_error import (
     Linear,
     Proportion,
@@ -90,9 +91,11 @@ def prevalence(
 
     Notes
     -----
-    Intervals: Wilson's with the estimate's effective n and a t critical value (degrees of freedom from the
-    clusters' contributions) for `prevalence` and `labels_alone`; Lang and Reiczigel's for `rogan_gladen`.
-    Coverage: `benchmarks/coverage_coding.py`.
+    Intervals of `prevalence` and `labels_alone`: Wilson's with the estimate's effective n and a t critical
+    value (degrees of freedom from the clusters' contributions); with strata, Jeffreys' in each, added up
+    (`by_stratum.stratified_interval`). Of `rogan_gladen`: Lang and Reiczigel's, which takes sensitivity and
+    specificity for independent. Where the judge's verdict is the stratum they are not, and the corrected count
+    is the stratified one: it then has that one's interval. Coverage: `benchmarks/coverage_coding.py`.
     """
     check_settings(level, "new_items")
     table = read_judged(
@@ -195,20 +198,22 @@ def _rows(part: JudgedUnits, level: float) -> list[dict[str, Any]]:
     labels, size = float(part.labelled.sum()), float(len(part.score))
     # Were every unit labelled, the judge would add nothing.
     least = alone.variance * labels / size
+    first = _linear_row("prevalence", fit, alone, part, level)
+    bounds = (first["low"], first["high"]) if _by_verdict(part) else None
     rows = [
         {
-            **_linear_row("prevalence", fit, part, level),
-            "method": f"PPI++, lambda {fit.weight:.3g}, effective n Wilson t",
+            **first,
+            "method": f"PPI++, lambda {fit.weight:.3g}, {first['method']}",
             "labels_to_halve": _labels_to_halve(fit.variance, least, labels, size),
         },
-        {**_corrected_row(every, rates["sensitivity"][0], rates["specificity"][0], level), "n": size},
+        {**_corrected_row(every, rates["sensitivity"][0], rates["specificity"][0], level, bounds), "n": size},
         {
             **_rate_row("judge_alone", every, df, level),
             "n": size,
             "method": "not corrected for the judge's errors",
         },
         {
-            **_linear_row("labels_alone", alone, part, level),
+            **_linear_row("labels_alone", alone, alone, part, level),
             "labels_to_halve": _labels_to_halve(alone.variance, 0.0, labels, math.inf),
         },
         *(
@@ -238,15 +243,16 @@ def _validity(part: JudgedUnits, term: str) -> tuple[Proportion, float]:
     return effective(right, part.weight[chosen], part.cluster[chosen], clustered=part.clustered)
 
 
-def _linear_row(term: str, fit: Linear, part: JudgedUnits, level: float) -> dict[str, Any]:
+def _linear_row(term: str, fit: Linear, alone: Linear, part: JudgedUnits, level: float) -> dict[str, Any]:
     estimate = min(1.0, max(0.0, fit.estimate))
-    spread, labels = estimate * (1 - estimate), float(part.labelled.sum())
-    worth = spread / fit.variance if spread > 0 and fit.variance > 0 else labels
-    if part.clustered and not (spread > 0 and fit.variance > 0):
-        worth = math.sqrt(labels * len(np.unique(part.cluster[part.labelled])))
-    low, high = math.nan, math.nan
-    if np.isfinite(fit.variance):
-        low, high = wilson(estimate, min(worth, len(part.label)), critical_value(level, fit.df))
+    strata = Strata.of(part.label, part.labelled, part.stratum)
+    if len(strata.units) > 1:
+        df = len(np.unique(part.cluster[part.labelled])) - 1.0 if part.clustered else math.inf
+        low, high = stratified_interval(strata, estimate, _worth(strata, fit, alone, part), df, level)
+        method = "strata of labels, Jeffreys, square-and-add"
+    else:
+        df, method = fit.df, "effective n Wilson t"
+        low, high = _wilson_bounds(estimate, fit, part, level)
     return {
         "term": term,
         "estimate": estimate,
@@ -254,10 +260,41 @@ def _linear_row(term: str, fit: Linear, part: JudgedUnits, level: float) -> dict
         "low": low,
         "high": high,
         "level": level,
-        "n": labels,
-        "method": "effective n Wilson t",
-        "df": fit.df,
+        "n": float(part.labelled.sum()),
+        "method": method,
+        "df": df,
     }
+
+
+def _wilson_bounds(estimate: float, fit: Linear, part: JudgedUnits, level: float) -> tuple[float, float]:
+    if not np.isfinite(fit.variance):
+        return math.nan, math.nan
+    spread, worth = estimate * (1 - estimate), float(part.labelled.sum())
+    if spread > 0 and fit.variance > 0:
+        worth = spread / fit.variance
+    elif part.clustered:
+        worth = math.sqrt(worth * len(np.unique(part.cluster[part.labelled])))
+    return wilson(estimate, min(worth, len(part.label)), critical_value(level, fit.df))
+
+
+def _worth(strata: Strata, fit: Linear, alone: Linear, part: JudgedUnits) -> float:
+    """Return how many independent labels a label is worth: less by clusters, more by a judge that helps."""
+    labels = float(strata.labels.sum())
+    clusters = len(np.unique(part.cluster[part.labelled]))
+    worth = 1.0
+    if part.clustered and strata.alike:
+        worth = math.sqrt(clusters / labels)
+    elif part.clustered:
+        # A dozen labels can seem to spread more evenly over clusters than chance has it; they do not.
+        worth = min(1.0, strata.variance / alone.variance)
+    most = float(strata.units.sum()) / labels
+    return min(most, worth * alone.variance / fit.variance) if fit.variance > 0 else most
+
+
+def _by_verdict(part: JudgedUnits) -> bool:
+    """Return whether labels were drawn in strata, in each of which the judge says the same of every unit."""
+    verdicts = np.unique(np.column_stack([part.stratum, part.verdict]), axis=0)
+    return len(verdicts) == len(np.unique(part.stratum)) > 1
 
 
 def _labels_to_halve(variance: float, least: float, labels: float, size: float) -> float:
@@ -275,16 +312,25 @@ def _labels_to_halve(variance: float, least: float, labels: float, size: float) 
 
 
 def _corrected_row(
-    every: Proportion, sensitivity: Proportion, specificity: Proportion, level: float
+    every: Proportion,
+    sensitivity: Proportion,
+    specificity: Proportion,
+    level: float,
+    of_strata: tuple[float, float] | None,
 ) -> dict[str, Any]:
+    estimate = rogan_gladen(every.value, sensitivity.value, specificity.value)
     low, high = lang_reiczigel(every, sensitivity, specificity, critical_value(level))
+    method = "Lang-Reiczigel interval"
+    if of_strata is not None:
+        low, high = (math.nan, math.nan) if math.isnan(estimate) else of_strata
+        method = "strata of labels, Jeffreys, square-and-add"
     return {
         "term": "rogan_gladen",
-        "estimate": rogan_gladen(every.value, sensitivity.value, specificity.value),
+        "estimate": estimate,
         "low": low,
         "high": high,
         "level": level,
-        "method": "Rogan-Gladen, Lang-Reiczigel interval",
+        "method": f"Rogan-Gladen, {method}",
     }
 
 
