@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bartleby.analysis.exits.rates import exits
     from bartleby.analysis.exits.refusal_exit import refusal_by_exit
     from bartleby.analysis.exits.rules import follows_request, last_resort
+    from bartleby.analysis.inference.families import adjust_p
+    from bartleby.analysis.inference.power import minimum_detectable_effect
     from bartleby.analysis.patterns.co_occurrence import co_occurrence
     from bartleby.analysis.patterns.coded_turns import coded_turns
     from bartleby.analysis.patterns.course import course
@@ -92,6 +94,7 @@ __all__ = [
     "Task",
     "TaskChoice",
     "absent_where",
+    "adjust_p",
     "agreement",
     "around_trigger",
     "branch_contrast",
@@ -129,6 +132,7 @@ __all__ = [
     "load_codebook",
     "load_scenarios",
     "load_tasks",
+    "minimum_detectable_effect",
     "open_model",
     "order_effect",
     "phrases",
@@ -175,6 +179,7 @@ _WHERE = {
     "Task": "studies.items",
     "TaskChoice": "studies.paradigms.task_choice",
     "absent_where": "analysis.exits.kinds",
+    "adjust_p": "analysis.inference.families",
     "agreement": "analysis.consistency.agreement",
     "around_trigger": "analysis.patterns.triggers",
     "branch_contrast": "analysis.exits.branches",
@@ -212,6 +217,7 @@ _WHERE = {
     "load_codebook": "studies.codebook",
     "load_scenarios": "studies.loading",
     "load_tasks": "studies.loading",
+    "minimum_detectable_effect": "analysis.inference.power",
     "open_model": "collectors.models",
     "order_effect": "analysis.exits.order",
     "phrases": "analysis.patterns.phrases",
