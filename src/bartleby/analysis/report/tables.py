@@ -18,6 +18,7 @@ import pandas as pd
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.report.rounding import decimals_for, number_text
 from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.files import without_formulas
 from bartleby.errors import DataError, SettingError
 
 __all__ = [
@@ -197,7 +198,8 @@ def to_latex(
 def to_csv(estimates: Estimates | pd.DataFrame) -> bytes:
     """Return a table of estimates as CSV in UTF-8, with all columns and full precision."""
     frame = estimates.frame if isinstance(estimates, Estimates) else estimates
-    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
+    text = frame.apply(without_formulas).to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8", "backslashreplace")
 
 
 def escape_latex(text: str) -> str:

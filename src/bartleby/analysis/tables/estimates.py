@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -94,8 +95,33 @@ class Estimates:
 
         return plot_estimates(self.frame)
 
+    def to_latex(self, *, caption: str = "", label: str = "") -> str:
+        """Return the table for LaTeX with `booktabs`, rounded to the digits that its uncertainty allows.
+
+        Parameters
+        ----------
+        caption, label
+            Of the table; without a caption only the `tabular` is written.
+        """
+        from bartleby.analysis.report.tables import to_latex
+
+        return to_latex(self, caption=caption, label=label)
+
+    def to_markdown(self) -> str:
+        """Return the table as Markdown, rounded as in `to_latex`."""
+        from bartleby.analysis.report.tables import to_markdown
+
+        return to_markdown(self)
+
     def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook, with how outcomes were counted and what a reader must know."""
+        from bartleby.analysis.report.tables import to_html
+
+        warned = "".join(f"<p><b>Warning:</b> {html.escape(each)}</p>" for each in self.warnings)
+        return f"{to_html(self)}<pre>{html.escape(self.accounting.summary())}</pre>{warned}"
 
 
 def joined(first: Estimates, *others: Estimates) -> Estimates:

@@ -69,7 +69,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".csv":
-            table.apply(_without_formulas).to_csv(path, index=False)
+            table.apply(without_formulas).to_csv(path, index=False)
         elif path.suffix == ".jsonl":
             table.to_json(path, orient="records", lines=True, force_ascii=False, double_precision=15)
         else:
@@ -96,7 +96,7 @@ def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as opened:
             for number, table in enumerate(tables):
                 if path.suffix == ".csv":
-                    table.apply(_without_formulas).to_csv(opened, index=False, header=number == 0)
+                    table.apply(without_formulas).to_csv(opened, index=False, header=number == 0)
                 else:
                     table.to_json(
                         opened, orient="records", lines=True, force_ascii=False, double_precision=15
@@ -105,7 +105,8 @@ def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _without_formulas(column: pd.Series[Any]) -> pd.Series[Any]:
+def without_formulas(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column in which no text is taken for a formula by a spreadsheet: a quote is put before it."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     plain = column.astype(object)
