@@ -19,15 +19,11 @@ from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
 
 from bartleby.analysis.coding.alpha import Alpha
-from bartleby.analysis.coding.judge_error import (
-    Proportion,
-    effective,
-    lang_reiczigel,
-    prediction_powered,
-    rogan_gladen,
-)
+from bartleby.analysis.coding.judge_error import Proportion, effective, prediction_powered, rogan_gladen
+from bartleby.analysis.coding.judged import JudgedUnits
+from bartleby.analysis.coding.prevalence_rows import prevalence_rows
 from bartleby.analysis.inference.curves import curve_jackknife, kish, share_fit
-from bartleby.analysis.inference.intervals import critical_value, wilson
+from bartleby.analysis.inference.intervals import critical_value
 from bartleby.analysis.inference.jackknife import bootstrap_interval, cluster_sums, jackknife, scaled_interval
 from bartleby.analysis.patterns.coded_conversations import Conversations, aalen_johansen, weighted_points
 
@@ -39,11 +35,11 @@ Floats = npt.NDArray[np.float64]
 def judged_units(
     units: int,
     labels: int,
-    share: float,
+    share: float | tuple[float, float],
     *,
     clusters: int = 0,
     likeness: float = 0.2,
-    stratified: bool = False,
+    by_verdict: bool = False,
 ) -> Scenario:
     """Return intervals of a prevalence, from a judge of all units and labels of some.
 
@@ -52,27 +48,29 @@ def judged_units(
     units, labels
         How many.
     share
-        The prevalence.
+        The prevalence, or the two between which it lies: with a handful of events in the labels, coverage at
+        one prevalence jumps by several points as it passes from one count to the next.
     clusters
-        Clusters of units, whole clusters being labelled; 0: independent units.
+        Clusters of units, whole clusters being labelled unless labels go by verdict; 0: independent units.
     likeness
         Correlation within a cluster.
-    stratified
+    by_verdict
         Whether half the labels go to each verdict of the judge.
     """
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        aim = rng.uniform(*share) if isinstance(share, tuple) else share
         cluster = np.repeat(np.arange(clusters), units // clusters) if clusters else np.arange(units)
-        chance = np.full(units, share)
+        chance = np.full(units, aim)
         if clusters:
             size = 1 / likeness - 1
-            chance = rng.beta(share * size, (1 - share) * size, clusters)[cluster]
+            chance = rng.beta(aim * size, (1 - aim) * size, clusters)[cluster]
         truth = (rng.random(units) < chance).astype(float)
         right = rng.random(units) < np.where(truth == 1, SENSITIVITY, SPECIFICITY)
         judge = np.where(right, truth, 1 - truth)
-        stratum = judge.astype(np.int64) if stratified else np.zeros(units, dtype=np.int64)
+        stratum = judge.astype(np.int64) if by_verdict else np.zeros(units, dtype=np.int64)
         labelled = np.zeros(units, dtype=bool)
-        if stratified:
+        if by_verdict:
             for value in (0, 1):
                 labelled[rng.permutation(np.flatnonzero(stratum == value))[: labels // 2]] = True
         elif clusters:
@@ -80,53 +78,49 @@ def judged_units(
             labelled[np.isin(cluster, chosen)] = True
         else:
             labelled[rng.permutation(units)[:labels]] = True
-        yield from _prevalences(judge, truth, (labelled, stratum, cluster), share, clustered=bool(clusters))
+        label = np.where(labelled, truth, np.nan)
+        yield from _prevalences(
+            JudgedUnits(judge, judge, label, labelled, stratum, cluster, clusters > 0), float(aim)
+        )
 
     return one_by_one(replicate)
 
 
-def _prevalences(
-    judge: Floats,
-    truth: Floats,
-    design: tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.int64]],
-    share: float,
-    *,
-    clustered: bool,
-) -> Iterator[Covered]:
-    labelled, stratum, cluster = design
-    fit = prediction_powered(judge, truth, labelled, stratum, cluster)
-    estimate = min(1.0, max(0.0, fit.estimate))
-    spread, labels = estimate * (1 - estimate), float(labelled.sum())
-    worth = spread / fit.variance if spread > 0 and fit.variance > 0 else labels
-    yield (
-        "PPI++, effective-n Wilson, t",
-        *wilson(estimate, min(worth, len(judge)), critical_value(LEVEL, fit.df)),
-        share,
-    )
+def _prevalences(part: JudgedUnits, share: float) -> Iterator[Covered]:
+    shown = share * SENSITIVITY + (1 - share) * (1 - SPECIFICITY)
+    truth = {
+        "prevalence": share,
+        "rogan_gladen": share,
+        "sensitivity": SENSITIVITY,
+        "specificity": SPECIFICITY,
+        "positive_predictive_value": share * SENSITIVITY / shown,
+        "negative_predictive_value": (1 - share) * SPECIFICITY / (1 - shown),
+    }
+    for row in prevalence_rows(part, LEVEL):
+        if row["term"] in truth:
+            yield row["term"], row["low"], row["high"], truth[row["term"]]
+    fit = prediction_powered(part.score, part.label, part.labelled, part.stratum, part.cluster)
     half = critical_value(LEVEL) * math.sqrt(fit.variance)
-    yield "PPI++, z", fit.estimate - half, fit.estimate + half, share
-    every, _ = effective(judge, np.ones(len(judge)), cluster, clustered=clustered)
-    drawn = np.bincount(stratum[labelled], minlength=2)
-    weight = (np.bincount(stratum, minlength=2) / np.maximum(drawn, 1))[stratum]
-    rates = []
-    for value in (1.0, 0.0):
-        seen = labelled & (truth == value)
-        right = (judge[seen] == value).astype(float)
-        rates.append(effective(right, weight[seen], cluster[seen], clustered=clustered)[0])
-    bounds = (math.nan, math.nan)
-    if min(rate.n for rate in rates) > 0:
-        bounds = lang_reiczigel(every, rates[0], rates[1], critical_value(LEVEL))
-        yield ("usual: Rogan-Gladen, errors as known", *_as_known(every, rates), share)
-    yield ("Rogan-Gladen, Lang-Reiczigel", *bounds, share)
-    found = float(judge.mean())
-    half = critical_value(LEVEL) * math.sqrt(found * (1 - found) / len(judge))
+    yield "usual: PPI++, z", fit.estimate - half, fit.estimate + half, share
+    yield ("usual: Rogan-Gladen, errors as known", *_as_known(part), share)
+    found = float(part.verdict.mean())
+    half = critical_value(LEVEL) * math.sqrt(found * (1 - found) / len(part.verdict))
     yield "usual: judge alone", found - half, found + half, share
 
 
-def _as_known(every: Proportion, rates: list[Proportion]) -> tuple[float, float]:
+def _as_known(part: JudgedUnits) -> tuple[float, float]:
     """Return the corrected prevalence with the error of the apparent one alone."""
-    centre = rogan_gladen(every.value, rates[0].value, rates[1].value)
+    every, _ = effective(part.verdict, np.ones(len(part.verdict)), part.cluster, clustered=part.clustered)
+    rates: list[Proportion] = []
+    for value in (1.0, 0.0):
+        seen = part.labelled & (part.label == value)
+        right = (part.verdict[seen] == value).astype(float)
+        found, _ = effective(right, part.weight[seen], part.cluster[seen], clustered=part.clustered)
+        rates.append(found)
     youden = rates[0].value + rates[1].value - 1
+    if not youden > 0:
+        return math.nan, math.nan
+    centre = rogan_gladen(every.value, rates[0].value, rates[1].value)
     half = critical_value(LEVEL) * math.sqrt(every.value * (1 - every.value) / every.n) / youden
     return centre - half, centre + half
 
@@ -226,11 +220,26 @@ def over_turns(scenarios: int, repeats: int, turns: int = 8) -> Scenario:
 SCENARIOS: dict[str, Scenario] = {
     "prevalence 10%, 2,000 units, 200 labels": judged_units(2000, 200, 0.1),
     "prevalence 2%, 2,000 units, 200 labels": judged_units(2000, 200, 0.02),
-    "prevalence 2%, the same, labels by verdict": judged_units(2000, 200, 0.02, stratified=True),
     "prevalence 30%, 2,000 units, 100 labels": judged_units(2000, 100, 0.3),
-    "prevalence 0.5%, 20,000 units, 300 labels by verdict": judged_units(20_000, 300, 0.005, stratified=True),
     "prevalence 10%, 200 conversations of 10, 200 labels": judged_units(2000, 200, 0.1, clusters=200),
     "prevalence 10%, 50 conversations of 20, 300 labels": judged_units(1000, 300, 0.1, clusters=50),
+    "by verdict, 30%, 2,000 units, 100 labels": judged_units(2000, 100, 0.3, by_verdict=True),
+    "by verdict, 10%, 2,000 units, 200 labels": judged_units(2000, 200, 0.1, by_verdict=True),
+    "by verdict, 2%, 2,000 units, 200 labels": judged_units(2000, 200, 0.02, by_verdict=True),
+    "by verdict, 1 to 3%, 2,000 units, 200 labels": judged_units(2000, 200, (0.01, 0.03), by_verdict=True),
+    "by verdict, 1 to 3%, 5,000 units, 400 labels": judged_units(5000, 400, (0.01, 0.03), by_verdict=True),
+    "by verdict, 0.25 to 1%, 20,000 units, 300 labels": judged_units(
+        20_000, 300, (0.0025, 0.01), by_verdict=True
+    ),
+    "by verdict, 10%, 200 conversations of 10, 200 labels": judged_units(
+        2000, 200, 0.1, clusters=200, by_verdict=True
+    ),
+    "by verdict, 10%, 50 conversations of 20, 300 labels": judged_units(
+        1000, 300, 0.1, clusters=50, by_verdict=True
+    ),
+    "by verdict, 2%, 200 conversations of 10, 200 labels": judged_units(
+        2000, 200, 0.02, clusters=200, by_verdict=True
+    ),
     "agreement, 100 units, 3%, two coders": coders(100, 0.03, 0.98, 2),
     "agreement, 300 units, 5%, three coders": coders(300, 0.05, 0.97, 3),
     "agreement, 30 conversations of 10, 20%, two coders": coders(30, 0.2, 0.9, 2, size=10, likeness=0.3),

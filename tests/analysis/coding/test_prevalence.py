@@ -120,6 +120,65 @@ def test_a_stratum_whose_labels_are_all_alike_is_not_taken_as_known() -> None:
     assert found.variance > none.variance + 0.9**2 * 0.001 / 50
 
 
+def by_verdict(positive: tuple[int, int], labels: int = 100) -> pd.DataFrame:
+    """Return units by the judge's verdict, so many of them labelled and so many of these positive."""
+    parts = []
+    for verdict, (size, events) in enumerate(zip((1870, 130), positive, strict=True)):
+        label = np.full(size, np.nan)
+        label[:labels] = np.arange(labels) < events
+        parts.append(pd.DataFrame({"judge": verdict, "label": label}))
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(verdict=table["judge"], talk=np.arange(len(table)) // 10)
+
+
+def test_labels_drawn_by_verdict_correct_the_count_alike_and_with_one_interval() -> None:
+    found = rows(by_verdict((2, 25)), stratum="verdict")
+    assert found["rogan_gladen"]["estimate"] == pytest.approx(found["prevalence"]["estimate"])
+    assert bounds(found["rogan_gladen"]) == bounds(found["prevalence"])
+    assert bounds(found["prevalence"]) == pytest.approx((0.0191385954059, 0.0753012458827))
+    for term in ("sensitivity", "specificity"):
+        assert found[term]["low"] < found[term]["estimate"] < found[term]["high"]
+        assert "ratio" in found[term]["method"]
+
+
+def test_one_false_negative_among_few_labels_leaves_a_sensitivity_wide_open() -> None:
+    none, one = (rows(by_verdict((events, 25)), stratum="verdict")["sensitivity"] for events in (0, 1))
+    assert none["estimate"] == none["high"] == 1
+    assert none["low"] < 0.6
+    assert one["high"] - one["low"] > 0.4
+
+
+def test_labels_by_verdict_that_cluster_are_worth_less() -> None:
+    table = by_verdict((20, 60))
+    table["pairs"] = table["talk"]
+    apart = rows(table, stratum="verdict")
+    together = rows(table, stratum="verdict", cluster="pairs")
+    for term in ("prevalence", "sensitivity", "rogan_gladen"):
+        assert width(together[term]) > 1.2 * width(apart[term])
+    lonely = rows(table.assign(pairs=0), stratum="verdict", cluster="pairs")
+    assert np.isnan(lonely["prevalence"]["low"])
+
+
+def test_a_judge_that_scores_within_strata_narrows_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    table = sample(4000, 4000, 0.3, seed=4)
+    truth = table["label"].to_numpy()
+    table["score"] = np.clip(0.3 + 0.4 * truth + rng.normal(0, 0.1, 4000), 0, 1)
+    table["half"] = np.arange(4000) % 2
+    table["label"] = np.where(np.arange(4000) < 300, truth, np.nan)
+    found = prevalence(table, judge="score", label="label", stratum="half").frame.set_index("term")
+    gap = found["high"] - found["low"]
+    assert gap["prevalence"] < 0.7 * gap["labels_alone"]
+    assert found.loc["prevalence", "low"] < truth.mean() < found.loc["prevalence", "high"]
+
+
+def test_nobody_positive_by_verdict_leaves_the_correction_undefined_and_the_prevalence_bounded() -> None:
+    found = rows(by_verdict((0, 0)), stratum="verdict")
+    assert bounds(found["prevalence"])[0] == 0
+    assert 0.01 < bounds(found["prevalence"])[1] < 0.05
+    assert all(np.isnan([*bounds(found["rogan_gladen"]), *bounds(found["sensitivity"])]))
+
+
 def test_clusters_widen_the_interval() -> None:
     rng = np.random.default_rng(1)
     talk = np.repeat(np.arange(100), 10)

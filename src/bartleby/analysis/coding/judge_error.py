@@ -22,7 +22,7 @@ Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
 NOTHING = 1e-9
-"""Sensitivity + specificity - 1 of a judge that says nothing, but for rounding."""
+"""What is left, but for rounding, of sensitivity + specificity - 1 of a judge that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Linear:
     df
         Degrees of freedom, fewer than clusters where a few of them make most of the variance.
     weight
-        The weight given to the judge (lambda).
+        The weight given to the judge (lambda), 0 where it says the same of all units of a stratum.
     """
 
     estimate: float
@@ -124,14 +124,17 @@ def effective(
 
     Notes
     -----
-    Kish: p (1 - p) / variance. Where nothing varies there is no variance to take, and the trials are worth
-    their weighted number, or the geometric mean of it and the clusters, as in `intervals.clustered_rate`.
+    Independent trials of one weight are worth their number. Otherwise, after Kish, p (1 - p) / variance;
+    where nothing varies there is no variance to take, and the trials are worth their weighted number, or
+    the geometric mean of it and the clusters, as in `intervals.clustered_rate`.
     """
     if len(right) == 0:
         return Proportion(math.nan, 0.0), math.nan
     share = weights / weights.sum()
-    value = float(share @ right)
+    value = min(1.0, float(share @ right))
     worth = 1 / float(share @ share)
+    if not clustered and np.ptp(weights) == 0:
+        return Proportion(value, worth), math.inf
     _, code = np.unique(cluster, return_inverse=True)
     groups = int(code.max()) + 1
     spread = value * (1 - value)
@@ -171,7 +174,9 @@ def prediction_powered(
     size = len(judge)
     strata = Strata.of(label, labelled, stratum)
     weight = np.where(labelled, (strata.units / strata.labels)[stratum], 0.0)
-    slope = _slope(judge, label, weight)
+    # Where the strata are the judge's verdicts, they have said all that it says.
+    within = judge - (np.bincount(stratum, judge) / strata.units)[stratum]
+    slope = _slope(judge, label, weight) if float(np.max(np.abs(within))) > NOTHING else 0.0
     rest = np.where(labelled, np.where(labelled, label, 0.0) - slope * judge, 0.0)
     means = np.bincount(stratum, weight * rest) / strata.units
     fitted = slope * judge + means[stratum]

@@ -6,7 +6,6 @@ have labelled, the count is corrected and the interval carries what the labels l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,17 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.coding.by_stratum import Strata, stratified_interval
-from bartleby.analysis.coding.judge_error import (
-    Linear,
-    Proportion,
-    effective,
-    lang_reiczigel,
-    prediction_powered,
-    rogan_gladen,
-)
 from bartleby.analysis.coding.judged import JudgedTable, JudgedUnits, read_judged
-from bartleby.analysis.inference.intervals import critical_value, wilson
+from bartleby.analysis.coding.prevalence_rows import prevalence_rows
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
@@ -33,8 +23,6 @@ from bartleby.analysis.tables.labels import group_prefix
 __all__ = ["label_next", "prevalence"]
 
 Floats = npt.NDArray[np.float64]
-
-TERMS = ("sensitivity", "specificity", "positive_predictive_value", "negative_predictive_value")
 
 
 def prevalence(
@@ -94,8 +82,8 @@ def prevalence(
     Intervals of `prevalence` and `labels_alone`: Wilson's with the estimate's effective n and a t critical
     value (degrees of freedom from the clusters' contributions); with strata, Jeffreys' in each, added up
     (`by_stratum.stratified_interval`). Of `rogan_gladen`: Lang and Reiczigel's, which takes sensitivity and
-    specificity for independent. Where the judge's verdict is the stratum they are not, and the corrected count
-    is the stratified one: it then has that one's interval. Coverage: `benchmarks/coverage_coding.py`.
+    specificity for independent. Where labels were drawn by verdict they are not, and the corrected count is
+    the stratified one: it then has that one's interval. Coverage: `benchmarks/coverage_coding.py`.
     """
     check_settings(level, "new_items")
     table = read_judged(
@@ -104,7 +92,7 @@ def prevalence(
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
     for key, part in table.split():
-        found = _rows(part, level)
+        found = prevalence_rows(part, level)
         rows += [{**key, **row} for row in found]
         warnings += _warnings({row["term"]: row for row in found}, part, group_prefix(key))
     settings = {
@@ -187,169 +175,6 @@ def _allocate(want: Floats, left: Floats, n: int) -> npt.NDArray[np.int64]:
     spare = round(float(min(n, left.sum()) - whole.sum()))
     whole[np.argsort(whole - given, kind="stable")[: max(spare, 0)]] += 1
     return whole.astype(np.int64)
-
-
-def _rows(part: JudgedUnits, level: float) -> list[dict[str, Any]]:
-    fit = prediction_powered(part.score, part.label, part.labelled, part.stratum, part.cluster)
-    nothing = np.zeros(len(part.score))
-    alone = prediction_powered(nothing, part.label, part.labelled, part.stratum, part.cluster)
-    every, df = effective(part.verdict, np.ones(len(part.score)), part.cluster, clustered=part.clustered)
-    rates = {term: _validity(part, term) for term in TERMS}
-    labels, size = float(part.labelled.sum()), float(len(part.score))
-    # Were every unit labelled, the judge would add nothing.
-    least = alone.variance * labels / size
-    first = _linear_row("prevalence", fit, alone, part, level)
-    bounds = (first["low"], first["high"]) if _by_verdict(part) else None
-    rows = [
-        {
-            **first,
-            "method": f"PPI++, lambda {fit.weight:.3g}, {first['method']}",
-            "labels_to_halve": _labels_to_halve(fit.variance, least, labels, size),
-        },
-        {**_corrected_row(every, rates["sensitivity"][0], rates["specificity"][0], level, bounds), "n": size},
-        {
-            **_rate_row("judge_alone", every, df, level),
-            "n": size,
-            "method": "not corrected for the judge's errors",
-        },
-        {
-            **_linear_row("labels_alone", alone, alone, part, level),
-            "labels_to_halve": _labels_to_halve(alone.variance, 0.0, labels, math.inf),
-        },
-        *(
-            {**_rate_row(term, found, df, level), "n": float(_called(part, term).sum())}
-            for term, (found, df) in rates.items()
-        ),
-    ]
-    return [{"n_clusters": float(len(np.unique(part.cluster))), **row} for row in rows]
-
-
-def _called(part: JudgedUnits, term: str) -> npt.NDArray[np.bool_]:
-    """Return the labelled units that people (or, for predictive values, the judge) call so (N,)."""
-    given = part.label if term in {"sensitivity", "specificity"} else part.verdict
-    called: npt.NDArray[np.bool_] = part.labelled & (given == float(_positive(term)))
-    return called
-
-
-def _positive(term: str) -> bool:
-    return term in {"sensitivity", "positive_predictive_value"}
-
-
-def _validity(part: JudgedUnits, term: str) -> tuple[Proportion, float]:
-    """Return how often judge and people agree among the units that one of them calls so."""
-    chosen = _called(part, term)
-    other = part.verdict if term in {"sensitivity", "specificity"} else part.label
-    right = (other[chosen] == float(_positive(term))).astype(float)
-    return effective(right, part.weight[chosen], part.cluster[chosen], clustered=part.clustered)
-
-
-def _linear_row(term: str, fit: Linear, alone: Linear, part: JudgedUnits, level: float) -> dict[str, Any]:
-    estimate = min(1.0, max(0.0, fit.estimate))
-    strata = Strata.of(part.label, part.labelled, part.stratum)
-    if len(strata.units) > 1:
-        df = len(np.unique(part.cluster[part.labelled])) - 1.0 if part.clustered else math.inf
-        low, high = stratified_interval(strata, estimate, _worth(strata, fit, alone, part), df, level)
-        method = "strata of labels, Jeffreys, square-and-add"
-    else:
-        df, method = fit.df, "effective n Wilson t"
-        low, high = _wilson_bounds(estimate, fit, part, level)
-    return {
-        "term": term,
-        "estimate": estimate,
-        "std_error": math.sqrt(fit.variance) or math.nan,
-        "low": low,
-        "high": high,
-        "level": level,
-        "n": float(part.labelled.sum()),
-        "method": method,
-        "df": df,
-    }
-
-
-def _wilson_bounds(estimate: float, fit: Linear, part: JudgedUnits, level: float) -> tuple[float, float]:
-    if not np.isfinite(fit.variance):
-        return math.nan, math.nan
-    spread, worth = estimate * (1 - estimate), float(part.labelled.sum())
-    if spread > 0 and fit.variance > 0:
-        worth = spread / fit.variance
-    elif part.clustered:
-        worth = math.sqrt(worth * len(np.unique(part.cluster[part.labelled])))
-    return wilson(estimate, min(worth, len(part.label)), critical_value(level, fit.df))
-
-
-def _worth(strata: Strata, fit: Linear, alone: Linear, part: JudgedUnits) -> float:
-    """Return how many independent labels a label is worth: less by clusters, more by a judge that helps."""
-    labels = float(strata.labels.sum())
-    clusters = len(np.unique(part.cluster[part.labelled]))
-    worth = 1.0
-    if part.clustered and strata.alike:
-        worth = math.sqrt(clusters / labels)
-    elif part.clustered:
-        # A dozen labels can seem to spread more evenly over clusters than chance has it; they do not.
-        worth = min(1.0, strata.variance / alone.variance)
-    most = float(strata.units.sum()) / labels
-    return min(most, worth * alone.variance / fit.variance) if fit.variance > 0 else most
-
-
-def _by_verdict(part: JudgedUnits) -> bool:
-    """Return whether labels were drawn in strata, in each of which the judge says the same of every unit."""
-    verdicts = np.unique(np.column_stack([part.stratum, part.verdict]), axis=0)
-    return len(verdicts) == len(np.unique(part.stratum)) > 1
-
-
-def _labels_to_halve(variance: float, least: float, labels: float, size: float) -> float:
-    """Return how many more labels would bring a variance to a quarter; infinite if none would.
-
-    The variance is `least` + (1 / labels - 1 / size) * constant: with every unit labelled, `least` is left.
-    """
-    if not variance > 0:
-        return 3 * labels
-    free = variance / 4 - least
-    if free <= 0 or variance <= least:
-        return math.inf
-    wanted = 1 / size + (1 / labels - 1 / size) * free / (variance - least)
-    return float(math.ceil(1 / wanted - labels))
-
-
-def _corrected_row(
-    every: Proportion,
-    sensitivity: Proportion,
-    specificity: Proportion,
-    level: float,
-    of_strata: tuple[float, float] | None,
-) -> dict[str, Any]:
-    estimate = rogan_gladen(every.value, sensitivity.value, specificity.value)
-    low, high = lang_reiczigel(every, sensitivity, specificity, critical_value(level))
-    method = "Lang-Reiczigel interval"
-    if of_strata is not None:
-        low, high = (math.nan, math.nan) if math.isnan(estimate) else of_strata
-        method = "strata of labels, Jeffreys, square-and-add"
-    return {
-        "term": "rogan_gladen",
-        "estimate": estimate,
-        "low": low,
-        "high": high,
-        "level": level,
-        "method": f"Rogan-Gladen, {method}",
-    }
-
-
-def _rate_row(term: str, found: Proportion, df: float, level: float) -> dict[str, Any]:
-    low, high = math.nan, math.nan
-    if found.n > 0 and df >= 1:
-        low, high = wilson(found.value, found.n, critical_value(level, df))
-    spread = found.value * (1 - found.value)
-    return {
-        "term": term,
-        "estimate": found.value,
-        "std_error": math.sqrt(spread / found.n) if spread > 1e-12 else math.nan,
-        "low": low,
-        "high": high,
-        "level": level,
-        "n": found.n,
-        "method": "effective n Wilson t",
-        "df": df,
-    }
 
 
 def _accounting(table: JudgedTable) -> Accounting:
