@@ -206,7 +206,7 @@ def _differences(
 SCENARIOS: dict[str, Scenario] = {
     **{
         f"share-{n}-{truth}-{sd:g}-{'rich' if rich else 'sparse'}": share(n, truth, sd, rich=rich)
-        for n in (5, 10, 20, 40)
+        for n in (5, 20, 40)
         for truth in (0.5, 0.9, 0.99)
         for sd in (1.0, 2.0)
         for rich in (False, True)

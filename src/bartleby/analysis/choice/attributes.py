@@ -21,7 +21,7 @@ from bartleby.analysis.choice.posteriors.attributes import SlopeDraws, draw_slop
 from bartleby.analysis.inference.intervals import critical_value
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand
-from bartleby.analysis.tables.labels import graded_order, group_prefix
+from bartleby.analysis.tables.labels import group_prefix, natural_order
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -224,4 +224,6 @@ def _design(known: pd.DataFrame) -> tuple[list[Floats], list[tuple[str, str]], l
 
 def _levels(values: pd.Series[Any]) -> list[Any]:
     """Return the levels of an attribute in their order, as Python values."""
-    return graded_order(value.item() if isinstance(value, np.generic) else value for value in values.unique())
+    return natural_order(
+        value.item() if isinstance(value, np.generic) else value for value in values.unique()
+    )

@@ -18,8 +18,7 @@ from scipy import special
 
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.posteriors.utilities import draw_utilities
-from bartleby.analysis.tables.grouping import Estimand
-from bartleby.analysis.tables.labels import natural_key
+from bartleby.analysis.tables.grouping import Estimand, split_groups
 
 __all__ = ["ClassDraws", "Population", "class_draws", "paired_shares", "share_row", "spread_share"]
 
@@ -77,10 +76,8 @@ def class_draws(
     nodes = pd.Index(fit.layout.nodes)
     known = classes.dropna().drop(index=baseline, errors="ignore")
     known = known[known.index.isin(nodes)]
-    labels = sorted(
-        set(map(tuple, known.to_numpy(dtype=object).tolist())),
-        key=lambda label: tuple(map(natural_key, label)),
-    )
+    parts = split_groups(known, list(known.columns)) if len(known) else []
+    labels = [tuple(key.values()) for key, _ in parts]
     keys = list(map(tuple, known.to_numpy(dtype=object).tolist()))
     placed = dict(zip(fit.layout.nodes, fit.layout.placed, strict=False))
     members = [

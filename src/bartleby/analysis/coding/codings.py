@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.tables.counts import as_frame, column_names, count_rows
-from bartleby.analysis.tables.grouping import group_names
-from bartleby.analysis.tables.labels import graded_order, natural_key
+from bartleby.analysis.tables.grouping import group_names, split_groups
+from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError
 
 __all__ = ["CodingTable", "Codings", "read_codings"]
@@ -104,14 +104,7 @@ class CodingTable:
 
     def split(self) -> list[tuple[dict[str, Any], Codings]]:
         """Return the codings of each group with the values that name it, in their order."""
-        if not self.groups:
-            return [({}, self._coded(self.rows))]
-        parts = [
-            (dict(zip(self.groups, key, strict=True)), part)
-            for key, part in self.rows.groupby(list(self.groups), sort=False, dropna=False)
-        ]
-        parts.sort(key=lambda pair: [natural_key(value) for value in pair[0].values()])
-        return [(key, self._coded(part)) for key, part in parts]
+        return [(key, self._coded(part)) for key, part in split_groups(self.rows, self.groups)]
 
     def pairable(self) -> tuple[float, float]:
         """Return codings of units that several coders have coded, and of those that one has."""
@@ -120,7 +113,7 @@ class CodingTable:
         return several, float(len(self.rows)) - several
 
     def _coded(self, part: pd.DataFrame) -> Codings:
-        values, coders = graded_order(part["value"].unique()), graded_order(part["coder"].unique())
+        values, coders = natural_order(part["value"].unique()), natural_order(part["coder"].unique())
         unit, names = pd.factorize(part["unit"])
         cluster = np.zeros(len(names), dtype=np.int64)
         cluster[unit] = pd.factorize(part["cluster"])[0]

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.grouping import group_names
-from bartleby.analysis.tables.labels import natural_key
+from bartleby.analysis.tables.grouping import group_names, split_groups
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["JudgedTable", "JudgedUnits", "read_judged"]
@@ -77,14 +76,7 @@ class JudgedTable:
 
     def split(self) -> list[tuple[dict[str, Any], JudgedUnits]]:
         """Return the units of each group with the values that name it, in their order."""
-        if not self.groups:
-            return [({}, self._coded(self.rows))]
-        parts = [
-            (dict(zip(self.groups, key, strict=True)), part)
-            for key, part in self.rows.groupby(list(self.groups), sort=False, dropna=False)
-        ]
-        parts.sort(key=lambda pair: [natural_key(value) for value in pair[0].values()])
-        return [(key, self._coded(part)) for key, part in parts]
+        return [(key, self._coded(part)) for key, part in split_groups(self.rows, self.groups)]
 
     def _coded(self, part: pd.DataFrame) -> JudgedUnits:
         label = part["label"].to_numpy(dtype=float)

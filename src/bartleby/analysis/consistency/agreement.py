@@ -11,8 +11,8 @@ import pandas as pd
 
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
 from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
-from bartleby.analysis.rates.rates import group_label
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.labels import group_label
 
 __all__ = ["agreement", "cross_agreement", "excess_disagreement", "repeat_agreement", "unit_row"]
 

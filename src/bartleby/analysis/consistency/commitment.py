@@ -17,9 +17,9 @@ import pandas as pd
 
 from bartleby.analysis.consistency.agreement import cross_agreement, excess_disagreement, unit_row
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
-from bartleby.analysis.rates.rates import group_label
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.labels import group_label
 from bartleby.errors import DataError
 from bartleby.outcome import CHOICES, Outcome
 

@@ -24,8 +24,8 @@ from bartleby.analysis.consistency.agreement import (
 )
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
 from bartleby.analysis.inference.families import Adjustment, adjust_p
-from bartleby.analysis.rates.rates import group_label, natural_order
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.labels import group_label, natural_order
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["flips", "permutation_p"]

@@ -20,9 +20,9 @@ from bartleby.analysis.consistency.held_out import HeldOut, cross_validate
 from bartleby.analysis.consistency.repeats import Repeats
 from bartleby.analysis.inference.intervals import clustered_variance, critical_value
 from bartleby.analysis.inference.unit_means import item_degrees, shared_item_variance
-from bartleby.analysis.rates.rates import group_label
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.labels import group_label
 from bartleby.errors import SettingError
 
 __all__ = ["predictive_fit"]

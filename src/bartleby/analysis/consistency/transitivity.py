@@ -24,9 +24,9 @@ from bartleby.analysis.consistency.triads import (
     number_of_triads,
 )
 from bartleby.analysis.inference.unit_means import logit_interval
-from bartleby.analysis.rates.rates import group_label
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Estimand, check_settings
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome

@@ -17,7 +17,6 @@ import pandas as pd
 from bartleby.analysis.exits.cloglog import regress_cloglog
 from bartleby.analysis.rates.counted import counted_cells
 from bartleby.analysis.rates.formulas import as_predictors, read_formula
-from bartleby.analysis.rates.rates import split_cells
 from bartleby.analysis.rates.regression import regress
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
@@ -28,6 +27,7 @@ from bartleby.analysis.tables.grouping import (
     check_settings,
     choose_cluster,
     group_names,
+    split_groups,
 )
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import read_events
@@ -129,7 +129,7 @@ def hazard(
     data = as_predictors(cells, terms, frame)
     rows: list[dict[str, Any]] = []
     used = 0.0
-    for key, part in split_cells(cells, groups):
+    for key, part in split_groups(cells, groups):
         these = part[part["_event"].notna()]
         if baseline == "each_turn":
             these = _turns_with_exits(these, turn, key, warnings)

@@ -11,10 +11,17 @@ import pandas as pd
 
 from bartleby.analysis.exits.table import column_values, exit_outcome, keep_values
 from bartleby.analysis.inference.intervals import RateFit, undefined
-from bartleby.analysis.rates.rates import RateOptions, fit_rate, rate, split_cells
+from bartleby.analysis.rates.rates import RateOptions, fit_rate, rate
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, as_names, check_settings, choose_cluster, group_names
+from bartleby.analysis.tables.grouping import (
+    Estimand,
+    as_names,
+    check_settings,
+    choose_cluster,
+    group_names,
+    split_groups,
+)
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals, read_events
 from bartleby.analysis.tables.rows import fit_row, missing_columns, records, settings_of
@@ -84,7 +91,7 @@ def specificity(
     if unknown:
         warnings.append(f"{expected}: empty in {unknown:g} trials, which are left out")
     rows = []
-    for key, part in split_cells(table.cells[table.cells[expected].notna()], groups):
+    for key, part in split_groups(table.cells[table.cells[expected].notna()], groups):
         rows += [{**key, **row} for row in _specificity_rows(part, expected, options)]
         if not (part["_event"] == 1).any():
             warnings.append(f"{group_label('share_of_exits', key)}: no exit, so there is no share of exits")

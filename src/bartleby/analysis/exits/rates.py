@@ -18,10 +18,16 @@ from bartleby.analysis.exits.survival import Curve, kaplan_meier
 from bartleby.analysis.exits.table import ExitTable, read_exits
 from bartleby.analysis.exits.warnings import abandoned_warnings, exit_warnings
 from bartleby.analysis.inference.intervals import undefined
-from bartleby.analysis.rates.rates import rate, split_cells
+from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.tables.grouping import (
+    Estimand,
+    check_settings,
+    choose_cluster,
+    group_names,
+    split_groups,
+)
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.analysis.tables.rows import fit_row, records
@@ -210,7 +216,7 @@ def _curves(
     table: ExitTable, groups: Sequence[str], cluster: str | None, *, level: float, these_items: bool
 ) -> list[tuple[Mapping[str, Any], Curve]]:
     found: list[tuple[Mapping[str, Any], Curve]] = []
-    for key, part in split_cells(table.events.cells, groups):
+    for key, part in split_groups(table.events.cells, groups):
         stays = table.stays(part, cluster)
         if stays is not None:
             found.append((key, kaplan_meier(stays, level, these_items=these_items)))

@@ -18,10 +18,17 @@ import pandas as pd
 from bartleby.analysis.exits.refusal_rows import association_rows, cell_flags, moved_rows
 from bartleby.analysis.exits.table import exit_outcome
 from bartleby.analysis.inference.families import Adjustment
-from bartleby.analysis.rates.rates import RateOptions, split_cells
+from bartleby.analysis.rates.rates import RateOptions
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, as_names, check_settings, choose_cluster, group_names
+from bartleby.analysis.tables.grouping import (
+    Estimand,
+    as_names,
+    check_settings,
+    choose_cluster,
+    group_names,
+    split_groups,
+)
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import EventTable, read_events
 from bartleby.analysis.tables.rows import missing_columns, settings_of
@@ -130,7 +137,7 @@ def refusal_by_exit(
     if used.empty:
         raise DataError("trials: none in which both the exit and the refusal were read")
     rows: list[dict[str, Any]] = []
-    for key, part in split_cells(used, groups):
+    for key, part in split_groups(used, groups):
         rows += [{**key, **row} for row in association_rows(part, options)]
         warnings += _group_warnings(part, key)
     if between is not None:

@@ -14,8 +14,9 @@ from bartleby.analysis.inference.intervals import RateFit, p_from_interval, unde
 from bartleby.analysis.rates.arms import Comparison, contrast_of
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import make_design, read_formula
-from bartleby.analysis.rates.rates import RateOptions, fit_rate, split_cells
+from bartleby.analysis.rates.rates import RateOptions, fit_rate
 from bartleby.analysis.rates.regression import regress
+from bartleby.analysis.tables.grouping import split_groups
 from bartleby.analysis.tables.labels import natural_order
 from bartleby.analysis.tables.rows import fit_row
 from bartleby.errors import DataError, SettingError
@@ -147,7 +148,7 @@ def moved_rows(
     base = _reference(values, between, reference)
     lead = [name for name in groups if name != between]
     rows: list[dict[str, Any]] = []
-    for key, part in split_cells(used, lead):
+    for key, part in split_groups(used, lead):
         flags = cell_flags(part)
         for value in (each for each in values if each != base):
             compared = Comparison(

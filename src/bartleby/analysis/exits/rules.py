@@ -11,10 +11,16 @@ import pandas as pd
 
 from bartleby.analysis.exits.table import exit_outcome, read_exits
 from bartleby.analysis.inference.intervals import RateFit, clustered_variance, critical_value, undefined
-from bartleby.analysis.rates.rates import RateOptions, fit_rate, split_cells
+from bartleby.analysis.rates.rates import RateOptions, fit_rate
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.tables.grouping import (
+    Estimand,
+    check_settings,
+    choose_cluster,
+    group_names,
+    split_groups,
+)
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import read_events
 from bartleby.analysis.tables.rows import fit_row, missing_columns, settings_of
@@ -79,7 +85,7 @@ def last_resort(
     most = min(int(number.max()), MOST) if number.notna().any() else 0
     rows: list[dict[str, Any]] = []
     known = cells[cells["_number"].notna()]
-    for key, part in split_cells(known, groups) if len(known) else []:
+    for key, part in split_groups(known, groups) if len(known) else []:
         rows += [{**key, **row} for row in _resort_rows(part, redirections, most, options)]
     if not rows:
         warnings.append("no exit whose redirections are known, so nothing is estimated")
@@ -178,7 +184,7 @@ def follows_request(
     options = RateOptions(clusters.column, level, estimand)
     quantities = {"left_at_once": at_once, "left_after": after, "left_without_request": without}
     rows: list[dict[str, Any]] = []
-    for key, part in split_cells(cells, groups):
+    for key, part in split_groups(cells, groups):
         for quantity, those in quantities.items():
             used = those.loc[those.index.intersection(part.index)]
             fit, n_clusters = fit_rate(used, options)

@@ -23,7 +23,7 @@ from bartleby.analysis.figures.style import (
     new_picture,
     style,
 )
-from bartleby.analysis.tables.labels import natural_key
+from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import SettingError
 
 __all__ = ["plot_around_trigger", "plot_course"]
@@ -130,7 +130,7 @@ def _curves(part: pd.DataFrame, across: str) -> dict[str, pd.DataFrame]:
     if not len(part):
         return {}
     keys = part[lead].astype(str).agg(", ".join, axis=1) if lead else pd.Series("", index=part.index)
-    return {key: part[keys == key].sort_values(across) for key in sorted(keys.unique(), key=natural_key)}
+    return {key: part[keys == key].sort_values(across) for key in natural_order(keys.unique())}
 
 
 def _top(curves: dict[str, pd.DataFrame]) -> float:

@@ -28,7 +28,7 @@ from bartleby.analysis.figures.panels import arrange
 from bartleby.analysis.figures.roles import UNKNOWN, role_looks
 from bartleby.analysis.figures.shares import identifying
 from bartleby.analysis.figures.style import MUTED, ONE_COLUMN, Look, Picture, Width, inches, looks, style
-from bartleby.analysis.tables.labels import graded_order
+from bartleby.analysis.tables.labels import natural_order
 
 __all__ = ["plot_exit_rates", "words"]
 
@@ -125,7 +125,7 @@ def _lines(frame: pd.DataFrame, roles: Mapping[str, str], group: str | None, len
     inner = looks(_inner(row, rest) for _, row in frame.iterrows())
     lines: list[_Line] = []
     for role, look in role_looks(roles.get(value, UNKNOWN) for value in part_of).items():
-        own = graded_order(value for value in part_of if roles.get(value, UNKNOWN) == role)
+        own = natural_order(value for value in part_of if roles.get(value, UNKNOWN) == role)
         if not split and role != UNKNOWN:
             title = "Controls" if role == "control" else look.label
             lines.append(_header(title, look, role, length))

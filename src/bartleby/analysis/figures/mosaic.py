@@ -19,7 +19,7 @@ from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.figures.forest import require_columns
 from bartleby.analysis.figures.labels import clip
 from bartleby.analysis.figures.style import INK, MUTED, Picture, Width, inches, new_picture, style
-from bartleby.analysis.tables.labels import natural_key
+from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError
 
 __all__ = ["Mosaic", "mosaics", "plot_refusal_by_exit"]
@@ -107,7 +107,7 @@ def mosaics(cells: pd.DataFrame, by: Sequence[str] = ()) -> tuple[list[Mosaic], 
     known = flags["refused"].notna() & flags["exited"].notna()
     keys = frame[list(by)].astype(str).agg(", ".join, axis=1) if by else pd.Series("", index=frame.index)
     panels = []
-    for key in sorted(keys.unique(), key=natural_key):
+    for key in natural_order(keys.unique()):
         here = known & (keys == key)
         declined, left = (flags[name][here].astype(int) for name in ("refused", "exited"))
         at = weights[here].groupby([declined, left]).sum().to_dict()

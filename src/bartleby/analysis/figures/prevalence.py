@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.figures.forest import Row, draw_rows, interval_text, notes, require_columns, row_label
 from bartleby.analysis.figures.style import INK, MUTED, Look, Picture, Width, inches, new_picture, style
-from bartleby.analysis.tables.labels import natural_key
+from bartleby.analysis.tables.labels import natural_order
 
 __all__ = ["plot_prevalence"]
 
@@ -76,7 +76,7 @@ def _rows(estimates: pd.DataFrame) -> tuple[list[Row], list[str]]:
     keys = shown[lead].astype(str).agg(", ".join, axis=1) if lead else pd.Series("", index=shown.index)
     rows: list[Row] = []
     spoken = []
-    for key in sorted(keys.unique(), key=natural_key):
+    for key in natural_order(keys.unique()):
         if key:
             rows.append(Row(row_label(words(key), LONGEST), look=Look(INK, "o", ""), kind="header"))
         part = shown[keys == key].drop_duplicates("term").set_index("term")

@@ -30,7 +30,7 @@ from bartleby.analysis.figures.style import (
     new_picture,
     style,
 )
-from bartleby.analysis.tables.labels import natural_key
+from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError
 
 __all__ = ["plot_staying"]
@@ -97,7 +97,7 @@ def _curves(frame: pd.DataFrame, at_risk: pd.DataFrame | None) -> list[_Curve]:
     if at_risk is not None:
         require_columns(at_risk, "table of numbers at risk", ("turn", "at_risk", *names))
     keys = frame[names].astype(str).agg(", ".join, axis=1) if names else pd.Series("", index=frame.index)
-    order = sorted(keys.unique(), key=natural_key)
+    order = natural_order(keys.unique())
     return [_curve(key, frame[keys == key], _counts_of(at_risk, names, key)) for key in order]
 
 

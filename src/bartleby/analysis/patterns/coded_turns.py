@@ -15,8 +15,8 @@ import pandas as pd
 
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.grouping import choose_cluster, group_names
-from bartleby.analysis.tables.labels import group_prefix, natural_key
+from bartleby.analysis.tables.grouping import choose_cluster, group_names, split_groups
+from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rows import missing_columns
 from bartleby.errors import DataError, SettingError
 
@@ -59,14 +59,7 @@ class CodedTurns:
 
     def split(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
         """Return the turns of each group, with clusters numbered from 0 in it."""
-        if not self.groups:
-            return [({}, _renumbered(self.rows))]
-        parts = [
-            (dict(zip(self.groups, key, strict=True)), _renumbered(part))
-            for key, part in self.rows.groupby(list(self.groups), sort=False, dropna=False)
-        ]
-        parts.sort(key=lambda pair: [natural_key(value) for value in pair[0].values()])
-        return parts
+        return [(key, _renumbered(part)) for key, part in split_groups(self.rows, self.groups)]
 
     def accounting(self, bounds: Mapping[str, tuple[float, float]] | None = None) -> Accounting:
         """Return how many turns were coded as what."""

@@ -17,11 +17,10 @@ from bartleby.analysis.inference.equivalence import check_margin, tost_interval
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.rates.arms import Comparison, contrast_of
-from bartleby.analysis.rates.rates import split_cells
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names
+from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
 from bartleby.analysis.tables.labels import group_label, natural_order
 from bartleby.analysis.tables.outcomes import Refusals, missing_warnings, read_events
 from bartleby.errors import DataError, SettingError
@@ -130,7 +129,7 @@ def difference(
     if len(cells) < len(table.cells):
         warnings.append(f"{between}: empty in some trials, which are left out of every comparison")
     rows: list[dict[str, Any]] = []
-    for key, part in split_cells(cells, groups):
+    for key, part in split_groups(cells, groups):
         rows += _compare(part, key, options, warnings)
     for row, p in zip(rows, adjust_p([row["p_value"] for row in rows], adjust), strict=True):
         row["p_adjusted"] = p

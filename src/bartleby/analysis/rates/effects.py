@@ -17,12 +17,11 @@ import pandas as pd
 from bartleby.analysis.rates.counted import counted_cells, merged_cells, used_categories
 from bartleby.analysis.rates.effect_bounds import Filled, effect_bounds
 from bartleby.analysis.rates.formulas import Terms, as_predictors, make_design, read_formula
-from bartleby.analysis.rates.rates import split_cells
 from bartleby.analysis.rates.regression import Regression, regress
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names
+from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import EventTable, Refusals, missing_warnings, read_events
 
@@ -102,7 +101,7 @@ def effects(
     data = as_predictors(table.cells, terms, frame)
     rows: list[dict[str, Any]] = []
     bounds: dict[str, tuple[float, float]] = {}
-    for key, part in split_cells(table.cells, groups):
+    for key, part in split_groups(table.cells, groups):
         used = part[part["_event"].notna()]
         if used.empty:
             warnings.append(f"{group_label(terms.outcome, key)}: no usable trial, so nothing is estimated")

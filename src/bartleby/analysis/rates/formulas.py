@@ -19,7 +19,7 @@ from formulaic import Formula, ModelSpec
 from formulaic.errors import FormulaicError
 
 from bartleby.analysis.tables.counts import Frame
-from bartleby.analysis.tables.labels import graded_order
+from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["Design", "Terms", "as_predictors", "make_design", "read_formula"]
@@ -140,7 +140,7 @@ def as_predictors(cells: pd.DataFrame, terms: Terms, frame: Frame) -> pd.DataFra
 def _category(values: pd.Series[Any], order: list[Any] | None) -> pd.Series[Any]:
     present = {value for value in values if not pd.isna(value)}
     if order is None:
-        order = graded_order(present)
+        order = natural_order(present)
     kept = [each for each in order if each in present]
     return pd.Series(pd.Categorical(values, categories=kept), index=values.index)
 

@@ -19,11 +19,11 @@ from bartleby.analysis.inference.stratified import stratified_rate
 from bartleby.analysis.rates.two_way import choose_clusters, crossed_rates
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names
-from bartleby.analysis.tables.labels import group_label, natural_key, natural_order
+from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
+from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals, missing_warnings, read_events
 
-__all__ = ["RateOptions", "fit_rate", "group_label", "natural_order", "rate", "split_cells", "sums_by"]
+__all__ = ["RateOptions", "fit_rate", "rate", "sums_by"]
 
 Method = Literal["auto", "logit_t", "wilson", "beta_binomial"]
 
@@ -115,7 +115,7 @@ def rate(
     options = RateOptions(clusters.column, level, estimand, method, both.second)
     rows, bounds, warnings = [], {}, missing_warnings(table, groups)
     warnings += [clusters.warning] if clusters.warning else []
-    for key, part in split_cells(table.cells, groups):
+    for key, part in split_groups(table.cells, groups):
         row = _rate_row(part, table.event, options)
         warnings += _row_warnings(row, key, options)
         bounds[group_label(table.event, key)] = (row["bound_low"], row["bound_high"])
@@ -196,14 +196,3 @@ def sums_by(used: pd.DataFrame, column: str | list[str]) -> pd.DataFrame:
     """Return `events` and `n` of each value of a column, in the order of its values."""
     counted = used.assign(events=used["_event"] * used["count"], n=used["count"])
     return counted.groupby(column, sort=False)[["events", "n"]].sum()
-
-
-def split_cells(cells: pd.DataFrame, groups: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """Return each group's cells with the values that name it, sorted by those values as text."""
-    if not groups:
-        return [({}, cells)]
-    parts = [
-        (dict(zip(groups, key, strict=True)), part)
-        for key, part in cells.groupby(list(groups), sort=False, dropna=False)
-    ]
-    return sorted(parts, key=lambda pair: [natural_key(value) for value in pair[0].values()])

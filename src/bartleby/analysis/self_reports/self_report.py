@@ -18,7 +18,6 @@ import pandas as pd
 
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.unit_means import Units, mean_of
-from bartleby.analysis.rates.rates import split_cells
 from bartleby.analysis.self_reports.reliability import alpha_interval, correlation_interval, icc_interval
 from bartleby.analysis.self_reports.self_report_data import (
     TIMES,
@@ -31,7 +30,13 @@ from bartleby.analysis.self_reports.self_report_data import (
 )
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, choose_cluster, group_names
+from bartleby.analysis.tables.grouping import (
+    Estimand,
+    check_settings,
+    choose_cluster,
+    group_names,
+    split_groups,
+)
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.rows import fit_row, settings_of
 from bartleby.errors import DataError, SettingError
@@ -119,7 +124,7 @@ def self_report(
     options = _Options(clusters.column if estimand == "new_items" else None, level, replicates, rng)
     warnings = [*told, *([clusters.warning] if clusters.warning else [])]
     rows: list[dict[str, Any]] = []
-    for key, part in split_cells(cells, groups):
+    for key, part in split_groups(cells, groups):
         for concept in dict.fromkeys(each.concept for each in statements):
             found = _concept_rows(part, concept, columns, options)
             rows += [{**key, "concept": concept, **row} for row in found]

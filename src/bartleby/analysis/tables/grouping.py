@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import pandas as pd
 
 from bartleby.analysis.tables.counts import Frame, column_names, count_rows
 from bartleby.analysis.tables.estimates import COLUMNS
+from bartleby.analysis.tables.labels import order_of
 from bartleby.errors import DataError, SettingError
 
-__all__ = ["ITEM_PAIR", "Cluster", "Estimand", "as_names", "check_settings", "choose_cluster", "group_names"]
+__all__ = [
+    "ITEM_PAIR",
+    "Cluster",
+    "Estimand",
+    "as_names",
+    "check_settings",
+    "choose_cluster",
+    "group_names",
+    "split_groups",
+]
 
 Estimand: TypeAlias = Literal["new_items", "these_items"]
 
@@ -82,6 +94,18 @@ def group_names(
             "rename the column in the table"
         )
     return tuple(dict.fromkeys(groups))
+
+
+def split_groups(frame: pd.DataFrame, groups: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """Return each group's rows with the values that name it, in the order of those values."""
+    if not groups:
+        return [({}, frame)]
+    parts = [
+        (dict(zip(groups, key, strict=True)), part)
+        for key, part in frame.groupby(list(groups), sort=False, dropna=False)
+    ]
+    order = {name: order_of(key[name] for key, _ in parts) for name in groups}
+    return sorted(parts, key=lambda pair: [order[name](value) for name, value in pair[0].items()])
 
 
 def choose_cluster(frame: Frame, cluster: str | bool | None) -> Cluster:

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["graded_order", "group_label", "group_prefix", "natural_key", "natural_order"]
+__all__ = ["group_label", "group_prefix", "natural_order", "order_of"]
 
 GRADES = ("none", "mild", "moderate", "severe")
 """Words that are in this order and not in that of the alphabet: the first of them is the reference."""
 
 
 def natural_order(values: Iterable[object]) -> list[Any]:
-    """Return values in order: numbers as numbers, then words, then what is missing."""
-    return sorted(values, key=natural_key)
-
-
-def graded_order(values: Iterable[object]) -> list[Any]:
-    """Return values in order: grades such as mild and severe by their degree, others as `natural_order`."""
+    """Return values in order: grades by their degree, numbers by size, words, then what is missing."""
     found = list(values)
-    if {str(value) for value in found} <= set(GRADES):
-        return sorted(found, key=lambda value: GRADES.index(str(value)))
-    return natural_order(found)
+    return sorted(found, key=order_of(found))
 
 
-def natural_key(value: object) -> tuple[int, float, str]:
-    """Return what a value is sorted by in `natural_order`."""
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN of any kind
+def order_of(values: Iterable[object]) -> Callable[[object], tuple[int, float, str]]:
+    """Return what values like these are sorted by; they are grades only if all of them are."""
+    there = {str(value) for value in values if not _missing(value)}
+    return _grade_key if there <= set(GRADES) else _plain_key
+
+
+def _grade_key(value: object) -> tuple[int, float, str]:
+    return (2, 0.0, "") if _missing(value) else (1, float(GRADES.index(str(value))), "")
+
+
+def _plain_key(value: object) -> tuple[int, float, str]:
+    if _missing(value):
         return (2, 0.0, "")
     if isinstance(value, (int, float, np.number)):
         return (0, float(value), "")
     return (1, 0.0, str(value))
+
+
+def _missing(value: object) -> bool:
+    return value is None or value is pd.NA or bool(value != value)  # noqa: PLR0124 - NaN of any kind
 
 
 def group_label(term: str, key: Mapping[str, Any]) -> str:
