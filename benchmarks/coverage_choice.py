@@ -151,7 +151,7 @@ def sparse(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
             "default (profile if separated)": intervals(fit, terms),
             "naive: ML, sandwich": _sandwich(once, terms),
         }
-        if at % 5 == 0:  # Dear, and far from 95%: a fifth of the replications is enough.
+        if at % 25 == 0:  # Dear, and far from 95%: some of the replications are enough.
             maximum = replace(fit, penalised=False)
             ways["naive: percentile bootstrap of ML"] = _some(percentile(maximum, "pair", rng), terms)
         for name, (low, high) in ways.items():
