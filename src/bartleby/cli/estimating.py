@@ -67,6 +67,7 @@ def _add_rate(estimators: Commands) -> None:
     )
     _add_shared(rate)
     rate.add_argument("--outcome", required=True, metavar="NAME", help="outcome, such as opted_out")
+    _add_refusals(rate)
 
 
 def _add_difference(estimators: Commands) -> None:
@@ -82,6 +83,16 @@ def _add_difference(estimators: Commands) -> None:
     difference.add_argument("--between", required=True, metavar="COL", help="column of the conditions")
     difference.add_argument("--reference", metavar="LEVEL", help="condition the others are compared with")
     difference.add_argument("--paired", metavar="COL", help="column that pairs trials over conditions")
+    difference.add_argument(
+        "--margin", type=float, metavar="M", help="test equivalence: differences within +-M do not matter"
+    )
+    difference.add_argument(
+        "--adjust",
+        choices=("holm", "bh", "none"),
+        default="holm",
+        help="of p values (default: holm)",
+    )
+    _add_refusals(difference)
 
 
 def _add_effects(estimators: Commands) -> None:
@@ -94,6 +105,14 @@ def _add_effects(estimators: Commands) -> None:
     )
     _add_shared(effects, before_options=("formula", "an outcome or 0/1 column ~ terms"))
     effects.add_argument("--method", choices=("auto", "logistic", "firth", "mixed"), default="auto")
+    effects.add_argument(
+        "--bias-reduced",
+        action="store_const",
+        const="firth",
+        dest="method",
+        help="as --method firth",
+    )
+    _add_refusals(effects)
 
 
 def _add_exits(estimators: Commands) -> None:
@@ -136,6 +155,15 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _add_refusals(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--refusals",
+        choices=("counted", "left_out", "as_event"),
+        default="counted",
+        help="a refusal is an answer without the outcome, says nothing, or is the outcome (default: counted)",
+    )
+
+
 def _table(options: argparse.Namespace) -> pd.DataFrame:
     from bartleby.analysis.tables.files import read_table
 
@@ -169,7 +197,8 @@ def _choice(options: argparse.Namespace) -> int:
 def _rate(options: argparse.Namespace) -> int:
     from bartleby.analysis.rates.rates import rate
 
-    return _print(rate(_table(options), options.outcome, **_shared(options)), options)
+    estimates = rate(_table(options), options.outcome, refusals=options.refusals, **_shared(options))
+    return _print(estimates, options)
 
 
 def _difference(options: argparse.Namespace) -> int:
@@ -181,6 +210,9 @@ def _difference(options: argparse.Namespace) -> int:
         between=options.between,
         reference=options.reference,
         paired=options.paired,
+        margin=options.margin,
+        adjust=None if options.adjust == "none" else options.adjust,
+        refusals=options.refusals,
         **_shared(options),
     )
     return _print(estimates, options)
@@ -189,7 +221,13 @@ def _difference(options: argparse.Namespace) -> int:
 def _effects(options: argparse.Namespace) -> int:
     from bartleby.analysis.rates.effects import effects
 
-    estimates = effects(_table(options), options.formula, method=options.method, **_shared(options))
+    estimates = effects(
+        _table(options),
+        options.formula,
+        method=options.method,
+        refusals=options.refusals,
+        **_shared(options),
+    )
     return _print(estimates, options)
 
 
