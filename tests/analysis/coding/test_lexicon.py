@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from bartleby.analysis.coding.lexicon import Lexicon, lexical_codings, load_lexicon
+from bartleby.analysis.coding.lexicon import LIKE_ASCII, Lexicon, lexical_codings, load_lexicon
 from bartleby.errors import DataError
 
 BUNDLED = Path(__file__).parents[3] / "data" / "apparent_distress" / "lexicon.toml"
@@ -39,6 +41,33 @@ def test_the_place_is_that_of_the_words() -> None:
     text = "`code` and then: I feel uneasy."
     match = load_lexicon(BUNDLED).find(text)["expressed_distress"]
     assert text[match.start : match.end] == match.quote == "I feel uneasy"
+
+
+@pytest.mark.parametrize(
+    "phrase", ["i'm uneasy", "i’m uneasy", "I'm Uneasy", r"i(?i:'m) un\x65asy", "(i)'m uneasy"]
+)
+@pytest.mark.parametrize(
+    "text", ["I'm uneasy", "I’M UNEASY!", "\u0130'm uneasy", "Ünd i’m UNEASY 😀", "Hi'm uneasy", ""]
+)
+def test_a_phrase_is_found_however_it_and_the_text_are_written(phrase: str, text: str) -> None:
+    found = Lexicon("x", {"unease": (phrase,)}).find(text)
+    assert bool(found) == ("easy" in text.lower() and not text.startswith("H"))
+    if found:
+        match = found["unease"]
+        assert text[match.start : match.end] == match.quote
+
+
+def test_small_letters_are_of_the_kind_of_their_capitals() -> None:
+    # What lets one search of small letters stand for a search regardless of case.
+    every = "".join(chr(code) for code in range(128, sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF)
+    assert set(re.findall("[a-z]", every, re.IGNORECASE)) == set(LIKE_ASCII)
+    for letter in every:
+        small = letter.lower()
+        if small != letter and letter not in LIKE_ASCII:
+            assert len(small) == 1
+            assert small > "\x7f"
+            for kind in (r"\w", r"\s", r"\d"):
+                assert bool(re.match(kind, small)) == bool(re.match(kind, letter))
 
 
 def turns(*texts: str, conversation: str = "c") -> pd.DataFrame:

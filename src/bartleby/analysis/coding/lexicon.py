@@ -11,8 +11,8 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bartleby.errors import DataError
@@ -29,6 +29,10 @@ NOT_OWN = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>[^\n]*$|[\"“][^\"”\n]{0,400}[\"”]", re.DOTALL | re.MULTILINE
 )
 """Code, block quotes and quotations: somebody else's words."""
+PLAIN = re.compile(r"(?:[^\\A-Z(]|\\[wWsSdDbB\W]|\((?!\?)|\(\?(?:[:=!]|<[=!]))*", re.ASCII)
+"""A phrase that says of a text in small letters what it says of the text regardless of case."""
+LIKE_ASCII = ("\u0130", "\u0131", "\u017f", "\u212a")
+"""Letters that a search regardless of case takes for i, s or k, and that have other small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class Lexicon:
     name
         Its name.
     phrases
-        Regular expressions by code; straight apostrophes in them stand for curly ones too. Those that begin
-        with a negation of their own ("I won't") are meant so: only a negation before the phrase counts.
+        Regular expressions by code; an apostrophe in them, straight or curly, stands for both. Those that
+        begin with a negation of their own ("I won't") are meant so: only a negation before the phrase counts.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class Lexicon:
     name: str
     phrases: Mapping[str, Sequence[str]]
     _compiled: Mapping[str, re.Pattern[str]] = field(init=False, repr=False, compare=False)
+    _any: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         problems = [] if self.phrases else [f"lexicon {self.name!r}: there is no code in it"]
@@ -74,27 +79,46 @@ class Lexicon:
                 except (re.error, TypeError) as error:
                     problems.append(f"lexicon {self.name!r}: code {code!r}: {phrase!r}: {error}")
             if not problems:
-                either = "|".join(f"(?:{phrase})" for phrase in phrases)
-                pattern = rf"(?<![\w'’])(?:{either})".replace("'", "['’]").replace("[\\w['’]’]", "[\\w'’]")
-                compiled[code] = re.compile(pattern, re.IGNORECASE)
+                either = "|".join(f"(?:{_straight(phrase)})" for phrase in phrases)
+                compiled[code] = re.compile(rf"(?<![\w'])(?:{either})", re.IGNORECASE)
         if problems:
             raise DataError(problems)
         object.__setattr__(self, "_compiled", compiled)
+        every = [_straight(phrase) for phrases in self.phrases.values() for phrase in phrases]
+        plain = all(phrase.isascii() and PLAIN.fullmatch(phrase) for phrase in every)
+        either = "|".join(f"(?:{phrase})" for phrase in every)
+        object.__setattr__(self, "_any", re.compile(rf"(?<![\w'])(?:{either})") if plain else None)
 
     def find(self, text: str) -> dict[str, Match]:
         """Return the first phrase of each code that stands in a text in its speaker's own words."""
         found: dict[str, Match] = {}
+        straight = _straight(text)
+        if not self._may_have_any(straight):
+            return found
         own: str | None = None
         for code, pattern in self._compiled.items():
-            if pattern.search(text) is None:
+            if pattern.search(straight) is None:
                 continue
             if own is None:
-                own = NOT_OWN.sub(lambda match: " " * len(match.group()), text)
+                own = NOT_OWN.sub(lambda match: " " * len(match.group()), straight)
             for match in pattern.finditer(own):
                 if NEGATION.search(own, max(0, match.start() - 60), match.start()) is None:
                     found[code] = Match(text[match.start() : match.end()], match.start(), match.end())
                     break
         return found
+
+    def _may_have_any(self, text: str) -> bool:
+        """Return False if no phrase stands in a text: most have none, and one search of small letters tells.
+
+        A search regardless of case for each code takes five times as long.
+        """
+        if self._any is None or (not text.isascii() and any(letter in text for letter in LIKE_ASCII)):
+            return True
+        return self._any.search(text.lower()) is not None
+
+
+def _straight(text: str) -> str:
+    return text.replace("’", "'")
 
 
 def load_lexicon(path: str | Path) -> Lexicon:
@@ -141,28 +165,40 @@ def lexical_codings(
     """
     for table in [turns] if isinstance(turns, pd.DataFrame) else turns:
         own = table[(table["speaker"] == "assistant") & (table["text"].astype(str).str.strip() != "")]
-        rows = _rows(zip(own["conversation"], own["turn"], own["text"].astype(str), strict=True), lexicon)
-        codings = pd.DataFrame(
-            rows, columns=["conversation", "turn", "code", "value", "quote", "start", "end"]
-        )
+        codings = _coded(own, lexicon, unit)
         if unit == "transcript":
             first = codings.sort_values("value", ascending=False, kind="stable")
             codings = first.drop_duplicates(["conversation", "code"]).sort_index().reset_index(drop=True)
-            codings["unit"] = codings["conversation"].astype(str)
-        else:
-            codings["unit"] = codings["conversation"].astype(str) + ":" + codings["turn"].astype(str)
-        codings["coder"] = "lexicon"
-        for name in ("start", "end", "turn"):
-            codings[name] = codings[name].astype("Int64")
-        yield codings[["unit", "conversation", "turn", "code", "coder", "value", "quote", "start", "end"]]
+        yield codings
 
 
-def _rows(said: Iterable[tuple[Any, Any, str]], lexicon: Lexicon) -> Iterator[tuple[Any, ...]]:
-    for conversation, turn, text in said:
-        found = lexicon.find(text)
-        for code in lexicon.phrases:
-            match = found.get(code)
-            if match is None:
-                yield conversation, turn, code, 0, None, None, None
-            else:
-                yield conversation, turn, code, 1, match.quote, match.start, match.end
+def _coded(own: pd.DataFrame, lexicon: Lexicon, unit: str) -> pd.DataFrame:
+    """Return the codings of turns, one row a turn and code."""
+    codes = list(lexicon.phrases)
+    size, each = len(own), len(codes)
+    value = np.zeros((size, each), dtype=np.int64)
+    place = np.zeros((2, size, each), dtype=np.int64)
+    quote = np.full((size, each), None, dtype=object)
+    for row, text in enumerate(own["text"].astype(str).tolist()):
+        for code, match in lexicon.find(text).items():
+            at = (row, codes.index(code))
+            value[at], quote[at], place[:, *at] = 1, match.quote, (match.start, match.end)
+    nowhere = value.ravel() == 0
+    turn = own["turn"].astype("Int64")
+    name = own["conversation"].astype(str)
+    if unit == "turn":
+        name = name + ":" + own["turn"].astype(str)
+    many = np.repeat(np.arange(size), each)
+    return pd.DataFrame(
+        {
+            "unit": name.array.take(many),
+            "conversation": own["conversation"].array.take(many),
+            "turn": turn.array.take(many),
+            "code": np.tile(np.array(codes, dtype=object), size),
+            "coder": "lexicon",
+            "value": value.ravel(),
+            "quote": quote.ravel(),
+            "start": pd.arrays.IntegerArray(place[0].ravel(), nowhere),
+            "end": pd.arrays.IntegerArray(place[1].ravel(), nowhere.copy()),
+        }
+    )
