@@ -7,7 +7,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,16 @@ ROOT = Path(__file__).parents[2]
 def one_line(error: LogError) -> str:
     assert "\n" not in str(error)
     return str(error)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user can get at, which the test's own folders are not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
 
 
 def in_a_child(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,8 +79,8 @@ async def test_a_log_below_a_file_is_refused_in_one_line(tmp_path: Path) -> None
     one_line(caught.value)
 
 
-def test_a_directory_that_may_not_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
+def test_a_directory_that_may_not_be_written_is_refused_in_one_line(open_folder: Path) -> None:
+    open_folder.chmod(0o555)
     script = """
         import asyncio, os, sys
         from bartleby.collectors.collector import collect
@@ -82,11 +94,8 @@ def test_a_directory_that_may_not_be_written_is_refused_in_one_line(tmp_path: Pa
             except LogError as error:
                 print(error)
     """
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and "pytest" in parent.name:
-            parent.chmod(0o755)
-    done = in_a_child(script, str(tmp_path))
-    tmp_path.chmod(0o755)
+    done = in_a_child(script, str(open_folder))
+    open_folder.chmod(0o755)
     lines = done.stdout.splitlines()
     assert len(lines) == 2, done.stderr
     assert all(line.endswith("cannot be written: Permission denied") for line in lines)
@@ -218,14 +227,14 @@ def test_a_disk_without_space_is_called_full(tmp_path: Path) -> None:
         subprocess.run(["umount", place], check=True)
 
 
-def test_a_log_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> None:
-    log = tmp_path / "run.db"
+def test_a_log_can_be_read_where_nothing_can_be_written(open_folder: Path) -> None:
+    log = open_folder / "run.db"
     asyncio.run(collect(small_study(), FakeModel(), log))
     before = log.read_bytes()
     assert len(read(log)) == 12
-    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == ["run.db"]
+    assert [path.name for path in open_folder.iterdir() if path.suffix != ".lock"] == ["run.db"]
     assert log.read_bytes() == before
-    tmp_path.chmod(0o555)
+    open_folder.chmod(0o555)
     log.chmod(0o444)
     script = """
         import os, sys
@@ -234,11 +243,8 @@ def test_a_log_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> None:
             os.setuid(65534)
         print(len(read(sys.argv[1])))
     """
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and "pytest" in parent.name:
-            parent.chmod(0o755)
     done = in_a_child(script, str(log))
-    tmp_path.chmod(0o755)
+    open_folder.chmod(0o755)
     assert done.stdout.strip() == "12", done.stderr
 
 
