@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bartleby.coded import turn_chunks
 from bartleby.errors import DataError
 from bartleby.studies.codebook import Codebook, load_codebook
 from bartleby.studies.load import bundled
@@ -75,7 +76,7 @@ def passages_of(
 
     from bartleby.studies.passages import passages
 
-    turns = pd.concat(list(_turns(source)), ignore_index=True)
+    turns = pd.concat(list(turn_chunks(source)), ignore_index=True)
     rows = ({str(key): _plain(each) for key, each in row.items()} for row in turns.to_dict(orient="records"))
     units = list(passages(rows, codebook.unit, context=context))
     if not units:
@@ -100,7 +101,7 @@ def lexicon_codings(
     from bartleby.analysis.coding.lexicon import lexical_codings, load_lexicon
 
     words = load_lexicon(lexicon or bundled("data") / "apparent_distress" / "lexicon.toml")
-    return lexical_codings(_turns(source), words, unit=unit)
+    return lexical_codings(turn_chunks(source), words, unit=unit)
 
 
 def code(
@@ -155,26 +156,6 @@ def code(
     study = judging_study(source, book, samples=samples, context=context)
     run(study, coder, log=log, progress=progress)
     return judge_codings(read(log)).assign(codebook=book.hash)
-
-
-def _turns(source: str | Path | pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield turns: a table, given or in a file, as it is; conversations as they stream."""
-    if not isinstance(source, (str, Path)):
-        yield source
-    elif Path(source).suffix in (".parquet", ".csv"):
-        from bartleby.analysis.tables.files import read_table
-
-        table = read_table(source)
-        missing = [name for name in ("conversation", "turn", "speaker", "text") if name not in table]
-        if missing:
-            raise DataError(
-                [f"{source}: column {name!r} is missing; a table of turns has it" for name in missing]
-            )
-        yield table
-    else:
-        from bartleby.collectors.turn_texts import stream_turns
-
-        yield from stream_turns(source)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a cell

@@ -17,6 +17,8 @@ from bartleby.studies.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bartleby.analysis.report.coded import CodedPart
+    from bartleby.coded import Codings
     from bartleby.collectors.battery import BadStudy, BatterySummary, PairSummary
     from bartleby.collectors.budget import Budget, BudgetCount
     from bartleby.collectors.models.base import Model
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["branches", "check", "collect", "export", "init", "read", "report", "run", "run_battery", "status"]
 
 
-def check(study: Study | str | Path, model: str | None = None, *, batch: bool = False) -> Plan:
-    """Return what a run would be: trials, calls, tokens, cost, diagnostics. Nothing is sent.
+def check(
+    study: Study | str | Path, model: str | None = None, *, batch: bool = False, count: bool = True
+) -> Plan:
+    """Return what a run would be: trials, calls, tokens, cost, diagnostics. No model is asked anything.
 
     Parameters
     ----------
@@ -39,14 +43,20 @@ def check(study: Study | str | Path, model: str | None = None, *, batch: bool = 
         Name of the model, for the cost. It is not asked anything, so `auto` is shown as plain text.
     batch
         Whether the cost is that of batches.
+    count
+        Whether the provider may count the tokens of a few prompts, which costs nothing, where it does so and
+        a key is there (`anthropic/...`); if not, nothing is sent, and tokens are estimated from characters.
 
     Raises
     ------
     DesignError
         If the design is not connected, or two trials that were meant to differ show one text.
     """
+    from bartleby.collectors.counting import counter_of
+
     price = price_of(model) if model else None
-    return plan(_study(study), model, price.in_batches() if batch and price is not None else price)
+    counter = counter_of(model) if model and count else None
+    return plan(_study(study), model, price.in_batches() if batch and price is not None else price, counter)
 
 
 async def collect(
@@ -60,6 +70,7 @@ async def collect(
     retry_errors: bool = False,
     progress: bool | None = None,
     batch: bool = False,
+    cache: bool = True,
     max_cost: float | None = None,
     max_calls: int | None = None,
     max_time: float | None = None,
@@ -87,6 +98,9 @@ async def collect(
     batch
         Ask in batches, at half the price and within a day (`anthropic/...`). A run that is stopped finds its
         batches again.
+    cache
+        Have what is shown again (a long system text, a conversation turn by turn) kept by the provider where
+        it pays (`anthropic/...`). What a model answers does not depend on it.
     max_cost, max_calls, max_time
         Dollars and calls in the whole log, and seconds of this session, after which nothing more is asked.
         The run can be gone on with.
@@ -104,6 +118,7 @@ async def collect(
         log,
         user,
         batch=batch,
+        cache=cache,
         budget=Budget(max_cost, max_calls, max_time),
         concurrency=concurrency,
         max_attempts=max_attempts,
@@ -119,6 +134,7 @@ async def _collect(
     user: Model | str | None,
     *,
     batch: bool,
+    cache: bool,
     budget: Budget | BudgetCount,
     concurrency: int | None,
     max_attempts: int,
@@ -143,6 +159,7 @@ async def _collect(
         price=_price(asked.name),
         user_price=None if player is None else _price(player.name),
         batch=batch,
+        cache=cache,
         budget=budget,
     )
 
@@ -158,6 +175,7 @@ def run(
     retry_errors: bool = False,
     progress: bool | None = None,
     batch: bool = False,
+    cache: bool = True,
     max_cost: float | None = None,
     max_calls: int | None = None,
     max_time: float | None = None,
@@ -176,6 +194,7 @@ def run(
             retry_errors=retry_errors,
             progress=progress,
             batch=batch,
+            cache=cache,
             max_cost=max_cost,
             max_calls=max_calls,
             max_time=max_time,
@@ -193,6 +212,7 @@ def run_battery(
     max_attempts: int = 6,
     retry_errors: bool = False,
     batch: bool = False,
+    cache: bool = True,
     max_cost: float | None = None,
     max_calls: int | None = None,
     max_time: float | None = None,
@@ -213,7 +233,7 @@ def run_battery(
         Folder of the logs. It can be moved, and `read` takes it as a whole.
     user
         Name of the model that plays the user, for the studies in which one is played.
-    concurrency, max_attempts, retry_errors, batch
+    concurrency, max_attempts, retry_errors, batch, cache
         As in `collect`.
     max_cost, max_calls, max_time
         As in `collect`, of all logs together.
@@ -240,6 +260,7 @@ def run_battery(
             pair.log,
             pair.user,
             batch=batch,
+            cache=cache,
             budget=budget,
             concurrency=concurrency,
             max_attempts=max_attempts,
@@ -405,15 +426,27 @@ def init(folder: str | Path) -> list[Path]:
     return made
 
 
-def report(log: str | Path, folder: str | Path, *, baseline: str | None = None, level: float = 0.95) -> Path:
-    """Write figures, tables and a self-contained page about a run.
+def report(
+    log: str | Path | pd.DataFrame,
+    folder: str | Path,
+    *,
+    codings: Codings | None = None,
+    baseline: str | None = None,
+    level: float = 0.95,
+) -> Path:
+    """Write figures, tables and a self-contained page about a run, or about coded conversations.
 
     Parameters
     ----------
     log
-        Log of a run, finished or not.
+        Log of a run, finished or not. With codings also what else holds conversations: a log of Inspect, a
+        file or folder of them, a table of turns (see `read_turns`).
     folder
         Folder to write; made if it is not there.
+    codings
+        What coders found, from one place or several: tables, or files that `bartleby code` and `bartleby
+        label` write. The page then marks the words in the conversations, with who coded what, and has
+        prevalence, agreement and patterns.
     baseline
         Item that is the zero of the scale, of a study of task choice. By default the study's: the first
         hub of its pair graph, else its first opt-out task, else none (utilities are then against their
@@ -425,13 +458,22 @@ def report(log: str | Path, folder: str | Path, *, baseline: str | None = None, 
     -------
     Path
         The page.
+
+    Raises
+    ------
+    DataError, LogError, SettingError
+        If there is no such log, the codings are not of it, or there is no report for its paradigm.
     """
     from bartleby.analysis.report import exits, task_choice
     from bartleby.collectors.transcripts import study_record, transcripts
 
+    if not isinstance(log, (str, Path)) or Path(log).is_dir() or Path(log).suffix != ".db":
+        return _report_of_conversations(log, Path(folder), codings, level)
     record = study_record(log)
     paradigm = record["study"]["paradigm"]["paradigm"]
     told: dict[str, Any] = {"record": record, "trials": read(log), "transcripts": transcripts(log)}
+    if codings is not None:
+        told["coded"] = _coded(log, codings, level)
     if paradigm == "task_choice":
         zero = baseline or _baseline(record["study"])
         return task_choice.write(Path(folder), **told, baseline=zero, level=level)
@@ -439,6 +481,30 @@ def report(log: str | Path, folder: str | Path, *, baseline: str | None = None, 
         return exits.write(Path(folder), **told, turns=_turns(log), level=level)
     allowed = ", ".join(("task_choice", *_EXITS))
     raise SettingError(f"{log}: there is no report for the paradigm {paradigm!r}; allowed: {allowed}")
+
+
+def _coded(source: str | Path | pd.DataFrame, codings: Codings, level: float) -> CodedPart:
+    from bartleby.analysis.report.coded import coded_part
+    from bartleby.coded import assistant_turns, read_codings
+
+    return coded_part(read_codings(codings), assistant_turns(source), level)
+
+
+def _report_of_conversations(
+    source: str | Path | pd.DataFrame, folder: Path, codings: Codings | None, level: float
+) -> Path:
+    from bartleby.analysis.report import coded
+    from bartleby.coded import conversations_of
+
+    if codings is None:
+        raise SettingError(
+            f"{source if isinstance(source, (str, Path)) else 'a table'}: no log of a run; of other "
+            "conversations there is a report on their codings: --codings FILE"
+        )
+    part = _coded(source, codings, level)
+    named = str(source) if isinstance(source, (str, Path)) else "a table of turns"
+    record = {"study": {"title": "Coded conversations", "description": f"Conversations from {named}."}}
+    return coded.write(folder, part=part, record=record, transcripts=conversations_of(source))
 
 
 _EXITS = ("opt_out", "end_conversation")

@@ -16,6 +16,9 @@ __all__ = ["add_commands"]
 
 STUDY = "path of a study file, or the name of a study that comes with Bartleby"
 LOG = "log of a run, or a folder of logs"
+OFFLINE = (
+    "send nothing at all (else a provider that counts tokens for nothing is asked to, if a key is there)"
+)
 BATCH = "in batches: half the price, within a day (anthropic/...)"
 MODEL = "sim/averse, local/smollm2, local/PATH.gguf, anthropic/MODEL, openai/MODEL, ..."
 
@@ -47,8 +50,14 @@ def add_commands(commands: Commands) -> None:
         "write figures, tables and a page about a run",
         "bartleby report runs/smollm2.db -o report",
     )
-    report.add_argument("log", help="log of the run")
+    report.add_argument("log", help="log of the run; with --codings also other files of conversations")
     report.add_argument("-o", "--output", required=True, help="folder to write")
+    report.add_argument(
+        "--codings",
+        nargs="+",
+        metavar="FILE",
+        help="what coders found: files that `bartleby code` and `bartleby label` write",
+    )
     report.add_argument("--baseline", help="item that is the zero of the scale (default: the study's)")
     report.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
 
@@ -58,12 +67,13 @@ def _add_check(commands: Commands) -> None:
         commands,
         "check",
         _check,
-        "show trials, calls, expected tokens and cost of a study; nothing is sent",
+        "show trials, calls, expected tokens and cost of a study; no model is asked anything",
         "bartleby check task_preferences --model anthropic/claude-opus-5-5",
     )
     check.add_argument("study", help=STUDY)
     check.add_argument("--model", help=MODEL)
     check.add_argument("--batch", action="store_true", help=BATCH)
+    check.add_argument("--offline", action="store_true", help=OFFLINE)
     check.add_argument("--examples", action="store_true", help="show the first three trials as they will be")
 
 
@@ -88,21 +98,23 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("--max-attempts", type=int, default=6, help="attempts at a request (default: 6)")
     run.add_argument("--retry-errors", action="store_true", help="ask again where all attempts had failed")
     run.add_argument("--batch", action="store_true", help=BATCH)
+    run.add_argument("--no-cache", action="store_true", help="have no prompts kept by the provider")
     run.add_argument("--max-cost", type=float, metavar="DOLLARS", help="stop when so much is spent in all")
     run.add_argument("--max-calls", type=int, metavar="N", help="stop when so many calls were made in all")
     run.add_argument("--max-time", type=duration, metavar="TIME", help="stop after 90s, 30m, 8h, ...")
-    run.add_argument("--dry-run", action="store_true", help="show three trials and the totals; send nothing")
+    run.add_argument("--dry-run", action="store_true", help="show three trials and the totals; ask nothing")
+    run.add_argument("--offline", action="store_true", help=f"with --dry-run: {OFFLINE}")
 
 
 def _check(options: argparse.Namespace) -> int:
-    _show_plan(options.study, options.model, batch=options.batch, examples=options.examples)
+    _show_plan(options, options.study, options.model, examples=options.examples)
     return 0
 
 
-def _show_plan(study: str, model: str | None, *, batch: bool, examples: bool) -> None:
+def _show_plan(options: argparse.Namespace, study: str, model: str | None, *, examples: bool) -> None:
     from bartleby.verbs import check
 
-    plan = check(study, model, batch=batch)
+    plan = check(study, model, batch=options.batch, count=not options.offline)
     print(plan)
     if examples:
         for number, example in enumerate(plan.examples, start=1):
@@ -112,7 +124,7 @@ def _show_plan(study: str, model: str | None, *, batch: bool, examples: bool) ->
 def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         for study, model in product(options.study, options.model):
-            _show_plan(study, model, batch=options.batch, examples=True)
+            _show_plan(options, study, model, examples=True)
         return 0
     if options.logs is not None:
         return _run_battery(options)
@@ -129,6 +141,7 @@ def _run(options: argparse.Namespace) -> int:
         max_attempts=options.max_attempts,
         retry_errors=options.retry_errors,
         batch=options.batch,
+        cache=not options.no_cache,
         max_cost=options.max_cost,
         max_calls=options.max_calls,
         max_time=options.max_time,
@@ -149,6 +162,7 @@ def _run_battery(options: argparse.Namespace) -> int:
         max_attempts=options.max_attempts,
         retry_errors=options.retry_errors,
         batch=options.batch,
+        cache=not options.no_cache,
         max_cost=options.max_cost,
         max_calls=options.max_calls,
         max_time=options.max_time,
@@ -181,6 +195,12 @@ def _export(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from bartleby.verbs import report
 
-    page = report(options.log, options.output, baseline=options.baseline, level=options.level)
+    page = report(
+        options.log,
+        options.output,
+        codings=options.codings,
+        baseline=options.baseline,
+        level=options.level,
+    )
     print(f"look at {page}")
     return 0

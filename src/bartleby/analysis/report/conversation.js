@@ -28,6 +28,7 @@ const conversation = (() => {
       if (!over.length) { parts.push(document.createTextNode(words)); continue; }
       const element = make("mark", "", words);
       element.dataset.kind = over[0].kind;
+      if (over[0].code) element.dataset.coders = Math.min(3, new Set(over.map((mark) => mark.by)).size);
       element.title = over.map(said).join("; ");
       parts.push(element);
     }
@@ -52,6 +53,49 @@ const conversation = (() => {
     for (const [label, chance] of Object.entries(turn.chances || {})) notes.push(`P(${label}) = ${chance}`);
     return notes;
   }
+  function chip(text, kind) {
+    const element = make("span", "chip", text);
+    element.dataset.kind = kind;
+    return element;
+  }
+  // What coders say of a turn (or a conversation), by code: who found it on which words, and who did not.
+  function byCode(marks) {
+    const codes = new Map();
+    for (const mark of marks) {
+      if (!mark.code) continue;
+      if (!codes.has(mark.code)) codes.set(mark.code, { label: words(mark.code), coders: new Map() });
+      const coders = codes.get(mark.code).coders;
+      if (!coders.has(mark.by)) coders.set(mark.by, []);
+      coders.get(mark.by).push(mark);
+    }
+    return [...codes.values()];
+  }
+  const found = (marks) => marks.some((mark) => mark.kind === "code");
+  function shareOf({ label, coders }) {
+    const all = [...coders.values()];
+    return all.length === 1 ? label : `${label}: ${all.filter(found).length} of ${all.length} coders`;
+  }
+  function codingsOf(coded, text) {
+    const list = make("ul", "codings");
+    for (const { label, coders } of coded) {
+      for (const [by, marks] of coders) {
+        const line = make("li");
+        line.append(make("b", "", by), ` ${verdictOf(marks, label)}`);
+        for (const mark of marks.filter((each) => each.end > each.start)) {
+          line.append(" ", make("q", "", text.slice(mark.start, mark.end)));
+        }
+        for (const mark of marks.filter((each) => each.quote)) {
+          line.append(" ", make("span", "failed", "quotes words that are not in this turn:"), " ", make("q", "", mark.quote));
+        }
+        list.append(line);
+      }
+    }
+    return list;
+  }
+  function verdictOf(marks, label) {
+    if (found(marks)) return `coded ${marks[0].label}`;
+    return marks[0].kind === "silent" ? `gave no coding of ${label}` : `did not code ${label}`;
+  }
   function turnOf(turn) {
     const played = /played|simulated/.test(turn.speaker || "");
     const who = turn.role === "assistant" ? "assistant" : turn.role === "system" ? "system" : played ? "played" : "other";
@@ -59,20 +103,20 @@ const conversation = (() => {
     const head = make("div", "role");
     head.append(make("span", "speaker", turn.speaker || SPEAKERS[turn.role] || turn.role));
     if (turn.number !== undefined) head.append(make("span", "number", `turn ${turn.number}`));
-    for (const mark of turn.marks || []) {
-      const chip = make("span", "chip", said(mark));
-      chip.dataset.kind = mark.kind;
-      head.append(chip);
-    }
-    const found = kinds(turn);
-    if (found.has("exit")) element.classList.add("left");
-    if (found.has("declined")) element.classList.add("declined");
+    for (const mark of turn.marks || []) if (!mark.code) head.append(chip(said(mark), mark.kind));
+    const coded = byCode(turn.marks || []);
+    for (const each of coded) head.append(chip(shareOf(each), "code"));
+    const there = kinds(turn);
+    if (there.has("exit")) element.classList.add("left");
+    if (there.has("declined")) element.classList.add("declined");
+    if (there.has("code")) element.classList.add("coded");
     if (turn.aside) element.classList.add("aside");
     element.append(head);
     if (turn.text) element.append(...textOf(turn));
     for (const call of turn.calls || []) element.append(make("pre", "call", "tool call: " + call));
     const notes = notesOf(turn);
     if (notes.length) element.append(make("p", "facts", notes.join(" · ")));
+    if (coded.length) element.append(codingsOf(coded, turn.text));
     const folds = (who === "system" && turn.text.length > 400) || (turn.aside && who !== "assistant");
     return folds ? fold(turn, element) : element;
   }
@@ -94,14 +138,14 @@ const conversation = (() => {
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Turns of the model");
     for (const [turn, element] of numbered) {
-      const found = kinds(turn);
+      const there = kinds(turn);
       const name = turn.number === undefined ? "left" : String(turn.number);
       const button = make("button", "", name);
       button.type = "button";
-      const told = (turn.marks || []).map(said).join("; ");
+      const told = [...new Set((turn.marks || []).filter((mark) => !["absent", "silent"].includes(mark.kind)).map(said))].join("; ");
       button.title = (turn.number === undefined ? told : `Turn ${name}${told ? ": " + told : ""}`);
       button.setAttribute("aria-label", button.title);
-      for (const kind of ["code", "declined", "exit"]) if (found.has(kind)) button.dataset.kind = kind;
+      for (const kind of ["code", "declined", "exit"]) if (there.has(kind)) button.dataset.kind = kind;
       button.addEventListener("click", () => go(element));
       bar.append(button);
     }
@@ -124,9 +168,18 @@ const conversation = (() => {
     if (left) go(left);
     return Boolean(left);
   }
+  // Go to the next turn that a coder found something in, and from the last to the first.
+  function toCoded(body) {
+    const turns = [...body.querySelectorAll(".turn")], coded = turns.filter((each) => each.classList.contains("coded"));
+    const at = turns.indexOf(document.activeElement && document.activeElement.closest(".turn"));
+    const next = coded.find((each) => turns.indexOf(each) > at) || coded[0];
+    if (next) go(next);
+  }
   function body(trial, named) {
     const element = make("div", "body");
     const turns = trial.turns.map(turnOf);
+    const whole = byCode(trial.codings || []);
+    if (whole.length) element.append(make("p", "facts", "Coded of the conversation as a whole:"), codingsOf(whole, ""));
     const bar = strip(trial.turns, turns);
     if (bar) element.append(bar);
     element.append(...turns);
@@ -136,5 +189,5 @@ const conversation = (() => {
     element.append(make("p", "facts", [...facts, ...items, "trial " + trial.id].join(" · ")));
     return element;
   }
-  return { body, step, toExit, make, words };
+  return { body, step, toExit, toCoded, byCode, make, words };
 })();

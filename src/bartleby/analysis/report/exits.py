@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bartleby.analysis.figures.outcomes import plot_outcomes
+from bartleby.analysis.report.coded import CodedPart
 from bartleby.analysis.report.exit_data import ExitData
 from bartleby.analysis.report.exit_reader import exit_reader, reader_of
 from bartleby.analysis.report.exit_sections import sections_of
@@ -26,6 +27,7 @@ def write(
     transcripts: Iterable[TranscriptLike] = (),
     turns: pd.DataFrame | None = None,
     level: float = 0.95,
+    coded: CodedPart | None = None,
     max_trials: int = 5_000,
     seed: int = 0,
 ) -> Path:
@@ -46,6 +48,8 @@ def write(
         then marked in the conversations.
     level
         Confidence level of the intervals.
+    coded
+        What coders found in these conversations.
     max_trials
         Most conversations inside the page; of more, a random sample stratified by outcome and class.
     seed
@@ -61,14 +65,19 @@ def write(
         If the table cannot be used, or the folder cannot be written.
     """
     data = ExitData.of(trials, turns, level, record)
+    sections = sections_of(data) if data.any_ended() else [_nothing(trials)]
+    reader, prepare = reader_of(data), exit_reader(trials, turns)
+    if coded is not None:
+        sections += coded.sections()
+        trials, reader, prepare = coded.trials(trials), coded.reader(reader), coded.prepare(prepare)
     return write_report(
         folder,
         record=record,
         trials=trials,
-        sections=sections_of(data) if data.any_ended() else [_nothing(trials)],
+        sections=sections,
         transcripts=transcripts,
-        reader=reader_of(data),
-        prepare=exit_reader(trials, turns),
+        reader=reader,
+        prepare=prepare,
         max_trials=max_trials,
         seed=seed,
     )

@@ -24,13 +24,18 @@ class Mark:
     Parameters
     ----------
     kind
-        `exit`, `declined`, `code`, or another: it decides how the mark looks.
+        `exit`, `declined`, `code`, or another: it decides how the mark looks. `absent`: a coder looked and
+        did not find what another one did; `silent`: a coder gave no coding.
     label
         What is said of it, in words.
     by
         Who says so: a reader of the study, a judge, a person. Empty for what the log itself says.
     start, end
         Characters of the turn's text that it is about, from `start` up to `end`; None for the whole turn.
+    code
+        The code, if it is about one.
+    quote
+        Words that were quoted for it and do not stand where they should: told, and not marked.
     """
 
     kind: str
@@ -38,6 +43,8 @@ class Mark:
     by: str = ""
     start: int | None = None
     end: int | None = None
+    code: str = ""
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,10 @@ class MarkedTurn:
 
 @dataclass(frozen=True, slots=True)
 class MarkedTranscript:
-    """The conversation of one trial, its turns with marks."""
+    """The conversation of one trial, its turns with marks.
+
+    `codings` are of the conversation as a whole; `coders` have coded some of it, whatever they found.
+    """
 
     trial: str
     items: tuple[str, ...]
@@ -72,6 +82,8 @@ class MarkedTranscript:
     sample: int | None = None
     seconds: float | None = None
     message: str | None = None
+    codings: tuple[Mark, ...] = ()
+    coders: tuple[str, ...] = ()
 
 
 def as_marked(turn: TurnLike, **changes: Any) -> MarkedTurn:  # noqa: ANN401 - fields of a marked turn
@@ -114,6 +126,8 @@ def with_turns(transcript: TranscriptLike, turns: Sequence[MarkedTurn]) -> Marke
         getattr(transcript, "sample", None),
         getattr(transcript, "seconds", None),
         getattr(transcript, "message", None),
+        getattr(transcript, "codings", ()),
+        getattr(transcript, "coders", ()),
     )
 
 
@@ -132,8 +146,9 @@ def mark_rows(text: str, marks: Iterable[Mark]) -> list[dict[str, Any]]:
     rows = []
     for mark in marks:
         row: dict[str, Any] = {"kind": visible(mark.kind), "label": visible(mark.label)}
-        if mark.by:
-            row["by"] = visible(mark.by)
+        for name in ("by", "code", "quote"):
+            if getattr(mark, name):
+                row[name] = visible(getattr(mark, name))
         if mark.start is not None and mark.end is not None:
             start, end = (_unit(text, place) for place in (mark.start, mark.end))
             if end > start:

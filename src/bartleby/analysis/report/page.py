@@ -28,8 +28,10 @@ from bartleby.analysis.report.svg import inline_svg
 from bartleby.analysis.report.tables import to_csv, to_html, to_latex
 from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
 from bartleby.analysis.report.warned import merged
+from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
+from bartleby.outcome import Outcome
 
 __all__ = ["CLAIM", "write_report"]
 
@@ -61,6 +63,7 @@ def write_report(
     transcripts: Iterable[TranscriptLike] = (),
     reader: Reader | None = None,
     prepare: Prepare | None = None,
+    claim: str = CLAIM,
     max_trials: int = 5_000,
     seed: int = 0,
 ) -> Path:
@@ -83,6 +86,8 @@ def write_report(
         What trials can be filtered by, beyond outcome and conditions, and what is told of each.
     prepare
         What is done to each conversation that is in the page.
+    claim
+        What the page says of what it claims.
     max_trials
         Most conversations inside the page; of more, a random sample stratified by outcome and by
         `reader.strata`, and the page says so.
@@ -108,7 +113,7 @@ def write_report(
     )
     try:
         shown = [_written(section, target) for section in sections]
-        page = _render(record, trials, sections, shown, embedded)
+        page = _render(record, trials, sections, shown, (embedded, claim))
         target.mkdir(parents=True, exist_ok=True)
         index = target / "index.html"
         index.write_text(page, encoding="utf-8", newline="\n")
@@ -123,8 +128,9 @@ def _render(
     trials: pd.DataFrame,
     sections: Sequence[Section],
     shown: Sequence[Mapping[str, Any]],
-    embedded: Embedded,
+    rest: tuple[Embedded, str],
 ) -> str:
+    embedded, claim = rest
     css, script = _read("page.css"), "\n".join(_read(name) for name in SCRIPTS)
     counts, columns = _outcomes(trials, sections)
     return (
@@ -135,7 +141,7 @@ def _render(
             css=Markup(css),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
             data=Markup(as_script_text(embedded.data)),  # noqa: S704 - holds no '<'
-            claim=CLAIM,
+            claim=claim,
             design=design_of(record, trials),
             model=visible(record.get("model") or ""),
             sections=shown,
@@ -213,8 +219,8 @@ def _outcomes(
     counts = count_outcomes(trials)[""] if "outcome" in trials else {}
     ways: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for section in sections:
-        if section.estimates is not None:
-            accounting = section.estimates.accounting
+        accounting = _accounting(section)
+        if accounting is not None:
             way = tuple((name, accounting.counted_as.get(name, "left out")) for name in counts)
             ways.setdefault(way, []).append(section.title)
     named = [f"counted as ({_some(titles)})" if len(ways) > 1 else "counted as" for titles in ways.values()]
@@ -231,6 +237,13 @@ def _outcomes(
     return rows, ("outcome", "trials", "share", *named)
 
 
+def _accounting(section: Section) -> Accounting | None:
+    """Return how a section's estimates counted outcomes; None where they are not of trials."""
+    accounting = None if section.estimates is None else section.estimates.accounting
+    outcomes = {outcome.value for outcome in Outcome}
+    return None if accounting is None or outcomes.isdisjoint(accounting.counts) else accounting
+
+
 def _some(titles: Sequence[str], most: int = 2) -> str:
     rest = len(titles) - most
     return ", ".join(titles[:most]) + (f" and {rest} more" if rest > 0 else "")
@@ -239,9 +252,9 @@ def _some(titles: Sequence[str], most: int = 2) -> str:
 def _bounds(sections: Sequence[Section]) -> list[str]:
     told = []
     for section in sections:
-        if section.estimates is None:
+        accounting = _accounting(section)
+        if accounting is None:
             continue
-        accounting = section.estimates.accounting
         widest = sorted(accounting.bounds.items(), key=lambda each: each[1][0] - each[1][1])
         parts = [
             f"{visible(term)} {number_text(low, 2)} to {number_text(high, 2)}"

@@ -22,10 +22,26 @@
       if (value !== undefined) values[name] = String(value);
       else if (data.absent[name]) values[name] = data.absent[name];
     }
+    if (anyCoded) values.coders = agreementOf(trial);
     return { ...values, ...trial.conditions };
+  }
+  // What coders found in a trial, as pairs of code and coder; and whether others who looked found it too.
+  const anyCoded = data.trials.some((trial) => trial.coders);
+  const codesOf = (trial) => [trial.codings || [], ...trial.turns.map((turn) => turn.marks || [])]
+    .flatMap((marks) => conversation.byCode(marks));
+  const has = (marks) => marks.some((mark) => mark.kind === "code");
+  function agreementOf(trial) {
+    if (!trial.coders) return "nobody coded it";
+    const all = trial.coded.map(({ coders }) => [...coders.values()]);
+    if (!all.length) return "found nothing";
+    if (all.some((coders) => !coders.every(has))) return "differ";
+    return all.some((coders) => coders.length > 1) ? "agree" : "one coder alone";
   }
   const facets = new Map();
   for (const trial of data.trials) {
+    trial.coded = codesOf(trial);
+    trial.found = trial.coded.flatMap(({ label, coders }) =>
+      [...coders].filter(([, marks]) => has(marks)).map(([by]) => ({ label, by })));
     trial.values = facetValues(trial);
     for (const [name, value] of Object.entries(trial.values)) {
       if (!facets.has(name)) facets.set(name, new Map());
@@ -38,14 +54,36 @@
   }
   const inOrder = (a, b) => a[0].localeCompare(b[0], "en", { numeric: true });
 
+  // Code and coder are looked for together: this code by this coder.
+  function buildCodeFilters() {
+    for (const [key, label] of [["label", "coded as"], ["by", "coded by"]]) {
+      const counts = new Map();
+      for (const trial of data.trials) {
+        for (const name of new Set(trial.found.map((each) => each[key]))) counts.set(name, (counts.get(name) || 0) + 1);
+      }
+      if (!counts.size) return;
+      const element = make("label", "", label), select = make("select");
+      select.dataset.coding = key;
+      option(select, "", "any");
+      for (const [name, count] of [...counts].sort(inOrder)) option(select, "=" + name, `${name} (${count})`);
+      element.append(select);
+      place("facets").append(element);
+    }
+  }
+  function codingFilter() {
+    const wanted = [...document.querySelectorAll("#filters select[data-coding]")].filter((each) => each.value);
+    return (trial) => !wanted.length ||
+      trial.found.some((found) => wanted.every((each) => "=" + found[each.dataset.coding] === each.value));
+  }
   function option(select, value, text) {
     const element = make("option", "", text);
     element.value = value;
     select.append(element);
   }
   function buildFilters() {
-    const first = new Set(["outcome", ...data.facets].slice(0, FIRST));
+    const first = new Set([...(anyCoded ? ["coders"] : []), "outcome", ...data.facets].slice(0, FIRST));
     const few = facets.size <= FIRST;
+    buildCodeFilters();
     for (const [name, counts] of facets) {
       const label = make("label", "", named(name));
       const select = make("select");
@@ -79,10 +117,10 @@
   function filter() {
     const sought = search.value.trim().toLowerCase();
     const wanted = [...document.querySelectorAll("#filters select[data-facet]")].filter((each) => each.value);
-    const involves = itemFilter();
+    const involves = itemFilter(), coded = codingFilter();
     found = data.trials.filter((trial) =>
       wanted.every((each) => "=" + trial.values[each.dataset.facet] === each.value) &&
-      involves(trial) && (!sought || haystack(trial).includes(sought)));
+      involves(trial) && coded(trial) && (!sought || haystack(trial).includes(sought)));
     page = 0;
     current = -1;
     show();
@@ -116,6 +154,11 @@
     if (turn !== undefined) told.push(`left at turn ${turn}`);
     else if (turns > 1) told.push(`${turns} turns`);
     if (refusals > 0) told.push(`declined in ${refusals}`);
+    const turnsOf = new Map();
+    for (const { label, coders } of trial.coded) {
+      if ([...coders.values()].some(has)) turnsOf.set(label, (turnsOf.get(label) || 0) + 1);
+    }
+    for (const [label, count] of turnsOf) told.push(count > 1 ? `${label} in ${count}` : label);
     return told;
   }
   function card(trial, index) {
@@ -223,7 +266,7 @@
       j: () => step(1), k: () => step(-1), n: () => turn(1), p: () => turn(-1), "/": () => search.focus(),
       ArrowRight: () => within((body) => conversation.step(body, 1)),
       ArrowLeft: () => within((body) => conversation.step(body, -1)),
-      x: () => within(conversation.toExit),
+      x: () => within(conversation.toExit), c: () => within(conversation.toCoded),
     };
     if (!actions[event.key]) return;
     event.preventDefault();

@@ -16,6 +16,7 @@ from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import plot_outcomes
 from bartleby.analysis.figures.shares import plot_shares
 from bartleby.analysis.figures.utilities import plot_utilities
+from bartleby.analysis.report.coded import CodedPart
 from bartleby.analysis.report.page import write_report
 from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section, TranscriptLike
@@ -38,6 +39,7 @@ def write(
     transcripts: Iterable[TranscriptLike] = (),
     baseline: str | None = None,
     level: float = 0.95,
+    coded: CodedPart | None = None,
 ) -> Path:
     """Fit the choice model and write the page.
 
@@ -55,6 +57,8 @@ def write(
         Item that is the zero of the scale; without one, there are no shares below it.
     level
         Confidence level of the intervals.
+    coded
+        What coders found in what was said.
 
     Returns
     -------
@@ -75,7 +79,11 @@ def write(
             exact = _fitted(expected_choices(trials), items, baseline, level)
             # They say the same with far less noise, so they are what a reader meets first.
             sections = [*(_from_probabilities(section) for section in exact), *sections]
-    return write_report(folder, record=record, trials=trials, sections=sections, transcripts=transcripts)
+    told: dict[str, Any] = {"trials": trials}
+    if coded is not None:
+        sections += coded.sections()
+        told = {"trials": coded.trials(trials), "reader": coded.reader(), "prepare": coded.prepare()}
+    return write_report(folder, record=record, sections=sections, transcripts=transcripts, **told)
 
 
 def _fitted(

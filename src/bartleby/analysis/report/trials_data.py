@@ -126,6 +126,7 @@ def as_script_text(data: object) -> str:
 def _trial(transcript: TranscriptLike, facts: Mapping[str, Any]) -> dict[str, Any]:
     told = {"seconds": getattr(transcript, "seconds", None), "sample": getattr(transcript, "sample", None)}
     message = getattr(transcript, "message", None)
+    codings, coders = mark_rows("", getattr(transcript, "codings", ())), getattr(transcript, "coders", ())
     return {
         "id": visible(transcript.trial),
         "items": [visible(item) for item in transcript.items],
@@ -134,6 +135,8 @@ def _trial(transcript: TranscriptLike, facts: Mapping[str, Any]) -> dict[str, An
         "turns": [_turn(turn) for turn in transcript.turns],
         "facts": {**{name: _plain(value) for name, value in told.items() if value is not None}, **facts},
         **({"message": visible(message)} if message else {}),
+        **({"codings": codings} if codings else {}),
+        **({"coders": [visible(name) for name in coders]} if coders else {}),
     }
 
 

@@ -1,0 +1,234 @@
+"""Codings and the turns that they are of, joined, from whatever holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bartleby.errors import DataError, LogError, SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bartleby.analysis.report.marks import MarkedTranscript, MarkedTurn
+
+    Codings: TypeAlias = str | Path | pd.DataFrame | Sequence[str | Path | pd.DataFrame]
+
+__all__ = ["Codings", "assistant_turns", "coded_table", "conversations_of", "read_codings", "turn_chunks"]
+
+TABLES = (".csv", ".parquet")
+NEEDED = ("conversation", "turn", "speaker", "text")
+
+
+def read_codings(codings: Codings) -> pd.DataFrame:
+    """Return codings from one or several places, one below the other.
+
+    Parameters
+    ----------
+    codings
+        Tables, or files: what `bartleby code` writes, a table of labels (`.csv`, `.jsonl`, `.parquet`), a
+        file of labels (`bartleby label`), or the log of a judge's run.
+
+    Raises
+    ------
+    DataError, LogError
+        If one cannot be read, or holds no codings.
+    """
+    import pandas as pd
+
+    given = [codings] if isinstance(codings, (str, Path, pd.DataFrame)) else list(codings)
+    if not given:
+        raise DataError("codings: none are given")
+    tables = [each if isinstance(each, pd.DataFrame) else _from_file(Path(each)) for each in given]
+    # Columns that are empty in one table say nothing of what they hold in another.
+    return pd.concat([each.dropna(axis="columns", how="all") for each in tables], ignore_index=True)
+
+
+def _from_file(path: Path) -> pd.DataFrame:
+    from bartleby.analysis.coding.coded import judge_codings
+    from bartleby.analysis.tables.files import read_table
+
+    if path.suffix != ".db":
+        table = read_table(path)
+        judged = "code" not in table and any(str(name).startswith("code_") for name in table)
+        return judge_codings(table) if judged else table
+    import pandas as pd
+
+    from bartleby.collectors.people.store import rows_of_labels
+    from bartleby.collectors.trial_table import read
+
+    try:
+        rows = rows_of_labels(path)
+    except LogError:
+        return judge_codings(read(path))
+    if not rows:
+        raise DataError(f"{path}: nothing is labelled in it yet")
+    return pd.DataFrame(rows)
+
+
+def turn_chunks(source: str | Path | pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield turns as `read_turns` returns them: a table, given or in a file, as it is; the rest streams.
+
+    Raises
+    ------
+    DataError
+        If a source cannot be read, or a table lacks a column of turns.
+    """
+    if not isinstance(source, (str, Path)):
+        yield source
+    elif Path(source).suffix in TABLES:
+        from bartleby.analysis.tables.files import read_table
+
+        table = read_table(source)
+        missing = [name for name in NEEDED if name not in table]
+        if missing:
+            raise DataError(
+                [f"{source}: column {name!r} is missing; a table of turns has it" for name in missing]
+            )
+        yield table
+    else:
+        from bartleby.collectors.turn_texts import stream_turns
+
+        yield from stream_turns(source)
+
+
+def assistant_turns(source: str | Path | pd.DataFrame) -> pd.DataFrame:
+    """Return one row a turn of the model: what it said, whether it left at it, what else is known of it.
+
+    Parameters
+    ----------
+    source
+        A log, an Inspect log, a file or folder of conversations, or a table of turns.
+
+    Returns
+    -------
+    DataFrame
+        `conversation`, `turn`, `text`, `exited` (where it is known that somebody left) and the columns of the
+        source; of a log of ours those of its turn table, such as `refused` and `user_text_kind`.
+
+    Raises
+    ------
+    DataError, LogError
+        If a source cannot be read, or nothing was said in it.
+    """
+    import pandas as pd
+
+    chunks = list(turn_chunks(source))
+    if not chunks:
+        raise DataError(f"{source}: there is no conversation in it")
+    said = pd.concat(chunks, ignore_index=True)
+    said["conversation"] = said["conversation"].astype(str)
+    own = said[said["speaker"] == "assistant"].reset_index(drop=True)
+    if own.empty:
+        raise DataError("the assistant says nothing in these conversations")
+    gone = said[said["speaker"] == "exit"]
+    if len(gone) and "exited" not in own:
+        # An exit stands behind the turn at which it was taken, and so before the next one.
+        left = set(zip(gone["conversation"], gone["turn"] - 1, strict=True))
+        own["exited"] = [key in left for key in zip(own["conversation"], own["turn"], strict=True)]
+    return _with_turn_table(own, source)
+
+
+def _with_turn_table(own: pd.DataFrame, source: Any) -> pd.DataFrame:  # noqa: ANN401 - as `assistant_turns`
+    """Return turns with what a log of ours knows of each of them."""
+    from bartleby.collectors.trial_table import read
+
+    if not isinstance(source, (str, Path)) or Path(source).suffix != ".db":
+        return own
+    try:
+        table = read(Path(source), None, "turn")
+    except SettingError:  # nothing is known of turns, as of one task a trial
+        return own
+    new = [name for name in table if name not in own or name == "turn"]
+    known = table.rename(columns={"trial": "conversation"})
+    kept = ["conversation", *(name for name in new if name != "trial")]
+    return own.merge(known[kept], on=["conversation", "turn"], how="left")
+
+
+def conversations_of(source: str | Path | pd.DataFrame) -> Iterator[MarkedTranscript]:
+    """Yield conversations of whatever holds turns (see `turn_chunks`), ready to be read."""
+    from bartleby.analysis.report.marks import MarkedTranscript
+
+    for table in turn_chunks(source):
+        plain = table.astype(object).where(table.notna(), None)
+        for name, part in plain.groupby("conversation", sort=False):
+            rows = part.to_dict(orient="records")
+            items = (str(rows[0]["item"]),) if rows[0].get("item") is not None else ()
+            outcome = str(rows[0].get("outcome") or "recorded")
+            yield MarkedTranscript(str(name), items, {}, outcome, tuple(_turns(rows)))
+
+
+def _turns(rows: Sequence[Mapping[Any, Any]]) -> Iterator[MarkedTurn]:
+    """Yield what was said; that the model left is a mark of its last turn."""
+    from bartleby.analysis.report.marks import Mark, MarkedTurn
+
+    nothing: Mapping[Any, Any] = {}
+    for row, following in zip(rows, [*rows[1:], nothing], strict=True):
+        if row["speaker"] == "exit":
+            continue
+        of_model = row["speaker"] == "assistant"
+        left = of_model and following.get("speaker") == "exit"
+        yield MarkedTurn(
+            role=str(row["speaker"]),
+            text=row["text"] if isinstance(row["text"], str) else "",
+            number=int(row["turn"]) if of_model else None,
+            marks=(Mark("exit", "left here"),) if left else (),
+        )
+
+
+def coded_table(
+    source: str | Path | pd.DataFrame,
+    codings: Codings,
+    *,
+    coder: str | None = None,
+    codes: Sequence[str] | None = None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return turns with a column for each code, as the functions that look at patterns take them.
+
+    Parameters
+    ----------
+    source
+        As for `assistant_turns`; also a table of turns of a model without what was said.
+    codings
+        As for `read_codings`.
+    coder
+        Whose; None where there is one only.
+    codes
+        Which; None takes all.
+
+    Returns
+    -------
+    tuple
+        The table, and the names of the codes.
+
+    Raises
+    ------
+    DataError, LogError, SettingError
+        If a file cannot be read, there are several coders and none is named, or nothing fits.
+    """
+    from bartleby.analysis.patterns.coded_turns import coded_turns
+
+    found = read_codings(codings)
+    missing = [name for name in ("conversation", "turn", "code", "coder", "value") if name not in found]
+    if missing:
+        raise DataError(
+            [f"codings: no column {name!r}; columns: {', '.join(map(str, found))}" for name in missing]
+        )
+    coders = list(dict.fromkeys(found["coder"].astype(str)))
+    if coder is None and len(coders) > 1:
+        raise SettingError(f"coder: there are several, name one: {', '.join(coders)}")
+    table = _any_turns(source)
+    own = coded_turns(table, found, coder=coder or coders[0], codes=codes)
+    return own, [str(name) for name in own if name not in table]
+
+
+def _any_turns(source: str | Path | pd.DataFrame) -> pd.DataFrame:
+    """Return turns of a model, with or without what was said and what users said."""
+    from bartleby.analysis.tables.files import read_table
+
+    if isinstance(source, (str, Path)) and Path(source).suffix in TABLES:
+        source = read_table(source)
+    if isinstance(source, (str, Path)) or "speaker" in source:
+        return assistant_turns(source)
+    return source if "conversation" in source else source.rename(columns={"trial": "conversation"})
