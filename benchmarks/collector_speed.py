@@ -2,9 +2,10 @@
 
 What is measured, all in one run on this machine:
 
-- overhead: CPU a trial of the collector against a bare SDK loop on the same server and transport, and, given
-  an interpreter that has it, against `inspect_ai.eval`; in turns, as medians of the ratios of each round;
-- keeping up: trials a second at 500 ms latency and 64 at a time, where 128 a second are possible;
+- overhead: CPU a trial of the collector against a bare SDK loop on the same server and transport, in turns,
+  as medians of the ratios of each round; and, given an interpreter that has it, against `inspect_ai.eval`;
+- keeping up: trials a second at 500 ms latency and 64 at a time, where 128 a second are possible, and those
+  of the bare loop;
 - memory and room: peak memory at two lengths of a run, and bytes a trial in the log;
 - the log alone: replies a second, every one committed before it is acknowledged; and reading it.
 """
@@ -80,7 +81,7 @@ async def write_records(path: Path) -> float:
 
     async def work(start: int) -> None:
         for trial in range(start, RECORDS, CONCURRENCY):
-            number = log.attempt_started(trial, 0, 1, Body(f"{trial:032x}", "{}"))
+            number = await log.attempt_started(trial, 0, 1, Body(f"{trial:032x}", "{}"))
             await log.attempt_answered(number, trial, 0, reply, 0.1)
 
     started = time.perf_counter()
@@ -112,24 +113,28 @@ def client(kind: str, address: str, trials: int, python: str = sys.executable) -
     return told
 
 
-def compare(trials: int, rounds: int, inspect: str | None) -> None:
-    """Measure the clients in turns, and print the medians and the ratios."""
-    kinds = {"bare": sys.executable, "bartleby": sys.executable} | ({"inspect": inspect} if inspect else {})
-    measured: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+def compare(trials: int, rounds: int) -> float:
+    """Measure the bare loop and ours in turns; print medians and ratios; return the median of our CPU."""
+    measured: dict[str, list[dict[str, Any]]] = {"bare": [], "bartleby": []}
     with server(0.0) as address:
         for _ in range(rounds):
-            for kind, python in kinds.items():
-                measured[kind].append(client(kind, address, trials, python))
+            for kind, each in measured.items():
+                each.append(client(kind, address, trials))
     for kind, each in measured.items():
         cpu, rate, peak = (median(one[name] for one in each) for name in ("cpu_ms", "per_second", "peak_mb"))
         print(f"{kind:<9} {cpu:6.2f} CPU ms a trial, {rate:6.0f} trials a second, peak {peak:.0f} MB")
     ratios = [_ratio(one, two) for one, two in zip(measured["bartleby"], measured["bare"], strict=True)]
     print(f"bartleby / bare: {median(ratios):.2f} times the CPU ({min(ratios):.2f} to {max(ratios):.2f})")
-    if inspect:
-        ratios = [
-            _ratio(two, one) for one, two in zip(measured["bartleby"], measured["inspect"], strict=True)
-        ]
-        print(f"inspect / bartleby: {median(ratios):.1f} times ({min(ratios):.1f} to {max(ratios):.1f})")
+    return float(median(one["cpu_ms"] for one in measured["bartleby"]))
+
+
+def beside_inspect(python: str, samples: list[int], ours: float) -> None:
+    """Measure `inspect_ai.eval`, once at each number of samples, against the CPU that a trial takes us."""
+    with server(0.0) as address:
+        for trials in samples:
+            told = client("inspect", address, trials, python)
+            print(f"inspect   {told['cpu_ms']:6.1f} CPU ms a sample of {trials:,}, ", end="")
+            print(f"peak {told['peak_mb']:.0f} MB: {told['cpu_ms'] / ours:.0f} times ours")
 
 
 def _ratio(one: dict[str, Any], other: dict[str, Any]) -> float:
@@ -138,11 +143,22 @@ def _ratio(one: dict[str, Any], other: dict[str, Any]) -> float:
 
 def keep_up(trials: int) -> None:
     """Measure trials a second against a server that takes half a second for each."""
-    with server(LATENCY) as address:
-        told = client("bartleby", address, trials)
     most = CONCURRENCY / LATENCY
-    print(f"at {1000 * LATENCY:.0f} ms: {told['per_second']:.1f} of {most:.0f} trials a second possible")
+    with server(LATENCY) as address:
+        for kind in ("bare", "bartleby"):
+            told = client(kind, address, trials)
+            print(
+                f"at {1000 * LATENCY:.0f} ms: {kind}: {told['per_second']:.1f} of {most:.0f} trials a second"
+            )
     print(f"room: {told['log_bytes']:.0f} bytes a trial with its log")
+
+
+def memory_with_sdk(trials: int) -> None:
+    """Print the peak memory of a run through the SDK."""
+    with server(0.0) as address:
+        told = client("bartleby", address, trials)
+    print(f"through the SDK: {told['trials']:,} trials, peak memory {told['peak_mb']:.0f} MB", end="")
+    print(f", {told['cpu_ms']:.2f} CPU ms each, log {told['log_bytes']:.0f} bytes a trial")
 
 
 def memory(trials: int) -> None:
@@ -186,14 +202,19 @@ def main() -> None:
     parser.add_argument(
         "--inspect", metavar="PYTHON", help="an interpreter that has inspect_ai and anthropic"
     )
+    parser.add_argument("--inspect-samples", type=int, nargs="+", default=[500, 2_000])
+    parser.add_argument("--long", type=int, default=100_000, help="trials of the long run through the SDK")
     parser.add_argument("--instant", type=int, metavar="N", help="only a run of so many without a network")
     given = parser.parse_args()
     if given.instant is not None:
         instant(given.instant)
         return
     log_alone()
-    compare(given.trials, given.rounds, given.inspect)
+    ours = compare(given.trials, given.rounds)
+    if given.inspect is not None:
+        beside_inspect(given.inspect, given.inspect_samples, ours)
     keep_up(4_900)
+    memory_with_sdk(given.long)
     for trials in (10_000, 100_000):
         memory(trials)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -90,6 +91,8 @@ def run(
     """
     os.environ.update(environment or {})
     study = conversations(turns) if turns else choices()
+    if turns and name.startswith("anthropic/"):
+        study = replace(study, conditions={"channel": ["text"]})
     player = None
     if user is not None:
         study, player = talks(40, length=turns), model_of(user)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -15,9 +13,8 @@ import pytest
 from bartleby.collectors.status import status
 from tests.collectors.killed_batch_run import run
 from tests.collectors.killed_run import TRIALS
-from tests.collectors.test_kills import PROCESSES, ROOT, count, finish
+from tests.collectors.killing import count, finish, kill_at, messages_server, started
 from tests.servers.ledger import Ledger
-from tests.servers.messages_server import KEY
 
 Serve = Callable[..., tuple[Path, dict[str, str]]]
 
@@ -26,37 +23,17 @@ Serve = Callable[..., tuple[Path, dict[str, str]]]
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start a server in a process of its own; return the file of its ledger, and how to reach it."""
     pytest.importorskip("anthropic")
-    started: list[subprocess.Popen[str]] = []
+    with ExitStack() as stack:
 
-    def start_one(*options: str) -> tuple[Path, dict[str, str]]:
-        ledger = tmp_path / "ledger.jsonl"
-        command = [sys.executable, "-m", "tests.servers.messages_server", "--ledger", str(ledger), *options]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        return ledger, {"ANTHROPIC_BASE_URL": address, "ANTHROPIC_API_KEY": KEY}
+        def start_one(*options: str) -> tuple[Path, dict[str, str]]:
+            ledger = tmp_path / "ledger.jsonl"
+            return ledger, stack.enter_context(messages_server(ledger, *options))
 
-    yield start_one
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield start_one
 
 
 def start(log: Path, most: int, turns: int, environment: dict[str, str]) -> ForkServerProcess:
-    child = PROCESSES.Process(target=run, args=(str(log), most, turns, environment), daemon=True)
-    child.start()
-    return child
-
-
-def kill_at(child: ForkServerProcess, log: Path, wanted: int, query: str, pause: float) -> None:
-    """Kill a run a moment after a query on its log has found so much."""
-    deadline = time.monotonic() + 60
-    while count(log, query) < wanted and child.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    time.sleep(pause)
-    child.kill()
-    child.join()
+    return started(run, str(log), most, turns, environment)
 
 
 SENT = "SELECT count(*) FROM batches"
@@ -71,7 +48,7 @@ def test_2000_trials_in_batches_killed_eight_times_are_billed_once_each(tmp_path
     log, how = tmp_path / "run.db", (200, 0, environment)
     moments = [(at, SENT) for at in (1, 3, 6, 9)] + [(at, REPLIES) for at in (150, 700, 1200, 1700)]
     for wanted, query in moments:
-        kill_at(start(log, *how), log, wanted, query, rng.uniform(0, 0.05))
+        kill_at(start(log, *how), log, wanted, rng.uniform(0, 0.05), query)
     assert finish(start(log, *how)) == 0
     stands = status(log)
     assert (stands.planned, sum(stands.ended.values()), stands.finished) == (TRIALS, TRIALS, True)
@@ -88,7 +65,7 @@ def test_conversations_in_batches_killed_at_random_go_on_at_the_turn_where_they_
     ledger, environment = serve("--batch-seconds", "0.2", "--fault", "drop_after=0.1")
     log, how = tmp_path / "run.db", (25, 5, environment)
     for wanted in (10, 60, 110, 170):
-        kill_at(start(log, *how), log, wanted, REPLIES, rng.uniform(0, 0.05))
+        kill_at(start(log, *how), log, wanted, rng.uniform(0, 0.05))
     assert finish(start(log, *how)) == 0
     assert status(log).ended == {"completed": 40}
     billed = Ledger.read(ledger).bodies("billed")
@@ -109,7 +86,7 @@ def test_a_run_in_batches_killed_a_hundred_times_at_random_is_billed_once_each(
         how = (10 if turns else 50, turns, environment)
         for _ in range(25):
             sent = count(log, SENT)
-            kill_at(start(log, *how), log, sent + rng.choice((0, 1, 2)), SENT, rng.expovariate(4.0))
+            kill_at(start(log, *how), log, sent + rng.choice((0, 1, 2)), rng.expovariate(4.0), SENT)
             killed += 1
         assert finish(start(log, *how)) == 0
         stands = status(log)

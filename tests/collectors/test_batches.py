@@ -190,9 +190,9 @@ async def test_a_run_killed_while_it_waited_for_somebody_elses_batch_finds_its_o
 ) -> None:
     server.batch_script += ["slow", "slow"]
     other = log.with_name("other.db")
-    await run(small_study(4, name="other"), other, budget=Budget(seconds=0.3))
+    await run(small_study(4, name="other"), other, budget=Budget(seconds=1.0))
     server.script = ["drop_after"]
-    await run(small_study(4), log, budget=Budget(seconds=0.3))
+    await run(small_study(4), log, budget=Budget(seconds=1.0))
     # As it would stand if it had taken the other one for its own, and had been killed then.
     with sqlite3.connect(log) as connection:
         connection.execute("UPDATE batches SET id = 'msgbatch_000001'")
@@ -246,7 +246,7 @@ async def test_results_that_are_deleted_soonest_are_fetched_first(
 ) -> None:
     monkeypatch.setattr(anthropic_batches, "MOST_REQUESTS", 4)
     server.batch_script += ["slow"] * 3
-    await run(small_study(4), log, budget=Budget(seconds=0.3))
+    await run(small_study(4), log, budget=Budget(seconds=1.0))
     made = list(server.batches.batches.values())
     made[1].created -= 86_400 * 28
     _end(server)

@@ -151,3 +151,39 @@ async def test_secrets_do_not_reach_the_log_or_an_error(log: Path, monkeypatch: 
     for secret in (b"plain-words-as-a-key", b"abcdefgh1234", b"sk-ant-REDACTED"):
         assert secret not in written
     assert b"[secret]" in written
+
+
+@pytest.mark.parametrize(
+    ("error", "billed"),
+    [
+        (TransientError("the connection failed", kind="connection"), 1),
+        (TransientError("no reply in time", kind="timeout"), 1),
+        (TransientError("the reply could not be read", kind="server"), 1),
+        (TransientError("status 500", kind="server", status=500), 0),
+        (TransientError("status 429", kind="rate_limit", status=429), 0),
+        (RequestError("too long"), 0),
+    ],
+)
+async def test_what_may_have_been_billed_and_was_never_delivered_is_said(
+    log: Path, error: Exception, billed: int
+) -> None:
+    def answer(request: Request, number: int) -> Reply:
+        if number == 3:
+            raise error
+        return always_first(request, number)
+
+    summary = await collect(small_study(), FakeModel(answer, concurrency=1), log)
+    assert (summary.status.unheard_attempts, summary.status.lost_attempts) == (billed, 0)
+    said = "at most 1 calls were billed and never delivered (1 were lost on the way, or could not be read)"
+    assert (said in str(summary)) == bool(billed)
+
+
+async def test_an_attempt_is_on_the_disk_before_it_is_made(log: Path) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    def answer(request: Request, number: int) -> Reply:
+        seen.extend(query(log, "SELECT max(number) FROM attempts"))
+        return always_first(request, number)
+
+    await collect(small_study(), FakeModel(answer, concurrency=1), log)
+    assert seen == [(number,) for number in range(1, 13)]

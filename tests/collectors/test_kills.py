@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import random
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -18,10 +15,8 @@ import pytest
 from bartleby.collectors.status import status
 from bartleby.collectors.transcripts import transcripts
 from tests.collectors.killed_run import CONCURRENCY, TRIALS, run
-from tests.servers.ledger import Entry, Ledger
-from tests.servers.messages_server import KEY
-
-ROOT = Path(__file__).parents[2]
+from tests.collectors.killing import Counts, bodies_answered, count, finish, kill_at, messages_server, started
+from tests.servers.ledger import Ledger
 
 
 class LineServer:
@@ -71,13 +66,6 @@ def server() -> Iterator[LineServer]:
     opened.close()
 
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["tests.collectors.killed_run", "bartleby.collectors.models.anthropic", "anthropic"]
-)
-"""Runs are forked from a process that has imported what they need, because that is most of a start."""
-
-
 def start(
     log: Path,
     name: str,
@@ -85,25 +73,7 @@ def start(
     environment: dict[str, str] | None = None,
     user: str | None = None,
 ) -> ForkServerProcess:
-    child = PROCESSES.Process(target=run, args=(str(log), name, turns, environment, user), daemon=True)
-    child.start()
-    return child
-
-
-def finish(child: ForkServerProcess) -> int | None:
-    child.join(100)
-    return child.exitcode
-
-
-def count(log: Path, query: str = "SELECT count(*) FROM replies") -> int:
-    """Return a number from a log, 0 while there is no log."""
-    if not log.exists():
-        return 0
-    with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection:
-        try:
-            return int(connection.execute(query).fetchone()[0])
-        except sqlite3.OperationalError:
-            return 0
+    return started(run, str(log), name, turns, environment, user)
 
 
 def committed(log: Path) -> set[str]:
@@ -111,32 +81,13 @@ def committed(log: Path) -> set[str]:
         return {row[0] for row in connection.execute("SELECT hash FROM attempts WHERE ok = 1")}
 
 
-def kill_when(child: ForkServerProcess, log: Path, replies: int, pause: float) -> None:
-    """Kill a run, without any warning, a moment after so many replies are in its log."""
-    deadline = time.monotonic() + 60
-    while count(log) < replies and child.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(pause)
-    child.kill()
-    child.join()
-
-
 @pytest.fixture
 def messages(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """A Messages API in a process of its own: the file of its ledger, and how to reach it."""
     pytest.importorskip("anthropic")
     ledger = tmp_path / "ledger.jsonl"
-    command = [sys.executable, "-m", "tests.servers.messages_server", "--latency", "0.01"]
-    process = subprocess.Popen(
-        [*command, "--ledger", str(ledger)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        yield ledger, {"ANTHROPIC_BASE_URL": address, "ANTHROPIC_API_KEY": KEY}
-    finally:
-        process.kill()
-        process.communicate()
+    with messages_server(ledger, "--latency", "0.01") as environment:
+        yield ledger, environment
 
 
 def test_2000_trials_through_the_sdk_killed_ten_times_ask_nothing_twice(
@@ -149,7 +100,7 @@ def test_2000_trials_through_the_sdk_killed_ten_times_ask_nothing_twice(
     kept: list[tuple[set[str], int]] = []
     unread = 0
     for threshold in sorted(rng.sample(range(TRIALS - 100), 10)):
-        kill_when(start(log, *how), log, threshold, rng.uniform(0, 0.05))
+        kill_at(start(log, *how), log, threshold, rng.uniform(0, 0.05))
         time.sleep(0.1)  # what is under way at the server comes to its end
         entries = Ledger.read(book).entries
         answered = bodies_answered(log, entries)
@@ -173,16 +124,6 @@ def test_2000_trials_through_the_sdk_killed_ten_times_ask_nothing_twice(
     assert stands.lost_attempts <= 10 * CONCURRENCY
 
 
-def bodies_answered(log: Path, entries: Sequence[Entry]) -> set[str]:
-    """Return the requests whose replies a log holds, by the names that the server has for them."""
-    by_number = {f"req_{entry.attempt:06d}": entry.body for entry in entries}
-    with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection:
-        rows = connection.execute(
-            "SELECT a.request_id FROM replies r JOIN attempts a ON a.number = r.attempt"
-        )
-        return {by_number[row[0]] for row in rows}
-
-
 def test_conversations_killed_at_random_go_on_at_the_turn_where_they_stood(
     tmp_path: Path, server: LineServer
 ) -> None:
@@ -190,7 +131,7 @@ def test_conversations_killed_at_random_go_on_at_the_turn_where_they_stood(
     log, arguments = tmp_path / "run.db", (f"line/{server.port}", 12)
     kept: list[tuple[set[str], int]] = []
     for threshold in (60, 150, 260, 350, 430):
-        kill_when(start(log, *arguments), log, threshold, rng.uniform(0, 0.01))
+        kill_at(start(log, *arguments), log, threshold, rng.uniform(0, 0.01))
         kept.append((committed(log), len(server.billed)))
     assert count(log, "SELECT count(*) FROM outcomes") < 40
     assert finish(start(log, *arguments)) == 0
@@ -213,7 +154,7 @@ def test_conversations_with_a_played_user_killed_at_random_ask_neither_side_twic
     log = tmp_path / "run.db"
     kept: list[tuple[set[str], int]] = []
     for threshold in (100, 350, 600, 850):
-        kill_when(start(log, name, 12, None, name), log, threshold, rng.uniform(0, 0.01))
+        kill_at(start(log, name, 12, None, name), log, threshold, rng.uniform(0, 0.01))
         kept.append((committed(log), len(server.billed)))
     assert count(log, "SELECT count(*) FROM outcomes") < 40
     assert finish(start(log, name, 12, None, name)) == 0
@@ -225,3 +166,28 @@ def test_conversations_with_a_played_user_killed_at_random_ask_neither_side_twic
     assert len(server.billed) <= 920 + 4 * CONCURRENCY
     told = list(transcripts(log))
     assert [len(each.turns) for each in told] == [24] * 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turns", [0, 30], ids=["choices", "conversations"])
+def test_at_every_kill_the_log_knows_of_all_that_was_billed_and_not_delivered(
+    tmp_path: Path, turns: int
+) -> None:
+    """`benchmarks/collector_kills.py` does this at length."""
+    pytest.importorskip("anthropic")
+    rng, counts = random.Random(12), Counts()  # noqa: S311
+    ledger, log = tmp_path / "ledger.jsonl", tmp_path / "run.db"
+    replies, now = 40 * turns or TRIALS, 0
+    with messages_server(ledger, "--latency", "0.02", "--fault", "drop_after=0.01") as environment:
+        how = ("anthropic/claude-test-1", turns, environment)
+        for wanted in sorted(rng.sample(range(replies - 100), 6)):
+            if kill_at(start(log, *how), log, max(wanted, count(log)), rng.expovariate(10.0)):
+                now = counts.killed(log, ledger, 0, now)
+        assert finish(start(log, *how)) == 0
+        counts.ended(ledger)
+    stands = status(log)
+    assert (counts.kills, counts.asked_again, counts.beyond) == (6, 0, 0)
+    assert counts.most_under_way <= CONCURRENCY + CONCURRENCY // 8
+    assert (count(log), stands.finished, "error" in stands.ended) == (replies, True, False)
+    billed = Ledger.read(ledger).count("billed")
+    assert 0 < billed - replies <= stands.lost_attempts + stands.unheard_attempts

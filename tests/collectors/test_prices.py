@@ -14,8 +14,19 @@ HEADER = "model,input,output,cache_write,cache_read\n"
 
 
 def test_cost_is_tokens_times_price_a_million() -> None:
-    usage = Usage(1_000_000, 500_000, 2_000_000, None)
-    assert Price(1.0, 2.0, 3.0, 0.5).cost(usage) == pytest.approx(1 + 1 + 1)
+    usage = Usage(1_000_000, 500_000, None, None)
+    assert Price(1.0, 2.0, 3.0, 0.5).cost(usage) == pytest.approx(1 + 1)
+
+
+def test_what_a_cache_kept_and_found_is_part_of_the_input_and_has_its_own_price() -> None:
+    usage = Usage(4_000_000, 0, cache_read_tokens=2_000_000, cache_write_tokens=1_000_000)
+    assert Price(1.0, 2.0, 1.25, 0.1).cost(usage) == pytest.approx(1 + 1.25 + 0.2)
+    # Logs of before told what was found apart from the input.
+    assert Price(1.0, 2.0, 1.25, 0.1).cost(Usage(10, 0, cache_read_tokens=1_000_000)) == pytest.approx(0.1)
+
+
+def test_options_in_a_name_do_not_change_its_price() -> None:
+    assert price_of("anthropic/claude-opus-5-5?timeout=30") == price_of("anthropic/claude-opus-5-5")
     assert Price(1.0, 2.0, 3.0, 0.5).cost(Usage()) == 0
 
 

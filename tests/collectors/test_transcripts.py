@@ -9,6 +9,8 @@ from bartleby.collectors.transcripts import study_record, transcripts
 from bartleby.errors import RequestError
 from bartleby.exchange import Reply, Request, Settings, ToolCall, Usage
 from bartleby.studies.items import Task
+from bartleby.studies.paradigms.base import Ask
+from bartleby.studies.trial import Trial
 from tests.collectors.fakes import FakeModel, HangingModel, after, small_study
 from tests.collectors.solo import Solo
 
@@ -95,3 +97,42 @@ async def test_status_says_in_one_line_how_a_log_stands(tmp_path: Path) -> None:
     assert "small on fake/one: 12 of 12 trials ended (chose_first 5, error 7); 60 tokens; $5.00" in text
     assert "7 of 12 attempts failed; finished" in text
     assert "\n" not in text
+
+
+class Copies(Solo):
+    """Asks, after each turn, whether to go on, on a copy of the conversation that nothing goes on from."""
+
+    async def present(self, trial: Trial, settings: Settings, ask: Ask) -> None:
+        request = self.opening(trial.items, trial.conditions, settings)
+        for turn in range(self.turns):
+            reply = await ask(request)
+            await ask(Request(request.followed_by(reply, f"Go on? ({turn})"), settings))
+            request = Request(request.followed_by(reply, f"And again ({turn})."), settings)
+
+
+async def test_what_was_asked_on_a_copy_stands_where_it_was_asked_and_nothing_is_told_twice(
+    tmp_path: Path,
+) -> None:
+    def answer(request: Request, number: int) -> Reply:
+        return Reply("Yes." if request.messages[-1].text.startswith("Go on?") else f"reply {number}")
+
+    study = Copies.study([Task("a", "Do it.")], turns=3)
+    await collect(study, FakeModel(answer, concurrency=1), tmp_path / "run.db")
+    (told,) = transcripts(tmp_path / "run.db")
+    assert [turn.text for turn in told.turns] == [
+        "Do it.", "reply 0", "Go on? (0)", "Yes.",
+        "And again (0).", "reply 2", "Go on? (1)", "Yes.",
+        "And again (1).", "reply 4", "Go on? (2)", "Yes.",
+    ]  # fmt: skip
+
+
+async def test_the_same_opening_put_again_is_told_again(tmp_path: Path) -> None:
+    class Twice(Solo):
+        async def present(self, trial: Trial, settings: Settings, ask: Ask) -> None:
+            for _ in range(2):
+                await ask(self.opening(trial.items, trial.conditions, settings))
+
+    study = Twice.study([Task("a", "Do it.")], turns=2)
+    await collect(study, FakeModel(lambda request, number: Reply("Done.")), tmp_path / "run.db")
+    (told,) = transcripts(tmp_path / "run.db")
+    assert [turn.text for turn in told.turns] == ["Do it.", "Done."] * 2

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.servers.ledger import Ledger
 from tests.servers.messages_api import NotAccepted, answer, body_hash, check
+from tests.servers.prompt_cache import PromptCache
 
 CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 MOST_REQUESTS, MOST_BYTES = 100_000, 256 * 2**20
@@ -53,13 +54,18 @@ class BatchBook:
         What becomes of each next batch ("ok" for all others).
     seed
         Seed of the order of results.
+    cache
+        The beginnings of prompts that are kept: those of live requests as well.
     """
 
-    def __init__(self, ledger: Ledger, seconds: float, plans: list[str], seed: int) -> None:
+    def __init__(
+        self, ledger: Ledger, seconds: float, plans: list[str], seed: int, cache: PromptCache
+    ) -> None:
         unknown = [plan for plan in plans if plan not in PLANS]
         if unknown:
             raise ValueError(f"no plan {unknown}; there are {PLANS}")
         self.batches: dict[str, Batch] = {}
+        self.cache = cache
         self._ledger = ledger
         self._seconds = seconds
         self._plans = plans
@@ -179,8 +185,11 @@ class BatchBook:
         number = 10_000_000 + self._billed
         name = body_hash(json.dumps(request["params"]).encode())
         batch.billed[request["custom_id"]] = name, number
-        self._ledger.write("billed", name, number)
-        return {"type": "succeeded", "message": answer(request["params"], number)}
+        used = self.cache.use(request["params"], time.time())
+        self.cache.keep(used, time.time())
+        message = answer(request["params"], number, used)
+        self._ledger.write("billed", name, number, usage=message["usage"])
+        return {"type": "succeeded", "message": message}
 
 
 def _check_requests(requests: object) -> None:

@@ -6,23 +6,30 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+USAGE = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 Event = Literal["asked", "refused", "billed", "delivered"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line: what happened to the request of this body (its hash), when, and on which attempt of all."""
+    """One line: what happened to the request of this body (its hash), when, and on which attempt of all.
+
+    What was billed tells its tokens: those shown, and those of them found in a cache or written to it.
+    """
 
     event: Event
     body: str
     attempt: int
     at: float
     status: int = 200
+    shown: int = 0
+    found: int = 0
+    written: int = 0
 
 
 @dataclass
@@ -42,8 +49,13 @@ class Ledger:
         if self.path is not None:
             self.path.touch()
 
-    def write(self, event: Event, body: str, attempt: int, status: int = 200) -> None:
-        entry = Entry(event, body, attempt, time.time(), status)
+    def write(
+        self, event: Event, body: str, attempt: int, status: int = 200, usage: Mapping[str, int] | None = None
+    ) -> None:
+        """Note what happened; `usage` is what the Messages API says was billed."""
+        told = usage or {}
+        fresh, found, written = (told.get(name, 0) for name in USAGE)
+        entry = Entry(event, body, attempt, time.time(), status, fresh + found + written, found, written)
         with self._lock:
             self.entries.append(entry)
             if self.path is not None:
@@ -60,6 +72,15 @@ class Ledger:
     def count(self, event: Event) -> int:
         """Return how often something happened."""
         return sum(entry.event == event for entry in self.entries)
+
+    def tokens(self) -> tuple[int, int, int]:
+        """Return the tokens that were billed: all that were shown, those found in a cache, those written."""
+        billed = [entry for entry in self.entries if entry.event == "billed"]
+        return (
+            sum(each.shown for each in billed),
+            sum(each.found for each in billed),
+            sum(each.written for each in billed),
+        )
 
     def bodies(self, event: Event, before: float = float("inf")) -> Counter[str]:
         """Return how often it happened to each body, before a time."""

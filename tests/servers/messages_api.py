@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.servers.prompt_cache import MOST_MARKS, PromptCache, Used, blocks_of, marks_of, without_marks
+
 REQUIRED = ("model", "max_tokens", "messages")
 OPTIONAL = ("system", "tools", "tool_choice", "output_config", "thinking", "stream")
+COUNTED = OPTIONAL[:-1]
 
 
 class NotAccepted(Exception):  # noqa: N818
@@ -85,6 +88,7 @@ def check(body: Mapping[str, Any]) -> None:
             raise _bad(f"{name}: Field required")
     card = _card(body["model"])
     _check_turns(body)
+    _check_marks(body)
     thinking = body.get("thinking", {}).get("type")
     if thinking is not None and thinking not in card.thinking:
         raise _bad(f"thinking.type: {thinking!r} is not supported by this model")
@@ -95,6 +99,26 @@ def check(body: Mapping[str, Any]) -> None:
         raise _bad("output_config.format: structured outputs are not supported by this model")
     if form is not None and form["schema"].get("additionalProperties") is not False:
         raise _bad("output_config.format.schema: 'additionalProperties' must be explicitly set to false")
+
+
+def _check_marks(body: Mapping[str, Any]) -> None:
+    marks = marks_of(body)
+    if len(marks) > MOST_MARKS:
+        raise _bad(f"cache_control: a maximum of {MOST_MARKS} blocks may be marked, found {len(marks)}")
+    for piece in marks:
+        if piece["cache_control"].get("type") != "ephemeral":
+            raise _bad("cache_control.type: Input should be 'ephemeral'")
+        if piece.get("type") in ("thinking", "redacted_thinking") or piece.get("text") == "":
+            raise _bad("cache_control cannot be set for thinking or empty text blocks")
+
+
+def count_tokens(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer of `POST /v1/messages/count_tokens`."""
+    unknown = sorted(set(body) - {*COUNTED, "model", "messages"})
+    if unknown:
+        raise _bad(f"{unknown[0]}: Extra inputs are not permitted")
+    check({**body, "max_tokens": 1})
+    return {"input_tokens": list(blocks_of(body))[-1].tokens}
 
 
 def _check_turns(body: Mapping[str, Any]) -> None:
@@ -117,9 +141,14 @@ def _check_turns(body: Mapping[str, Any]) -> None:
             raise _bad(f"messages: `tool_use` ids were found without `tool_result` blocks: {sorted(calls)}")
 
 
-def answer(body: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Return a message that answers a body: a label, chosen by a hash of the body."""
-    chance = int(hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8], 16)
+def answer(body: Mapping[str, Any], number: int, used: Used | None = None) -> dict[str, Any]:
+    """Return a message that answers a body: a label, chosen by a hash of what is shown.
+
+    `used` is what the prompt took of a cache, where there is one.
+    """
+    told = json.dumps([without_marks(body), {name: body[name] for name in COUNTED[1:] if name in body}])
+    chance = int(hashlib.sha256(told.encode()).hexdigest()[:8], 16)
+    used = used or PromptCache().use(body, 0.0)
     blocks: list[dict[str, Any]] = []
     if body.get("thinking", {}).get("type") in ("adaptive", "enabled"):
         thought = f"Let me see: {chance}."
@@ -135,10 +164,10 @@ def answer(body: Mapping[str, Any], number: int) -> dict[str, Any]:
         "stop_sequence": None,
         "stop_details": None,
         "usage": {
-            "input_tokens": max(1, len(json.dumps(body)) // 4),
+            "input_tokens": used.shown - used.found - used.written,
             "output_tokens": 8,
-            "cache_read_input_tokens": 0,
-            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": used.found,
+            "cache_creation_input_tokens": used.written,
         },
     }
 

@@ -14,8 +14,9 @@ import json
 import random
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,8 @@ from tests.servers.batch_endpoints import BatchEndpoints
 from tests.servers.batches_api import BatchBook
 from tests.servers.completions_api import model_list
 from tests.servers.ledger import Ledger
-from tests.servers.messages_api import NotAccepted, body_hash, model_info
+from tests.servers.messages_api import NotAccepted, body_hash, count_tokens, model_info
+from tests.servers.prompt_cache import PromptCache
 from tests.servers.responses import COMPLETIONS, MESSAGES, Api, drop, error, spoilt
 
 KEY = "sk-ant-loopback-key-0123456789"
@@ -61,6 +63,7 @@ class MessagesServer:
     script: list[str] = field(default_factory=list)
     key: str = KEY
     tells_models: bool = True
+    counts_tokens: bool = True
     ledger: Ledger = field(default_factory=Ledger)
     seed: int = 0
     address: str = ""
@@ -70,6 +73,7 @@ class MessagesServer:
     batch_script: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    counted: list[dict[str, Any]] = field(default_factory=list)
     under_way: int = 0
     most_under_way: int = 0
 
@@ -79,11 +83,14 @@ class MessagesServer:
             raise ValueError(f"no fault {unknown}; there are {FAULTS}")
         self._draws = random.Random(self.seed)  # noqa: S311
         self._number = 0
-        self.batches = BatchBook(self.ledger, self.batch_seconds, self.batch_script, self.seed)
+        self.cache = PromptCache()
+        self.batches = BatchBook(self.ledger, self.batch_seconds, self.batch_script, self.seed, self.cache)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=300 * 2**20)
         app.router.add_post("/v1/messages", partial(self._ask, api=MESSAGES))
+        if self.counts_tokens:
+            app.router.add_post("/v1/messages/count_tokens", self._count)
         app.router.add_post("/v1/chat/completions", partial(self._ask, api=COMPLETIONS))
         if self.tells_models:
             app.router.add_get("/v1/models/{model}", self._model)
@@ -96,6 +103,16 @@ class MessagesServer:
             return error(MESSAGES, 401, "authentication_error", "invalid bearer token")
         try:
             return web.json_response(model_info(request.match_info["model"]))
+        except NotAccepted as wrong:
+            return error(MESSAGES, wrong.status, wrong.kind, str(wrong))
+
+    async def _count(self, request: web.Request) -> web.StreamResponse:
+        if not self._has_key(request):
+            return error(MESSAGES, 401, "authentication_error", "invalid bearer token")
+        body = json.loads(await request.read())
+        self.counted.append(body)
+        try:
+            return web.json_response(count_tokens(body))
         except NotAccepted as wrong:
             return error(MESSAGES, wrong.status, wrong.kind, str(wrong))
 
@@ -148,13 +165,20 @@ class MessagesServer:
             return await drop(request)
         if fault == "hang":
             await asyncio.sleep(3600)
-        message = api.answer(body, number)
-        self.ledger.write("billed", name, number)
+        message = self._answer(body, number, api)
+        self.ledger.write("billed", name, number, usage=message["usage"] if api.caches else None)
         if fault in ("refusal", "declined"):
             message = api.refused(message) if fault == "refusal" else api.declined(message)
         if fault in ("drop_after", "truncated", "not_json", "not_a_message"):
             return await spoilt(request, message, fault)
         return await self._deliver(request, message, name, number, api)
+
+    def _answer(self, body: dict[str, Any], number: int, api: Api) -> dict[str, Any]:
+        if not api.caches:
+            return api.answer(body, number)
+        used = self.cache.use(body, time.time())
+        self.cache.keep(used, time.time())
+        return api.answer(body, number, used)
 
     async def _deliver(
         self, request: web.Request, message: dict[str, Any], name: str, number: int, api: Api
@@ -166,12 +190,15 @@ class MessagesServer:
             **self.headers_told,
         }
         response = web.StreamResponse(headers={**headers, "content-length": str(len(payload))})
+        if request.transport is None or request.transport.is_closing():
+            return response  # whoever asked was killed
         await response.prepare(request)
         # Told at the moment the bytes are handed over, so that a client that has them finds it told.
         if request.transport is not None and not request.transport.is_closing():
             self.ledger.write("delivered", name, number)
-        await response.write(payload)
-        await response.write_eof()
+        with suppress(ConnectionError):
+            await response.write(payload)
+            await response.write_eof()
         return response
 
     def _wait(self, status: int) -> dict[str, str]:

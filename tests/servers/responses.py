@@ -21,7 +21,7 @@ class Api:
     Parameters
     ----------
     check, answer
-        Pure functions of a body.
+        Pure functions of a body (and of its number, and of what it took of a cache).
     envelope
         The body of an error, from its kind and message.
     id_header
@@ -30,14 +30,17 @@ class Api:
         An answer turned into what comes when a classifier stops it.
     declined
         An answer turned into one in which the model declines in the API's own field, if it has one.
+    caches
+        Whether beginnings of prompts are kept where they are marked.
     """
 
     check: Callable[[Mapping[str, Any]], None]
-    answer: Callable[[Mapping[str, Any], int], Body]
+    answer: Callable[..., Body]
     envelope: Callable[[str, str], Body]
     id_header: str
     refused: Callable[[Body], Body]
     declined: Callable[[Body], Body]
+    caches: bool = False
 
 
 def _stopped_message(message: Body) -> Body:
@@ -70,6 +73,7 @@ MESSAGES = Api(
     "request-id",
     _stopped_message,
     lambda message: message,
+    caches=True,
 )
 COMPLETIONS = Api(
     completions_api.check,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from itertools import product
 
 from bartleby.collectors.frozen import Frozen, freeze
 from bartleby.collectors.models.base import Capabilities, Model, TransientError
+from bartleby.collectors.models.caching import Caching, Repeats
 from bartleby.collectors.retry import waiting_time
 from bartleby.errors import ModelError, StudyError
 from bartleby.exchange import Settings
 from bartleby.studies.study import Study
 
-__all__ = ["Opened", "fitted", "frozen", "opened"]
+__all__ = ["Opened", "cached", "fitted", "frozen", "opened"]
 
 ALWAYS_ACCEPTED = frozenset({"max_tokens", "system"})
 
@@ -65,3 +67,18 @@ def fitted(study: Study, model: str, capabilities: Capabilities) -> Study:
             f"study {study.name!r} sets {given}, which {model} does not accept; allowed: {allowed}"
         )
     return study.for_channels(capabilities.channels, model)
+
+
+def cached(model: Opened, study: Study, *, cache: bool) -> Opened:
+    """Return a model that has what the study repeats kept by its provider, where there is such a thing.
+
+    What is done is added to its description.
+    """
+    if not isinstance(model.model, Caching):
+        return model
+    levels = product(*study.conditions.values())
+    cells = [dict(zip(study.conditions, each, strict=True)) for each in levels]
+    repeats = Repeats(max(map(study.paradigm.asks, cells), default=1), study.samples)
+    told = model.model.cache(repeats if cache else None)
+    about = {**model.capabilities.description, "prompt_caching": told}
+    return replace(model, capabilities=replace(model.capabilities, description=about))

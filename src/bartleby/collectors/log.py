@@ -10,7 +10,6 @@ import math
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,12 +24,13 @@ from bartleby.collectors.frozen import Frozen
 from bartleby.collectors.migration import bring_up
 from bartleby.collectors.opening import begin_session, plan_trials, scalar, take_lock
 from bartleby.collectors.schema import connect, explain, in_order, storable
+from bartleby.collectors.spent import Spent, StoredReply
 from bartleby.collectors.writer import Writer
-from bartleby.exchange import Listener, Reply, Usage
+from bartleby.exchange import Listener, Reply
 from bartleby.outcome import Outcome
 from bartleby.studies.trial import Reading, Trial
 
-__all__ = ["Log", "Spent", "StoredReply"]
+__all__ = ["Log"]
 
 _START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, listener, aversive)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -45,39 +45,6 @@ _TOTALS = """SELECT count(*), coalesce(sum(coalesce(input_tokens, 0) + coalesce(
 _OUTCOME = """INSERT OR REPLACE INTO outcomes (trial, outcome, refused, turn, turns, columns, message, asks,
     input_tokens, output_tokens, seconds, ended, turn_rows)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReply:
-    """A reply from an earlier session, and the hash of the request it answered."""
-
-    hash: str
-    reply: Reply
-    seconds: float
-
-
-@dataclass(slots=True)
-class Spent:
-    """What the replies of a trial cost, added up: asks, and the subject's tokens and seconds.
-
-    What the model that plays the user took is in the log and in its status, and not in the trial table.
-    """
-
-    asks: int = 0
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    seconds: float = 0.0
-
-    def add(self, usage: Usage, seconds: float, listener: Listener = "subject") -> None:
-        """Add one reply."""
-        self.asks += 1
-        if listener != "subject":
-            return
-        self.seconds += seconds
-        if usage.input_tokens is not None:
-            self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
-        if usage.output_tokens is not None:
-            self.output_tokens = (self.output_tokens or 0) + usage.output_tokens
 
 
 class Log:
@@ -159,7 +126,7 @@ class Log:
         """
         return await self._writer.alone(lambda connection: plan_trials(self.path, connection, trials, ended))
 
-    def attempt_started(
+    async def attempt_started(
         self,
         trial: int,
         ask: int,
@@ -169,13 +136,17 @@ class Log:
         listener: Listener = "subject",
         aversive: bool = False,
     ) -> int:
-        """Note that an attempt is about to be made, and return its number."""
+        """Note that an attempt is about to be made; return its number once that is on the disk.
+
+        So a run that is killed leaves behind what it had under way, and what may have been billed is known.
+        """
         number = self._take_numbers(1)
         if attempt == 1:
             self._writer.put(_BODY, (body.hash, storable(body.text), body.before))
         who = None if listener == "subject" else listener
         told = (number, self._session, trial, ask, attempt, body.hash, time.time(), who, aversive or None)
         self._writer.put(_START, told)
+        await self._writer.committed()
         return number
 
     def attempt_failed(

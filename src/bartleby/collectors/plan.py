@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import collections
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from bartleby.collectors.counting import FROM_CHARACTERS, Counter
 from bartleby.collectors.prices import Price
 from bartleby.exchange import Request, Usage, canonical_json
 from bartleby.studies.study import Study
@@ -22,6 +23,9 @@ SHORT_ANSWER = 16
 
 EXAMPLES = 3
 
+SAMPLED = 8
+"""So many prompts are counted by the provider, spread over the design."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -34,13 +38,16 @@ class Plan:
     trials, calls
         How many trials, and the most requests they make.
     input_tokens, output_tokens, most_output_tokens
-        Expected tokens in all (about four characters each), and the ceiling that `max_tokens` sets.
+        Expected tokens in all, and the ceiling that `max_tokens` sets. What a provider keeps of prompts, and
+        charges less for, is not taken off.
     cost, most_cost
         Dollars, expected and at the ceiling; None where the price is not known.
     diagnostics
         Lines about the design.
     examples
         The first requests, as they would be shown.
+    counted
+        How tokens of prompts are known, in words.
     """
 
     study: str
@@ -54,6 +61,7 @@ class Plan:
     most_cost: float | None
     diagnostics: tuple[str, ...]
     examples: tuple[str, ...]
+    counted: str = FROM_CHARACTERS
 
     def summary(self) -> str:
         """Return the plan as text to read."""
@@ -64,6 +72,7 @@ class Plan:
             f"calls      {self.calls:,} at most",
             f"tokens     about {self.input_tokens:,} in, {self.output_tokens:,} out without thinking "
             f"(at most {self.most_output_tokens:,} out)",
+            f"           {self.counted}",
             f"cost       {_dollars(self.cost, self.most_cost)}",
             "design",
             *(f"  {line}" for line in self.diagnostics),
@@ -74,7 +83,9 @@ class Plan:
         return self.summary()
 
 
-def plan(study: Study, model: str | None = None, price: Price | None = None) -> Plan:
+def plan(
+    study: Study, model: str | None = None, price: Price | None = None, counter: Counter | None = None
+) -> Plan:
     """Return what a run of a study would be.
 
     Parameters
@@ -85,6 +96,8 @@ def plan(study: Study, model: str | None = None, price: Price | None = None) -> 
         Name of the model, for the record.
     price
         Its price, where it is known.
+    counter
+        What counts tokens, where something does.
 
     Raises
     ------
@@ -99,6 +112,8 @@ def plan(study: Study, model: str | None = None, price: Price | None = None) -> 
     asks = [study.paradigm.asks(t.conditions) for t in trials]
     # A later ask repeats what was shown before it, so a trial of k asks sends its opening about k times.
     shown = sum(_tokens(request) * count for request, count in zip(openings, asks, strict=True))
+    ratio, told = _counted(openings, counter)
+    shown *= ratio
     calls = sum(asks)
     ceiling = calls * study.settings.max_tokens
     expected = known * SHORT_ANSWER + (calls - known) * study.settings.max_tokens
@@ -114,7 +129,20 @@ def plan(study: Study, model: str | None = None, price: Price | None = None) -> 
         most_cost=_cost(price, shown * scale, ceiling * scale),
         diagnostics=tuple(_diagnostics(study, trials)),
         examples=tuple(_example(request) for request in islice(openings, EXAMPLES)),
+        counted=told,
     )
+
+
+def _counted(openings: Sequence[Request], counter: Counter | None) -> tuple[float, str]:
+    """Return how many times the tokens that characters suggest there are, by some that are counted."""
+    if counter is None or not openings:
+        return 1.0, FROM_CHARACTERS
+    step = max(1, len(openings) // SAMPLED)
+    some = openings[::step][:SAMPLED]
+    counted = counter(some)
+    if not counted.tokens:
+        return 1.0, counted.told
+    return sum(counted.tokens) / sum(map(_tokens, some)), counted.told
 
 
 def _tokens(request: Request) -> float:
@@ -162,7 +190,7 @@ def _diagnostics(study: Study, trials: Sequence[Trial]) -> list[str]:
 
 
 def _classes(study: Study) -> str:
-    counts = Counter(_class(item.to_dict()) for item in study.items)
+    counts = collections.Counter(_class(item.to_dict()) for item in study.items)
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 

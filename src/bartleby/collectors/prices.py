@@ -33,14 +33,19 @@ class Price:
     cache_read: float
 
     def cost(self, usage: Usage) -> float:
-        """Return what a reply cost, in dollars; tokens that were not told are counted as none."""
+        """Return what a reply cost, in dollars; tokens that were not told are counted as none.
+
+        What was written into a cache, or read from one, is part of the input and has a price of its own.
+        """
+        kept, found = usage.cache_write_tokens or 0, usage.cache_read_tokens or 0
+        fresh = max(0, (usage.input_tokens or 0) - kept - found)
         tokens = (
-            (usage.input_tokens, self.input),
-            (usage.output_tokens, self.output),
-            (usage.cache_write_tokens, self.cache_write),
-            (usage.cache_read_tokens, self.cache_read),
+            (fresh, self.input),
+            (usage.output_tokens or 0, self.output),
+            (kept, self.cache_write),
+            (found, self.cache_read),
         )
-        return sum((count or 0) * price for count, price in tokens) / MILLION
+        return sum(count * price for count, price in tokens) / MILLION
 
     def in_batches(self) -> Price:
         """Return the price in batches."""
@@ -56,9 +61,10 @@ FREE = Price(0.0, 0.0, 0.0, 0.0)
 def price_of(model: str) -> Price | None:
     """Return the price of a model such as `anthropic/claude-opus-5-5`, or None where it is not known.
 
-    Local and simulated models cost nothing. A dated id has the price of its undated name.
+    Local and simulated models cost nothing. A dated id has the price of its undated name,
+    and options after a question mark make no difference.
     """
-    provider, _, name = model.partition("/")
+    provider, _, name = model.partition("?")[0].partition("/")
     if provider in ("sim", "local"):
         return FREE
     own = os.environ.get(OWN)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Protocol
@@ -163,35 +164,34 @@ class Live:
         raise NoReply("no attempt is allowed", "attempts")
 
     async def _in_turn(self, question: Question, attempt: int) -> tuple[Reply, float]:
-        """Make one attempt when it is this question's turn, unless the account forbids it."""
+        """Make one attempt when it is this question's turn, unless the account forbids it.
+
+        Others have their turn while its reply is put on the disk.
+        """
         listener = question.request.to
         model, pace = self._models[listener], self._paces.get(listener)
         if model is None:
             raise StudyError(NO_USER)
-        if pace is None:
-            return await self._accounted(model, question, attempt)
-        async with pace.turn():
-            replied = await self._accounted(model, question, attempt)
-            pace.heard(getattr(model, "rate_limit", None))  # `Limited`; asking what it is would take longer
-            return replied
-
-    async def _accounted(self, model: Model, question: Question, attempt: int) -> tuple[Reply, float]:
-        account = self._account
-        if account is None:
-            return await self._attempt(model, question, attempt)
-        await account.call(question)
-        try:
-            reply, seconds = await self._attempt(model, question, attempt)
-        except BaseException:
-            account.call_failed()
-            raise
-        account.replied(question.request.to, reply.usage)
+        async with nullcontext() if pace is None else pace.turn():
+            if self._account is not None:
+                await self._account.call(question)
+            try:
+                number, reply, seconds = await self._attempt(model, question, attempt)
+            except BaseException:
+                if self._account is not None:
+                    self._account.call_failed()
+                raise
+            if self._account is not None:
+                self._account.replied(listener, reply.usage)
+            if pace is not None:
+                pace.heard(getattr(model, "rate_limit", None))  # `Limited`; asking what it is takes longer
+        await self._log.attempt_answered(number, question.trial, question.ask, reply, seconds)
         return reply, seconds
 
-    async def _attempt(self, model: Model, question: Question, attempt: int) -> tuple[Reply, float]:
+    async def _attempt(self, model: Model, question: Question, attempt: int) -> tuple[int, Reply, float]:
         """Make one attempt and note how it went; whatever a model may raise is a failure of this attempt."""
         request = question.request
-        number = self._log.attempt_started(
+        number = await self._log.attempt_started(
             question.trial,
             question.ask,
             attempt,
@@ -206,9 +206,7 @@ class Live:
             failure = _as_failure(error)
             self._note_failure(number, time.perf_counter() - started, failure)
             raise _translated(failure) from error
-        seconds = time.perf_counter() - started
-        await self._log.attempt_answered(number, question.trial, question.ask, reply, seconds)
-        return reply, seconds
+        return number, reply, time.perf_counter() - started
 
     def _note_failure(self, number: int, seconds: float, error: BaseException) -> None:
         if isinstance(error, TransientError):

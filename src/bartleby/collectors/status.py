@@ -18,6 +18,13 @@ from bartleby.outcome import Outcome
 
 __all__ = ["Status", "status"]
 
+_ATTEMPTS = """SELECT count(*), coalesce(sum(ok = 0 AND kind != 'cancelled'), 0),
+    coalesce(sum(ok IS NULL OR kind = 'cancelled'), 0),
+    coalesce(sum(ok = 0 AND (kind IN ('batch_deleted', 'batch_unreadable', 'batch_missing') OR
+        (seconds IS NOT NULL AND status IS NULL AND kind IN ('connection', 'timeout', 'server')))), 0),
+    coalesce(sum(CASE WHEN ok THEN seconds END), 0) FROM attempts"""
+"""A failure does not tell whether the request was answered, unless the server said no, with a status."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -36,6 +43,9 @@ class Status:
     lost_attempts
         Attempts under way when a run was stopped or killed (or under way now): perhaps billed, never
         delivered.
+    unheard_attempts
+        Failed attempts whose request may have been answered all the same: the connection was lost, no reply
+        came in time, or it could not be read; or the results of a batch were deleted. Perhaps billed too.
     input_tokens, output_tokens
         As billed, where the provider says so.
     seconds
@@ -65,6 +75,7 @@ class Status:
     attempts: int
     failed_attempts: int
     lost_attempts: int
+    unheard_attempts: int
     input_tokens: int
     output_tokens: int
     seconds: float
@@ -92,13 +103,26 @@ class Status:
             parts.append(f"{self.failed_attempts} of {self.attempts} attempts failed")
         if self.batches.made or self.batches.under_way:
             parts.append(str(self.batches))
+        if self.unheard_attempts or (self.lost_attempts and not self.running):
+            parts.append(self._may_have_been_billed())
         if self.running:
             return "; ".join([*parts, "running"])
-        if self.lost_attempts:
-            parts.append(f"{self.lost_attempts} were under way when a run stopped")
         if self.stopped is not None:
             return "; ".join([*parts, f"stopped: {self.stopped}"])
         return "; ".join([*parts, "finished" if self.finished else "run it again to go on"])
+
+    def _may_have_been_billed(self) -> str:
+        lost = 0 if self.running else self.lost_attempts
+        reasons = [
+            f"{count} {what}"
+            for count, what in (
+                (lost, "were under way when a run stopped"),
+                (self.unheard_attempts, "were lost on the way, or could not be read"),
+            )
+            if count
+        ]
+        total = lost + self.unheard_attempts
+        return f"at most {total} calls were billed and never delivered ({', '.join(reasons)})"
 
     def _of_user(self, share: object) -> str:
         return "" if self.user is None else f" ({share} of them by {self.user} as the user)"
@@ -166,16 +190,13 @@ def _ended(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _attempts(connection: sqlite3.Connection) -> dict[str, Any]:
-    row = connection.execute(
-        "SELECT count(*), coalesce(sum(ok = 0 AND kind != 'cancelled'), 0), "
-        "coalesce(sum(ok IS NULL OR kind = 'cancelled'), 0), "
-        "coalesce(sum(CASE WHEN ok THEN seconds END), 0) FROM attempts"
-    ).fetchone()
+    row = connection.execute(_ATTEMPTS).fetchone()
     return {
         "attempts": row[0],
         "failed_attempts": row[1],
         "lost_attempts": row[2],
-        "seconds": float(row[3]),
+        "unheard_attempts": row[3],
+        "seconds": float(row[4]),
     }
 
 

@@ -65,7 +65,8 @@ class Transcript:
     outcome
         How it ended; None while it has not.
     turns
-        All that was said, the system prompt first where there is one.
+        All that was said, the system prompt first where there is one, and nothing twice: what was asked on a
+        copy of the conversation stands where it was asked, and then the conversation goes on.
     seconds
         What the model took.
     message
@@ -169,12 +170,19 @@ def _transcript(rows: Sequence[Sequence[Any]], bodies: Bodies) -> Transcript:
     return Transcript(name, sample, ids, json.loads(conditions), outcome, turns, seconds, message)
 
 
+Line = list[tuple[str, str]]
+
+
 @dataclass
 class _Said:
-    """A conversation put together from requests, each of which holds all that came before it."""
+    """A conversation put together from requests, each of which holds all that came before it.
+
+    A study may ask something on a copy of the conversation (whether to stay, why it left), and go on from
+    where it stood. What a request shares with any earlier line was told then, and is not told again.
+    """
 
     turns: list[Turn] = field(default_factory=list)
-    messages: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     as_user: str | None = None
     """What the model that plays the user said last, which the subject's next request will show."""
 
@@ -189,12 +197,21 @@ class _Said:
         if system and not self.turns:
             self.turns.append(Turn("system", system))
         shown = [(each["role"], each.get("text", "")) for each in body["messages"]]
-        # A request that does not go on from the conversation so far begins another one.
-        known = len(self.messages) if shown[: len(self.messages)] == self.messages else 0
-        self.turns += [Turn(role, text) for role, text in shown[known:]]
-        self.messages = [*shown, ("assistant", reply.text)]
+        self.turns += [Turn(role, text) for role, text in shown[self._told(shown) :]]
+        now = [*shown, ("assistant", reply.text)]
+        self.lines = [*(line for line in self.lines if now[: len(line)] != line), now]
         calls, told = reply.tool_calls, (reply.stop, reply.stop_detail, reply.probabilities)
         self.turns.append(Turn("assistant", reply.text, calls, *told))
+
+    def _told(self, shown: Line) -> int:
+        """Return how many messages of a request were told before; none if no reply is among them."""
+        shared = max((_in_common(shown, line) for line in self.lines), default=0)
+        return shared if any(role == "assistant" for role, _ in shown[:shared]) else 0
+
+
+def _in_common(one: Line, other: Line) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _iso(moment: float | None) -> str | None:

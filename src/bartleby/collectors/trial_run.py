@@ -10,8 +10,9 @@ from typing import Any
 
 from bartleby.collectors.bodies import Composer
 from bartleby.collectors.caps import CapReached
-from bartleby.collectors.log import Log, Spent, StoredReply
+from bartleby.collectors.log import Log
 from bartleby.collectors.retry import Delivery, NoReply, Question
+from bartleby.collectors.spent import Spent, StoredReply
 from bartleby.errors import LogError, StudyError
 from bartleby.exchange import Exchange, Listener, Reply, Request, text_hash
 from bartleby.outcome import Outcome

@@ -15,6 +15,7 @@ from bartleby.outcome import Outcome
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.model import ModelUsage
 
 __all__ = ["eval_conversations", "is_eval_log", "read_eval_log"]
 
@@ -98,10 +99,15 @@ def _row(sample: EvalSample, samples: int) -> dict[str, Any]:
         **{name: reading.get(name) for name in ("outcome", "refused", "turn", "turns")},
         **(reading.get("columns") or {}),
         **_attributes(items),
-        "input_tokens": sum(each.input_tokens for each in usage) if usage else None,
+        "input_tokens": sum(map(_shown, usage)) if usage else None,
         "output_tokens": sum(each.output_tokens for each in usage) if usage else None,
         "seconds": sample.working_time,
     }
+
+
+def _shown(usage: ModelUsage) -> int:
+    """Return the tokens that were shown, from a cache or not."""
+    return usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
 
 
 def _reading(sample: EvalSample) -> dict[str, Any]:

@@ -15,27 +15,23 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from bartleby.collectors.models.anthropic_batches import AnthropicBatches
+from bartleby.collectors.models.anthropic_models import from_info, from_nothing, info_of, setting_problem
 from bartleby.collectors.models.base import Capabilities, RateLimit, refuse_settings
+from bartleby.collectors.models.caching import LEAST_TOKENS, Marker, Repeats
 from bartleby.collectors.models.http_limits import LimitHeaders, rate_limit, tells_limits
 from bartleby.collectors.models.messages import compose, read_json
 from bartleby.collectors.models.messages_errors import translated
 from bartleby.collectors.models.registry import ModelName
 from bartleby.errors import ModelError
-from bartleby.exchange import Reply, Request, Settings
+from bartleby.exchange import Reply, Request
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types import ModelCapabilities, ModelInfo
     from httpx2 import Response
 
 __all__ = ["AnthropicModel", "from_name"]
 
 TIMEOUT = 120.0
-CONCURRENCY = 64
-"""A ceiling: how many requests the API bears is found out as a run goes on."""
-LEVELS = ("low", "medium", "high", "xhigh", "max")
-BARE_CHANNELS = ("text", "tool")
-"""What is taken for granted where a server does not tell what its models can do."""
 HEADERS = LimitHeaders(
     remaining="anthropic-ratelimit-{}-remaining",
     reset="anthropic-ratelimit-{}-reset",
@@ -69,6 +65,8 @@ class AnthropicModel:
         self._stack = AsyncExitStack()
         self._capabilities: Capabilities | None = None
         self._rate_limit: RateLimit | None = None
+        self._marker = Marker()
+        self._told = False
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -120,9 +118,31 @@ class AnthropicModel:
         async with translated(self.name, _secrets(client)):
             # The body is in the API's own form already, and is read as it was sent: making the SDK's objects
             # of both, as `client.messages.create` does, would cost a quarter of all that a call costs.
-            body = compose(self.model, request)
+            body = self._marker.mark(compose(self.model, request), request)
             response = await client.post("/v1/messages", body=body, cast_to=self._response)
-            return read_json(response.json(), response.headers.get("request-id"))
+            reply = read_json(response.json(), response.headers.get("request-id"))
+        self._marker.heard(reply.usage)
+        return reply
+
+    def cache(self, repeats: Repeats | None) -> str:
+        """Have the beginnings of prompts kept that a study shows again (see `caching`), or none of them.
+
+        Only a server that tells of its models, as Anthropic's does, is taken to understand the marks.
+        """
+        if repeats is None or not self._told:
+            self._marker = Marker()
+            return "off" if self._told else "off: this server may not know of it"
+        self._marker = Marker(repeats)
+        what = "system text and conversations" if repeats.conversations else "system text"
+        return f"{what} of {LEAST_TOKENS} tokens or more are marked to be kept for 5 minutes, while it pays"
+
+    async def count_tokens(self, request: Request) -> int:
+        """Return the tokens of a prompt, as the provider counts them for nothing."""
+        self._check(request)
+        client = self._opened()
+        body = {name: part for name, part in compose(self.model, request).items() if name != "max_tokens"}
+        async with translated(self.name, _secrets(client)):
+            return (await client.messages.count_tokens(**body)).input_tokens
 
     def batches(self) -> AnthropicBatches:
         """Return the way to ask this model in batches, at half the price."""
@@ -130,7 +150,7 @@ class AnthropicModel:
 
         def compose_checked(request: Request) -> dict[str, Any]:
             self._check(request)
-            return compose(self.model, request)
+            return self._marker.mark(compose(self.model, request), request, alone=False)
 
         return AnthropicBatches(
             self.name, client, compose_checked, lambda: translated(self.name, _secrets(client))
@@ -144,16 +164,13 @@ class AnthropicModel:
         client = self._opened()
         told = self._environment(client)
         async with translated(self.name, _secrets(client)):
-            info = await _ask_for(client, self.model)
+            info = await info_of(client, self.model)
+        self._told = info is not None
         if info is None:
-            return Capabilities(
-                BARE_CHANNELS,
-                concurrency=CONCURRENCY,
-                description={**told, "capabilities": "not told by this server: text and tools are assumed"},
-            )
+            return from_nothing(told)
         if info.lifecycle == "retired":
             raise ModelError(f"{self.name}: this model was retired on {info.retires_at}; name another one")
-        return _from_info(info, told)
+        return from_info(info, told)
 
     def _environment(self, client: AsyncAnthropic) -> dict[str, Any]:
         base = urlsplit(str(client.base_url))
@@ -173,7 +190,7 @@ class AnthropicModel:
         if self._capabilities is not None:
             accepted, limits = self._capabilities.settings, self._capabilities.description
         refuse_settings(self.name, request.settings, accepted)
-        problem = _setting_problem(request.settings, limits)
+        problem = setting_problem(request.settings, limits)
         if problem is not None:
             raise ModelError(f"{self.name}: {problem}")
         if request.constrain:
@@ -212,82 +229,6 @@ def _raw_response() -> type[Response]:
 
 def _secrets(client: AsyncAnthropic) -> tuple[str, ...]:
     return tuple(each for each in (client.api_key, client.auth_token) if each)
-
-
-async def _ask_for(client: AsyncAnthropic, model: str) -> ModelInfo | None:
-    """Return what a server tells of a model, or None if it has no endpoint that tells.
-
-    A server that knows the endpoint and not the model sends the API's own error: that is passed on.
-    """
-    import anthropic
-
-    try:
-        return await client.models.retrieve(model)
-    except anthropic.APIStatusError as error:
-        enveloped = isinstance(error.body, Mapping) and error.body.get("type") == "error"
-        if error.status_code in (404, 405, 501) and not enveloped:
-            return None
-        raise
-
-
-def _from_info(info: ModelInfo, told: Mapping[str, Any]) -> Capabilities:
-    thinking, efforts = _thinking(info.capabilities), _efforts(info.capabilities)
-    structured = info.capabilities is not None and info.capabilities.structured_outputs.supported
-    channels = ["json_schema"] if structured else []
-    channels.append("tool")
-    if "disabled" in thinking:
-        # A forced tool call leaves no room for thinking: a model that cannot do without refuses it.
-        channels.append("forced_tool")
-    settings = {name for name, values in (("thinking", thinking), ("effort", efforts)) if values}
-    description = {
-        **told,
-        "display_name": info.display_name,
-        "lifecycle": info.lifecycle,
-        "created_at": str(info.created_at),
-        "retires_at": None if info.retires_at is None else str(info.retires_at),
-        "max_input_tokens": info.max_input_tokens,
-        "max_tokens": info.max_tokens,
-        "structured_outputs": structured,
-        "thinking": list(thinking),
-        "effort": list(efforts),
-    }
-    return Capabilities(
-        (*channels, "text"), frozenset(settings), concurrency=CONCURRENCY, description=description
-    )
-
-
-def _thinking(able: ModelCapabilities | None) -> tuple[str, ...]:
-    if able is None:
-        return ()
-    types = able.thinking.types
-    return tuple(
-        kind for kind in ("adaptive", "enabled", "disabled") if getattr(types, kind).supported
-    )  # fmt: skip
-
-
-def _efforts(able: ModelCapabilities | None) -> tuple[str, ...]:
-    if able is None or not able.effort.supported:
-        return ()
-    levels = ((level, getattr(able.effort, level, None)) for level in LEVELS)
-    return tuple(level for level, support in levels if support is not None and support.supported)
-
-
-def _setting_problem(settings: Settings, told: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the values of settings that the model has, by what was told of it."""
-    thinking = "enabled" if isinstance(settings.thinking, int) else settings.thinking
-    allowed = told.get("thinking", ("adaptive", "enabled", "disabled"))
-    if thinking is not None and thinking not in allowed:
-        words = ", ".join("a number of tokens" if each == "enabled" else each for each in allowed)
-        return f"thinking={settings.thinking!r} is not allowed; allowed: {words}"
-    if isinstance(settings.thinking, int) and not 1024 <= settings.thinking < settings.max_tokens:
-        return f"thinking={settings.thinking!r} is not allowed; a number from 1024 and below max_tokens is"
-    levels = told.get("effort", LEVELS)
-    if settings.effort is not None and settings.effort not in levels:
-        return f"effort={settings.effort!r} is not allowed; allowed: {', '.join(levels)}"
-    most = told.get("max_tokens")
-    if most is not None and settings.max_tokens > most:
-        return f"max_tokens={settings.max_tokens} is not allowed; this model has at most {most}"
-    return None
 
 
 def from_name(name: ModelName) -> AnthropicModel:

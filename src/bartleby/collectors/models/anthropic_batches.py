@@ -120,10 +120,9 @@ class AnthropicBatches:
                 return read(result.message)
             if result.type == "errored":
                 return self._error(result.error.error.type, result.error.error.message)
-        except TransientError as error:
-            return error
-        except (AttributeError, TypeError, KeyError) as error:  # the SDK does not check what it reads
-            return TransientError(f"{self._name}: the result could not be read: {error}", kind="server")
+        except (TransientError, AttributeError, TypeError, KeyError) as error:  # the SDK does not check it
+            said = f"{self._name}: the result could not be read: {error}"
+            return TransientError(said, kind="batch_unreadable")
         gone = "it expired after 24 hours" if result.type == "expired" else "its batch was cancelled"
         return TransientError(
             f"{self._name}: the request was not answered: {gone}", kind=f"batch_{result.type}"

@@ -212,11 +212,11 @@ def _blocks(choice: Choice) -> list[dict[str, Any]]:
 
 
 def _usage(used: CompletionUsage | None) -> Usage:
-    """Return tokens as billed; those read from a cache are told apart, and not counted twice."""
+    """Return tokens as billed, and how many of what was shown were read from a cache."""
     if used is None:
         return Usage()
     cached = None if used.prompt_tokens_details is None else used.prompt_tokens_details.cached_tokens
-    return Usage(used.prompt_tokens - (cached or 0), used.completion_tokens, cached)
+    return Usage(used.prompt_tokens, used.completion_tokens, cached)
 
 
 def _probabilities(choice: Choice, text: str, request: Request) -> dict[str, float] | None:

@@ -140,6 +140,6 @@ def read(output: ModelOutput) -> Reply:
 def _usage(used: ModelUsage | None) -> Usage:
     if used is None:
         return Usage()
-    return Usage(
-        used.input_tokens, used.output_tokens, used.input_tokens_cache_read, used.input_tokens_cache_write
-    )
+    found, kept = used.input_tokens_cache_read, used.input_tokens_cache_write
+    # Inspect tells what came from a cache, or went into one, apart from the rest that was shown.
+    return Usage(used.input_tokens + (found or 0) + (kept or 0), used.output_tokens, found, kept)

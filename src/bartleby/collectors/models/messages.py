@@ -120,22 +120,25 @@ def read_json(message: object, request_id: str | None = None) -> Reply:
     """
     if not _is_message(message):
         raise TransientError(f"the reply is not a message but {str(message)[:80]!r}", kind="server")
-    blocks, usage = tuple(message["content"]), message["usage"]
+    blocks = tuple(message["content"])
     return Reply(
         "".join([str(block.get("text", "")) for block in blocks if block.get("type") == "text"]),
         tool_calls=tuple([_tool_call(block) for block in blocks if block.get("type") == "tool_use"]),
         stop=STOPS.get(message.get("stop_reason") or "", "other"),
         stop_detail=_stop_detail(message),
-        usage=Usage(
-            usage.get("input_tokens"),
-            usage.get("output_tokens"),
-            usage.get("cache_read_input_tokens"),
-            usage.get("cache_creation_input_tokens"),
-        ),
+        usage=_usage(message["usage"]),
         blocks=blocks,
         model=message.get("model"),
         request_id=request_id or message.get("id"),
     )
+
+
+def _usage(told: Mapping[str, Any]) -> Usage:
+    """Return tokens with those of a cache among what was shown: the API tells them apart from the rest."""
+    fresh = told.get("input_tokens")
+    found, kept = told.get("cache_read_input_tokens"), told.get("cache_creation_input_tokens")
+    shown = None if fresh is None else fresh + (found or 0) + (kept or 0)
+    return Usage(shown, told.get("output_tokens"), found, kept)
 
 
 def _is_message(message: object) -> TypeGuard[Mapping[str, Any]]:

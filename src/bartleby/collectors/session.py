@@ -1,0 +1,188 @@
+"""One session of a run: workers that take trials one by one, round after round, until there are no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from bartleby.collectors.batch_terms import Deferred, Postponed
+from bartleby.collectors.budget import BudgetReached
+from bartleby.collectors.caps import CapReached
+from bartleby.collectors.delivering import Delivering
+from bartleby.collectors.giving_up import FailureStreak
+from bartleby.collectors.log import Log
+from bartleby.collectors.progress import Progress, Told
+from bartleby.collectors.retry import Question
+from bartleby.collectors.status import Status
+from bartleby.collectors.summary import RunSummary
+from bartleby.collectors.trial_run import Ended, TrialRun
+from bartleby.exchange import Reply
+from bartleby.outcome import Outcome
+from bartleby.studies.study import Study
+from bartleby.studies.trial import Trial
+
+__all__ = ["Session"]
+
+Pending = tuple[int, Trial]
+
+SPARE = 8
+"""For each so many requests under way there is a worker more, as some wait for the disk meanwhile."""
+
+
+class Session:
+    """Workers that take trials one by one, and what they have seen so far.
+
+    Parameters
+    ----------
+    study
+        The study, fitted to the model.
+    model
+        Its name.
+    log
+        Where replies and outcomes go.
+    bar
+        Where it is shown how the session stands.
+    """
+
+    def __init__(self, study: Study, model: str, log: Log, bar: Progress) -> None:
+        self._study = study
+        self._log = log
+        self._bar = bar
+        self._delivering: Delivering | None = None
+        self._streak: FailureStreak[tuple[int, Trial, Ended]] = FailureStreak(model)
+        self._outcomes: Counter[str] = Counter()
+        self._ended: dict[str, Outcome] = {}
+        self._trials = 0
+        self._expected = 0
+
+    @property
+    def stopped(self) -> str | None:
+        """What stopped the asking, where something was left to ask."""
+        return None if self._delivering is None else self._delivering.tally.stopped
+
+    async def rounds(self, delivering: Delivering, concurrency: int) -> None:
+        """Ask round after round until nothing new comes, or a cap or limit is reached."""
+        self._delivering = delivering
+        if delivering.batches is not None:
+            await delivering.batches.recover()
+        self._ended = self._log.ended()
+        self._streak.answered = any(each is not Outcome.ERROR for each in self._ended.values())
+        self._outcomes = Counter(each.value for each in self._ended.values())
+        several = self._study.paradigm.rounds > 1
+        while True:
+            pending, planned = await self._pending()
+            if not pending:
+                return
+            if not several:
+                self._ended = {}
+            total = max(planned, self._study.count()) if several else planned
+            self._bar.start(total, planned - len(pending))
+            self._expected = self._trials + total - planned + len(pending)
+            workers = concurrency + concurrency // SPARE
+            await self._ask_all(delivering, pending, min(workers, len(pending)))
+            self._record(self._streak.release())
+            if not several or self.stopped is not None:
+                return
+
+    async def _pending(self) -> tuple[list[Pending], int]:
+        """Plan what is known to be asked by now; return what has not ended, and how many there are."""
+        trials = await asyncio.to_thread(lambda: list(self._study.trials(self._ended)))
+        numbers = await self._log.plan(trials, self._ended)
+        both = zip(numbers, trials, strict=True)
+        return [(number, trial) for number, trial in both if trial.id not in self._ended], len(trials)
+
+    async def _ask_all(self, delivering: Delivering, pending: list[Pending], count: int) -> None:
+        """Put trials; those whose questions went into batches again and again, as their replies come."""
+        await self._workers(delivering, iter(pending), count)
+        if delivering.batches is None:
+            return
+        trials = dict(pending)
+        delivering.batches.waiting = lambda: self._bar.show(self._told())
+        async for numbers in delivering.batches.answered():
+            again = [(number, trials[number]) for number in numbers if number in trials]
+            await self._workers(delivering, iter(again), min(count, len(again)))
+
+    async def _workers(self, delivering: Delivering, pending: Iterator[Pending], count: int) -> None:
+        """Run workers on one iterator until it is empty or one of them fails; then stop the others."""
+        if not count:
+            return
+        tasks = [asyncio.create_task(self._work(delivering, pending)) for _ in range(count)]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in failed:
+            task.result()
+
+    async def _work(self, delivering: Delivering, pending: Iterator[Pending]) -> None:
+        deliver = partial(_counted, delivering)
+        for number, trial in pending:
+            if self.stopped is not None and number not in self._log.begun:
+                continue  # what was begun may have all its replies, or else is cut off
+            try:
+                ended = await TrialRun(self._study, trial, number, self._log, deliver).run()
+            except (CapReached, BudgetReached, Deferred, Postponed):
+                continue  # it was not begun, or can be gone on with
+            self._note(number, trial, ended)
+
+    def _note(self, number: int, trial: Trial, ended: Ended) -> None:
+        """Record how a trial ended, or hold it back while everything fails."""
+        this = (number, trial, ended)
+        if ended.failure is None:
+            self._record([*self._streak.answer(), this])
+        else:
+            self._record(self._streak.failure(ended.failure, this))
+
+    def _record(self, trials: list[tuple[int, Trial, Ended]]) -> None:
+        several = self._study.paradigm.rounds > 1
+        for number, trial, ended in trials:
+            self._log.trial_ended(number, ended.reading, ended.spent, ended.message, ended.turns)
+            self._trials += 1
+            self._outcomes[ended.reading.outcome.value] += 1
+            if several:
+                self._ended[trial.id] = ended.reading.outcome
+            self._bar.step(self._told)
+
+    def stop_progress(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop(self._told())
+
+    def _told(self) -> Told:
+        if self._delivering is None:
+            return Told(self._outcomes)
+        tally, batches = self._delivering.tally, self._delivering.batches
+        share = self._expected / self._trials if self._trials else None
+        return Told(
+            self._outcomes,
+            tally.tokens,
+            tally.cost,
+            self._log.failures,
+            None if tally.cost is None or share is None else tally.cost * share,
+            *((0, 0) if batches is None else batches.under_way),
+        )
+
+    def summary(self, stands: Status, seconds: float) -> RunSummary:
+        """Return what this session did."""
+        tally = None if self._delivering is None else self._delivering.tally
+        replies, cost = (0, None) if tally is None else (tally.replies, tally.cost)
+        return RunSummary(stands, self._trials, replies, self._log.failures, seconds, cost, self.stopped)
+
+
+async def _counted(delivering: Delivering, question: Question) -> tuple[Reply, float]:
+    """Deliver a question unless a cap is reached or it is under way in a batch already."""
+    batches, tally, request = delivering.batches, delivering.tally, question.request
+    if batches is not None and batches.waits(question):
+        raise Deferred
+    tally.ask(request)
+    try:
+        return await delivering.deliver(question)
+    except Deferred:
+        raise  # its batch settles it
+    except BaseException:
+        tally.unanswered(request)
+        raise
