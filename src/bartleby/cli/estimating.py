@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from bartleby.cli import coding
+from bartleby.cli import coding, patterns
 from bartleby.cli.arguments import add_command
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def add_commands(commands: Commands) -> None:
     _add_effects(estimators)
     _add_exits(estimators)
     coding.add_estimators(estimators)
+    patterns.add_estimators(estimators)
 
 
 def _add_choice(estimators: Commands) -> None:
