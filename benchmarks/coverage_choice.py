@@ -187,8 +187,8 @@ def _sandwich(data: ChoiceData, terms: list[int]) -> tuple[Floats, Floats]:
 def attributes(n_items: int, spread: float) -> Scenario:
     """Return items whose utility falls with harm and rises with difficulty, two ratings that go together.
 
-    The data sets of a block have the same ratings, and are sampled together, one chain of 600 draws each where
-    `ChoiceFit.attributes` has 4,000 of sixteen chains.
+    The data sets of a block have the same ratings, and are sampled together, one chain of 600 draws
+    each, where `ChoiceFit.attributes` has 4,000 of sixteen chains.
     """
     slopes = np.array([-0.8, 0.3])
     data, trials = template(*sparse_pairs(np.random.default_rng(n_items), n_items + 1, 6))

@@ -1,4 +1,4 @@
-"""Alpha, intraclass correlation and bootstrapped correlations."""
+"""Alpha, intraclass correlation and correlations over clusters."""
 
 from __future__ import annotations
 
@@ -69,6 +69,46 @@ def test_wordings_that_agree_exactly_have_no_interval_of_no_width() -> None:
     assert np.isnan(fit.low)
 
 
+def test_without_replicates_clusters_are_left_out_and_nothing_is_drawn() -> None:
+    rng = np.random.default_rng(2)
+    answers = rng.normal(0, 1, (60, 1)) + rng.normal(0, 1, (60, 3))
+    pairs, codes, ones = answers[:, :2], np.arange(60) // 4, np.ones(60)
+    for fit in (
+        alpha_interval(answers, codes, ones, level=0.95),
+        icc_interval(answers, codes, ones, level=0.95),
+        correlation_interval(pairs, codes, ones, ranks=False, level=0.95),
+        correlation_interval(pairs, codes, ones, ranks=True, level=0.95),
+    ):
+        assert "jackknife" in fit.method
+        assert -1 < fit.low < fit.estimate < fit.high < 1
+        assert fit.df <= 14
+
+
+def test_a_jackknife_of_independent_pairs_is_near_fishers_interval() -> None:
+    rng = np.random.default_rng(5)
+    one = rng.normal(size=400)
+    pairs = np.column_stack([one, one + rng.normal(size=400)])
+    fit = correlation_interval(pairs, np.arange(400), np.ones(400), ranks=False, level=0.95)
+    at, half = np.arctanh(fit.estimate), 1.96 / np.sqrt(397)
+    assert (fit.low, fit.high) == pytest.approx((np.tanh(at - half), np.tanh(at + half)), abs=0.012)
+
+
+def test_wordings_against_each_other_have_an_alpha_below_minus_one_with_an_interval() -> None:
+    rng = np.random.default_rng(3)
+    trait = rng.normal(0, 2, (40, 1))
+    fit = alpha_interval(trait * [1, -1] + rng.normal(0, 1, (40, 2)), np.arange(40), np.ones(40), level=0.95)
+    assert fit.estimate < -1
+    assert fit.low < fit.estimate < fit.high < 0
+
+
+@pytest.mark.parametrize("of", [alpha_interval, icc_interval])
+def test_a_jackknife_has_no_interval_of_no_width(of: Interval) -> None:
+    same = np.repeat(np.arange(1.0, 7.0)[:, None], 3, axis=1)
+    for answers, cluster in ((same, np.arange(6)), (np.full((10, 3), 4.0), np.arange(10))):
+        assert np.isnan(of(answers, cluster, np.ones(len(cluster)), level=0.95).low)
+    assert np.isnan(of(RATINGS, np.array([0, 0, 0, 1, 1, 1]), np.ones(6), level=0.95).low)
+
+
 def test_two_clusters_are_too_few() -> None:
     fit = interval(RATINGS, alpha_interval, np.array([0, 0, 0, 1, 1, 1]))
     assert np.isnan(fit.low)
@@ -119,7 +159,7 @@ def test_alpha_over_clusters_covers_where_trials_taken_as_independent_do_not() -
         answers = trait[:, None] + rng.normal(0, 1, (150, 3))
         for cluster in (item, None):
             codes = np.arange(150) if cluster is None else cluster
-            fit = alpha_interval(answers, codes, np.ones(150), level=0.95, replicates=300, rng=rng)
+            fit = alpha_interval(answers, codes, np.ones(150), level=0.95)
             covered = fit.low <= truth <= fit.high
             inside, naive = (inside + covered, naive) if cluster is not None else (inside, naive + covered)
     assert 0.90 <= inside / 400 <= 0.98

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-from bartleby.analysis.inference.cluster_bootstrap import Scale, bootstrap_interval
-from bartleby.analysis.inference.intervals import RateFit
+from bartleby.analysis.inference.cluster_bootstrap import Scale, Statistic, bootstrap_interval
+from bartleby.analysis.inference.intervals import RateFit, critical_value, undefined
+from bartleby.analysis.inference.jackknife import jackknife
 
 __all__ = ["alpha", "alpha_interval", "correlation_interval", "icc", "icc_interval"]
 
@@ -15,6 +18,7 @@ Integers = npt.NDArray[np.int64]
 
 _BELOW_ONE = Scale(lambda value: np.log1p(-value), lambda scaled: -np.expm1(np.minimum(scaled, 700.0)))
 _FISHER = Scale(np.arctanh, np.tanh)
+_FEWEST = 3
 
 
 def alpha(covariance: Floats) -> Floats:
@@ -64,10 +68,10 @@ def alpha_interval(
     weight: Floats,
     *,
     level: float,
-    replicates: int,
-    rng: np.random.Generator,
+    replicates: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> RateFit:
-    """Return Cronbach's alpha of answers with its cluster-bootstrap interval, on the scale of log(1 - alpha).
+    """Return Cronbach's alpha of answers with its interval over clusters.
 
     Parameters
     ----------
@@ -75,8 +79,15 @@ def alpha_interval(
         One row a trial, without gaps (m, k).
     cluster, weight
         Codes from 0 and trials of each row (m,).
-    level, replicates, rng
-        Of the bootstrap; see `bootstrap_interval`.
+    level
+        Of the interval.
+    replicates, rng
+        Of a bootstrap (`bootstrap_interval`, on the scale of log(1 - alpha)); None for the jackknife.
+
+    Notes
+    -----
+    Jackknife: t on Fisher's scale about the estimate less its bias (Efron 1982), with the degrees of freedom
+    of `inference.jackknife`. With 15 clusters a studentised bootstrap holds the truth nine times in ten.
     """
     width = answers.shape[1]
 
@@ -84,7 +95,7 @@ def alpha_interval(
         return alpha(_moments(sums, width)[2])
 
     sums = _sums(answers, cluster, weight)
-    return bootstrap_interval(sums, statistic, _BELOW_ONE, level=level, replicates=replicates, rng=rng)
+    return _interval(sums, statistic, _BELOW_ONE, level, (replicates, rng))
 
 
 def icc_interval(
@@ -93,17 +104,17 @@ def icc_interval(
     weight: Floats,
     *,
     level: float,
-    replicates: int,
-    rng: np.random.Generator,
+    replicates: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> RateFit:
-    """Return ICC(A, 1) of answers with its cluster-bootstrap interval; as `alpha_interval`."""
+    """Return ICC(A, 1) of answers with its interval over clusters; as `alpha_interval`."""
     width = answers.shape[1]
 
     def statistic(sums: Floats) -> Floats:
         return icc(*_moments(sums, width))
 
     sums = _sums(answers, cluster, weight)
-    return bootstrap_interval(sums, statistic, _BELOW_ONE, level=level, replicates=replicates, rng=rng)
+    return _interval(sums, statistic, _BELOW_ONE, level, (replicates, rng))
 
 
 def correlation_interval(
@@ -113,10 +124,10 @@ def correlation_interval(
     *,
     ranks: bool,
     level: float,
-    replicates: int,
-    rng: np.random.Generator,
+    replicates: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> RateFit:
-    """Return Pearson's or Spearman's correlation with its cluster-bootstrap interval, on Fisher's z scale.
+    """Return Pearson's or Spearman's correlation with its interval over clusters.
 
     Parameters
     ----------
@@ -125,9 +136,9 @@ def correlation_interval(
     cluster, weight
         Codes from 0 and trials of each row (m,).
     ranks
-        Whether values are replaced by their mid-ranks, anew in each replicate.
+        Whether values are replaced by their mid-ranks, anew without each cluster or in each replicate.
     level, replicates, rng
-        Of the bootstrap; see `bootstrap_interval`.
+        As in `alpha_interval`; a bootstrap is on Fisher's scale too.
 
     Returns
     -------
@@ -136,7 +147,7 @@ def correlation_interval(
     """
     if not ranks:
         sums = _sums(pairs, cluster, weight)
-        return bootstrap_interval(sums, _pearson, _FISHER, level=level, replicates=replicates, rng=rng)
+        return _interval(sums, _pearson, _FISHER, level, (replicates, rng))
     cells, code = np.unique(pairs, axis=0, return_inverse=True)
     table = np.zeros((int(cluster.max(initial=-1)) + 1, len(cells)))
     np.add.at(table, (cluster, code.reshape(-1)), weight)
@@ -145,7 +156,55 @@ def correlation_interval(
     def statistic(counts: Floats) -> Floats:
         return _rank_correlation(counts, levels)
 
-    return bootstrap_interval(table, statistic, _FISHER, level=level, replicates=replicates, rng=rng)
+    return _interval(table, statistic, _FISHER, level, (replicates, rng))
+
+
+def _interval(
+    sums: Floats,
+    statistic: Statistic,
+    scale: Scale,
+    level: float,
+    drawn: tuple[int | None, np.random.Generator | None],
+) -> RateFit:
+    replicates, rng = drawn
+    if replicates is None:
+        return _by_jackknife(sums, statistic, scale, level)
+    rng = np.random.default_rng(0) if rng is None else rng
+    return bootstrap_interval(sums, statistic, scale, level=level, replicates=replicates, rng=rng)
+
+
+def _by_jackknife(sums: Floats, statistic: Statistic, scale: Scale, level: float) -> RateFit:
+    """Return t on Fisher's scale, about the estimate less the jackknife's measure of its bias.
+
+    What may lie below -1 (alpha, where a wording goes against the others) is below 0 on its own scale, which
+    has the same slope there.
+    """
+
+    def of(totals: Floats) -> Floats:
+        return statistic(np.atleast_2d(totals)).reshape(totals.shape[:-1])
+
+    found, clusters = jackknife(sums, of), len(sums)
+    value = found.estimate
+    if math.isnan(value):
+        return undefined("nothing varies")
+    if clusters < _FEWEST:
+        return undefined("fewer than three clusters", value)
+    if value > 1 - 1e-9:
+        return undefined("every answer follows from the others", value)
+    if not found.std_error > 1e-12:
+        why = "it rests on one cluster alone" if math.isnan(found.std_error) else "clusters do not differ"
+        return undefined(why, value)
+    used, name = (scale, "log(1 - x)") if value < 0 and scale is _BELOW_ONE else (_FISHER, "Fisher z")
+    at = float(used.there(np.array(value)))
+    if not math.isfinite(at):
+        return undefined("every answer follows from the others", value)
+    slope = 1 / (1 - value**2) if used is _FISHER else -1 / (1 - value)
+    bias = (clusters - 1) * (float(of(sums.sum(axis=0) - sums).mean()) - value)
+    half = critical_value(level, found.df) * found.std_error * slope
+    low, high = np.sort(used.back(np.array([at - bias * slope - half, at - bias * slope + half])))
+    low, high = min(float(low), value), max(float(high), value)
+    method = f"{name}, t, jackknife of clusters"
+    return RateFit(value, found.std_error, low, high, found.df, method)
 
 
 def _sums(answers: Floats, cluster: Integers, weight: Floats) -> Floats:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ Floats = npt.NDArray[np.float64]
 class _Options:
     cluster: str | None
     level: float
-    replicates: int
+    replicates: int | None
     rng: np.random.Generator
 
 
@@ -63,6 +63,7 @@ def self_report(
     cluster: str | bool | None = None,
     level: float = 0.95,
     estimand: Estimand = "new_items",
+    method: Literal["jackknife", "bootstrap"] = "jackknife",
     replicates: int = 2000,
     seed: int = 0,
 ) -> Estimates:
@@ -82,7 +83,10 @@ def self_report(
     by, cluster, level
         As in `exits`.
     estimand
-        `new_items`: clusters are resampled; `these_items`: trials are.
+        `new_items`: clusters are left out or resampled; `these_items`: trials are.
+    method
+        Of intervals of `alpha`, `icc` and correlations: `jackknife` (see `docs/coverage_exits.md`), or
+        `bootstrap`, studentised.
     replicates, seed
         Of the bootstrap.
 
@@ -103,10 +107,10 @@ def self_report(
     Notes
     -----
     A trial's score is the mean of the wordings it answered; alpha (Cronbach 1951) and ICC(A, 1) (McGraw &
-    Wong 1996) are of trials that answered all. Intervals of means are CR2 over clusters with t; the others'
-    are from a studentised bootstrap of clusters, on the scale of log(1 - alpha) and of Fisher's z.
+    Wong 1996) are of trials that answered all. Intervals of means are CR2 over clusters with t; the others
+    leave out one cluster at a time and have t on Fisher's scale, about the estimate less its bias.
     """
-    check_settings(level, estimand)
+    check_settings(level, estimand, method=(method, ("jackknife", "bootstrap")))
     if isinstance(replicates, bool) or replicates < 100:
         raise SettingError(f"replicates={replicates!r}: must be 100 or more")
     statements = read_battery(battery)
@@ -121,7 +125,8 @@ def self_report(
         raise DataError(problems)
     cells = pd.concat([cells.drop(columns=list(scored)), scored], axis=1)
     rng = np.random.default_rng(seed)
-    options = _Options(clusters.column if estimand == "new_items" else None, level, replicates, rng)
+    drawn = replicates if method == "bootstrap" else None
+    options = _Options(clusters.column if estimand == "new_items" else None, level, drawn, rng)
     warnings = [*told, *([clusters.warning] if clusters.warning else [])]
     rows: list[dict[str, Any]] = []
     for key, part in split_groups(cells, groups):
@@ -130,7 +135,11 @@ def self_report(
             rows += [{**key, "concept": concept, **row} for row in found]
             warnings += _notes(found, {**key, "concept": concept})
     settings = {**settings_of(groups, clusters, level, estimand, seed), "behaviour": behaviour}
-    settings |= {"reversed": [each.id for each in statements if each.reverse], "replicates": replicates}
+    settings |= {
+        "reversed": [each.id for each in statements if each.reverse],
+        "method": method,
+        "replicates": drawn,
+    }
     table = estimate_frame(rows, [*groups, "concept", "when", "quantity"])
     return Estimates(table, accounting, tuple(dict.fromkeys(warnings)), settings)
 
