@@ -1,55 +1,69 @@
-"""How often do a model's words express apparent distress? Load, correct for the judge's errors, save.
+"""How often do a model's words express apparent distress, and where? Load, correct, look for patterns, save.
 
 usage: python analysis/apparent_distress.py JUDGE TURNS LABELS FOLDER
 
 JUDGE is the log of a judge's run or its exported trial table, TURNS the conversations it coded, LABELS a
 file of labels (`bartleby label`) or its exported codings. In `data/apparent_distress` these are
-simulated_judge.parquet, simulated_turns.parquet and simulated_labels.csv.
+simulated_judge.parquet, simulated_turns.parquet and simulated_labels.csv. FOLDER/page has everything to read.
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 import bartleby as bb
+from bartleby.analysis.figures.course import plot_course
 from bartleby.analysis.figures.style import save
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.files import read_table, write_table
+from bartleby.coded import coded_table, read_codings
 
 CODE = "expressed_distress"
 
 
-def load(judge: Path, turns: Path, labels: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the codings of judge, lexicon and people, and the turns."""
-    said = read_table(turns)
-    people = bb.read_labels(labels) if labels.suffix == ".db" else read_table(labels)
-    coded = bb.judge_codings(bb.read(judge) if judge.suffix == ".db" else read_table(judge))
-    return pd.concat([coded, bb.code(said), people], ignore_index=True), said
-
-
-def main(judge: Path, turns: Path, labels: Path, folder: Path) -> None:
-    """Estimate agreement and prevalence, in all and by whether leaving is expected."""
-    codings, said = load(judge, turns, labels)
+def checked(codings: pd.DataFrame, said: pd.DataFrame, judge: str, person: str) -> dict[str, Estimates]:
+    """Return agreement and prevalence, in all and by whether leaving is expected."""
     own = codings[codings["code"] == CODE]
-    name = next(each for each in own["coder"].unique() if str(each).startswith("judge:"))
-    person = next(each for each in own["coder"].unique() if each not in (name, "lexicon"))
-    units = bb.units_table(own, code=CODE, judge=name, people=person)
+    units = bb.units_table(own, code=CODE, judge=judge, people=person)
     units = units.merge(said.drop_duplicates("conversation")[["conversation", "expected"]], on="conversation")
     labelled = own[own["unit"].isin(units.loc[units["label"].notna(), "unit"])]
-    fits = {
+    shared: dict[str, Any] = {"judge": "judge", "label": "label", "cluster": "conversation"}
+    return {
         "agreement": bb.coder_agreement(
             labelled, unit="unit", coder="coder", value="value", cluster="conversation", reference=person
         ),
-        "prevalence": bb.prevalence(units, judge="judge", label="label", cluster="conversation"),
-        "prevalence_by_class": bb.prevalence(
-            units, judge="judge", label="label", cluster="conversation", by="expected"
-        ),
+        "prevalence": bb.prevalence(units, **shared),
+        "prevalence_by_class": bb.prevalence(units, by="expected", **shared),
     }
+
+
+def patterns(codings: pd.DataFrame, said: pd.DataFrame, judge: str) -> dict[str, Estimates]:
+    """Return the course over turns, episodes, and whether the code comes before leaving, by the judge."""
+    coded, _ = coded_table(said, codings, coder=judge, codes=[CODE])
+    told: dict[str, Any] = {"coded": CODE, "exited": "exited", "cluster": "item"}
+    return {
+        "course": bb.course(coded, by="expected", **told),
+        "episodes": bb.episodes(coded, **told),
+        "coded_exits": bb.coded_before_exit(coded, baseline="linear", **told),
+    }
+
+
+def main(judge: Path, turns: Path, labels: Path, folder: Path) -> None:
+    """Estimate, and write tables, figures and the page."""
+    said = read_table(turns)
+    codings = pd.concat([read_codings([judge, labels]), bb.code(said)], ignore_index=True)
+    coders = codings.loc[codings["code"] == CODE, "coder"].unique()
+    name = next(each for each in coders if str(each).startswith("judge:"))
+    person = next(each for each in coders if each not in (name, "lexicon"))
+    fits = checked(codings, said, name, person) | patterns(codings, said, name)
     for each, fit in fits.items():
         write_table(fit.to_frame(), folder / f"{each}.csv")
-        save(fit.plot(), folder / each)
-    write_table(bb.label_next(units, 200, judge="judge", label="label"), folder / "label_next.csv")
+        frame = fit.frame.drop(columns="model", errors="ignore")
+        save(plot_course(frame) if each == "course" else fit.plot(), folder / each)
     print(*(fit.summary() for fit in fits.values()), sep="\n\n")
+    print(bb.report(said, folder / "page", codings=codings))
 
 
 if __name__ == "__main__":

@@ -135,10 +135,24 @@ def test_codings_of_whole_conversations_have_no_course() -> None:
     assert "course" not in names
 
 
+def test_a_judge_that_always_says_yes_is_told_to_measure_nothing() -> None:
+    turns, codings = tables()
+    judge = codings[(codings["coder"] == JUDGE) & (codings["code"] == "distress")].assign(value=1)
+    data = CodedData.of(pd.concat([judge, codings[codings["coder"] == "ann"]]), turns, 0.95)
+    assert "a coder that never says no measures nothing" in as_coded(data).text
+    section = before_and_after(data)
+    assert section is not None
+    assert section.estimates is not None
+    rows = section.estimates.frame.set_index("term")["estimate"]
+    assert np.isnan(rows["rogan_gladen"])
+    assert 0.1 < rows["prevalence"] < 0.4
+
+
 def test_units_that_are_not_there_are_warned_of() -> None:
     turns, codings = tables()
     data = CodedData.of(pd.concat([codings, codings[:3].assign(conversation=["x", "y", "z"])]), turns, 0.95)
     assert "3 coded units are not among" in data.found.warnings[0]
+    assert "3 coded units are not among" in as_coded(data).text
     with pytest.raises(DataError, match="none of their"):
         coded_part(
             codings[codings["code"] == "boundary"].assign(

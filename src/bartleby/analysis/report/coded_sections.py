@@ -28,6 +28,8 @@ __all__ = ["agreement_of_coders", "as_coded", "before_and_after", "judge_by_peop
 
 MOST_QUOTES = 15
 LONGEST_QUOTE = 160
+ENOUGH = 10
+"""Units from which on a coder that always says yes is worth a remark."""
 LONGEST_FIGURE = 24
 """Rows of a figure; beyond, the main code alone is drawn."""
 
@@ -55,8 +57,19 @@ def as_coded(data: CodedData) -> Section:
         "What it does not show: that anything is felt. A code says how words on a page would be read. Coders "
         "who saw different units are not to be compared with one another."
     )
+    text = "\n\n".join([text, *_always(frame), *(f"{each.capitalize()}." for each in data.found.warnings)])
     figure = plot_estimates(named, axis_label="Share of coded units", width="two")
     return Section("What coders found", text, figure, fit, "as_coded")
+
+
+def _always(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence for each coder that found a code everywhere, and so has told nothing apart."""
+    rows = frame[(frame["estimate"] == 1) & (frame["n"] >= ENOUGH)].to_dict(orient="records")
+    return [
+        f"{row['coder']} gave {words(row['code'])} to all of {row['n']:,.6g} units: a coder that never says "
+        "no measures nothing."
+        for row in rows
+    ]
 
 
 def before_and_after(data: CodedData) -> Section | None:

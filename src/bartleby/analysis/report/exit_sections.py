@@ -115,11 +115,13 @@ def where_wrong(data: ExitData) -> Section | None:
     told = []
     for row in found.frame.to_dict(orient="records"):
         name = f"{row['model']}: " if several(data.trials, "model") else ""
-        told.append(
-            f"{name}{row['events']:,.6g} of {row['n']:,.6g} {data.trial}s ended in an exit; the rate is "
-            f"below {percent_text(float(row['upper']))} with confidence {data.level:.0%}."
-        )
-    text = f"{' '.join(told)} None in a sample is not never: the bound says how often it may still be."
+        counts = f"{name}{row['events']:,.6g} of {row['n']:,.6g} {data.trial}s ended in an exit"
+        upper = float(row["upper"])
+        known = f"; the rate is below {percent_text(upper)} with confidence {data.level:.0%}"
+        told.append(f"{counts}{'' if math.isnan(upper) else known}.")
+    if (found.frame["events"] == 0).any():
+        told.append("None in a sample is not never: the bound says how often it may still be.")
+    text = " ".join(told)
     return Section("Exits where leaving would be wrong", text, None, found, "wrong_exits")
 
 
