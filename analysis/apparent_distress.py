@@ -18,7 +18,7 @@ from bartleby.analysis.figures.course import plot_course
 from bartleby.analysis.figures.style import save
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.files import read_table, write_table
-from bartleby.coded import coded_table, read_codings
+from bartleby.verbs.coded import coded_table, read_codings
 
 CODE = "expressed_distress"
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from bartleby.analysis.tables.files import write_tables
-from bartleby.coding import lexicon_codings
+from bartleby.verbs.coding import lexicon_codings
 
 TURNS = 10
 """Turns of a conversation; each is a message of the user and one of the assistant."""

@@ -16,8 +16,8 @@ from bartleby.cli import main
 from bartleby.collectors.people.sampling import draw
 from bartleby.collectors.people.store import opened
 from bartleby.errors import DataError, SettingError
-from bartleby.labelling import export_labels, import_labels, make_store, read_labels
 from bartleby.studies.passages import Passage, Said
+from bartleby.verbs.labelling import export_labels, import_labels, make_store, read_labels
 
 
 def passages(count: int) -> list[Passage]:

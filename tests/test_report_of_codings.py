@@ -14,8 +14,8 @@ from bartleby.analysis.report.coded import CodedPart
 from bartleby.analysis.report.coded_sections import as_coded
 from bartleby.analysis.report.exit_sections import by_class
 from bartleby.cli import main
-from bartleby.coded import assistant_turns, read_codings
 from bartleby.errors import DataError, SettingError
+from bartleby.verbs.coded import assistant_turns, read_codings
 from tests.analysis.report.test_page import Page
 from tests.test_report_of_exits import study
 

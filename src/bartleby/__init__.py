@@ -45,14 +45,12 @@ if TYPE_CHECKING:
     from bartleby.analysis.rates.effects import effects
     from bartleby.analysis.rates.rates import rate
     from bartleby.analysis.self_reports.self_report import self_report
-    from bartleby.coding import code, judging_study
     from bartleby.collectors.models import open_model
     from bartleby.collectors.models.leaving import ExitRule
     from bartleby.collectors.models.simulated import SimulatedModel
     from bartleby.collectors.turn_texts import read_turns
     from bartleby.errors import BartlebyError
     from bartleby.exchange import Settings
-    from bartleby.labelling import read_labels
     from bartleby.outcome import Outcome
     from bartleby.studies.batteries import Battery, Statement
     from bartleby.studies.caps import Caps
@@ -69,7 +67,13 @@ if TYPE_CHECKING:
     from bartleby.studies.paradigms.task_choice import TaskChoice
     from bartleby.studies.scenarios import Scenario
     from bartleby.studies.study import Study
-    from bartleby.verbs import branches, check, collect, export, init, read, report, run, run_battery, status
+    from bartleby.verbs.coded import coded_table, read_codings
+    from bartleby.verbs.coding import code, judging_study, lexicon_codings
+    from bartleby.verbs.labelling import read_labels
+    from bartleby.verbs.logs import branches, export, read, status
+    from bartleby.verbs.reporting import report
+    from bartleby.verbs.research import init
+    from bartleby.verbs.running import check, collect, run, run_battery
 
 __all__ = [
     "AllPairs",
@@ -105,6 +109,7 @@ __all__ = [
     "co_occurrence",
     "code",
     "coded_before_exit",
+    "coded_table",
     "coded_turns",
     "coder_agreement",
     "collect",
@@ -127,6 +132,7 @@ __all__ = [
     "judging_study",
     "label_next",
     "last_resort",
+    "lexicon_codings",
     "load",
     "load_battery",
     "load_codebook",
@@ -141,6 +147,7 @@ __all__ = [
     "prevalence",
     "rate",
     "read",
+    "read_codings",
     "read_labels",
     "read_turns",
     "refusal_by_exit",
@@ -183,16 +190,17 @@ _WHERE = {
     "agreement": "analysis.consistency.agreement",
     "around_trigger": "analysis.patterns.triggers",
     "branch_contrast": "analysis.exits.branches",
-    "branches": "verbs",
-    "check": "verbs",
+    "branches": "verbs.logs",
+    "check": "verbs.running",
     "choice_model": "analysis.choice.model",
     "choice_sets": "analysis.choice.sets.model",
     "co_occurrence": "analysis.patterns.co_occurrence",
-    "code": "coding",
+    "code": "verbs.coding",
     "coded_before_exit": "analysis.patterns.distress_exits",
+    "coded_table": "verbs.coded",
     "coded_turns": "analysis.patterns.coded_turns",
     "coder_agreement": "analysis.coding.coder_agreement",
-    "collect": "verbs",
+    "collect": "verbs.running",
     "corrected_rate": "analysis.exits.contrasts",
     "course": "analysis.patterns.course",
     "difference": "analysis.rates.differences",
@@ -203,15 +211,16 @@ _WHERE = {
     "exit_margins": "analysis.exits.margins",
     "exits": "analysis.exits.rates",
     "expected_choices": "analysis.choice.expected",
-    "export": "verbs",
+    "export": "verbs.logs",
     "flips": "analysis.consistency.framing",
     "follows_request": "analysis.exits.rules",
     "hazard": "analysis.exits.hazard",
-    "init": "verbs",
+    "init": "verbs.research",
     "judge_codings": "analysis.coding.coded",
-    "judging_study": "coding",
+    "judging_study": "verbs.coding",
     "label_next": "analysis.coding.prevalence",
     "last_resort": "analysis.exits.rules",
+    "lexicon_codings": "verbs.coding",
     "load": "studies.load",
     "load_battery": "studies.loading",
     "load_codebook": "studies.codebook",
@@ -225,17 +234,18 @@ _WHERE = {
     "predictive_fit": "analysis.consistency.predictive_fit",
     "prevalence": "analysis.coding.prevalence",
     "rate": "analysis.rates.rates",
-    "read": "verbs",
-    "read_labels": "labelling",
+    "read": "verbs.logs",
+    "read_codings": "verbs.coded",
+    "read_labels": "verbs.labelling",
     "read_turns": "collectors.turn_texts",
     "refusal_by_exit": "analysis.exits.refusal_exit",
-    "report": "verbs",
-    "run": "verbs",
-    "run_battery": "verbs",
+    "report": "verbs.reporting",
+    "run": "verbs.running",
+    "run_battery": "verbs.running",
     "self_report": "analysis.self_reports.self_report",
     "specificity": "analysis.exits.kinds",
     "stated_and_revealed": "analysis.consistency.commitment",
-    "status": "verbs",
+    "status": "verbs.logs",
     "transitivity": "analysis.consistency.transitivity",
     "units_table": "analysis.coding.coded",
     "wrong_exits": "analysis.exits.kinds",

@@ -13,7 +13,8 @@ from bartleby.collectors.collector import collect
 from bartleby.collectors.summary import RunSummary
 from bartleby.errors import LogError, SettingError, StudyError
 from bartleby.studies.study import Study
-from bartleby.verbs import read, run_battery, status
+from bartleby.verbs.logs import read, status
+from bartleby.verbs.running import run_battery
 from tests.collectors.fakes import FakeModel, query, small_study
 from tests.collectors.talks import talks
 

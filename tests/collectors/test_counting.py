@@ -13,7 +13,7 @@ from bartleby.collectors.counting import FROM_CHARACTERS, Counted, counter_of
 from bartleby.collectors.plan import SAMPLED, plan
 from bartleby.collectors.prices import Price
 from bartleby.exchange import Request, Settings
-from bartleby.verbs import check
+from bartleby.verbs.running import check
 from tests.collectors.fakes import small_study
 from tests.collectors.models.asking import pair
 from tests.servers.messages_server import KEY, MessagesServer, serve

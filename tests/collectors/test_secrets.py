@@ -9,7 +9,9 @@ import pytest
 
 from bartleby.cli import main
 from bartleby.collectors import retry
-from bartleby.verbs import export, read, report, run, run_battery, status
+from bartleby.verbs.logs import export, read, status
+from bartleby.verbs.reporting import report
+from bartleby.verbs.running import run, run_battery
 from tests.collectors.fakes import small_study
 from tests.servers.messages_server import KEY, MessagesServer, serve
 

@@ -95,8 +95,8 @@ def _code(options: argparse.Namespace) -> int:
     book = load_codebook(options.codebook)
     if options.coder == "lexicon":
         return _by_lexicon(options, book.unit)
-    from bartleby.coding import code, judging_study
-    from bartleby.verbs import check
+    from bartleby.verbs.coding import code, judging_study
+    from bartleby.verbs.running import check
 
     if options.check:
         study = judging_study(options.source, book, samples=options.samples, context=options.context)
@@ -116,7 +116,7 @@ def _code(options: argparse.Namespace) -> int:
 
 
 def _by_lexicon(options: argparse.Namespace, unit: str) -> int:
-    from bartleby.coding import lexicon_codings
+    from bartleby.verbs.coding import lexicon_codings
 
     return _written(lexicon_codings(options.source, lexicon=options.lexicon, unit=unit), options)
 

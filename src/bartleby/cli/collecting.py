@@ -112,7 +112,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _show_plan(options: argparse.Namespace, study: str, model: str | None, *, examples: bool) -> None:
-    from bartleby.verbs import check
+    from bartleby.verbs.running import check
 
     plan = check(study, model, batch=options.batch, count=not options.offline)
     print(plan)
@@ -130,7 +130,7 @@ def _run(options: argparse.Namespace) -> int:
         return _run_battery(options)
     if len(options.study) > 1 or len(options.model) > 1:
         raise SettingError("--log is one file for one study on one model; allowed for more: --logs DIR")
-    from bartleby.verbs import run
+    from bartleby.verbs.running import run
 
     summary = run(
         options.study[0],
@@ -151,7 +151,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_battery(options: argparse.Namespace) -> int:
-    from bartleby.verbs import run_battery
+    from bartleby.verbs.running import run_battery
 
     summary = run_battery(
         options.study,
@@ -176,7 +176,7 @@ def _status(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from bartleby.collectors.battery import logs_in
-    from bartleby.verbs import status
+    from bartleby.verbs.logs import status
 
     given = Path(options.log)
     for log in logs_in(given) if given.is_dir() else [given]:
@@ -185,7 +185,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from bartleby.verbs import export
+    from bartleby.verbs.logs import export
 
     rows = export(options.log, options.output, unit=options.unit)
     print(f"{rows:,} {options.unit}s written to {options.output}")
@@ -193,7 +193,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from bartleby.verbs import report
+    from bartleby.verbs.reporting import report
 
     page = report(
         options.log,

@@ -33,7 +33,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from bartleby.verbs import init
+    from bartleby.verbs.research import init
 
     for path in init(options.folder):
         print(path)

@@ -57,7 +57,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _label(options: argparse.Namespace) -> int:
-    from bartleby.labelling import export_labels, import_labels, make_store
+    from bartleby.verbs.labelling import export_labels, import_labels, make_store
 
     store = Path(options.store)
     if not store.exists():

@@ -228,7 +228,7 @@ def _conversation(table: pd.DataFrame) -> str:
 def _turns(options: argparse.Namespace) -> tuple[pd.DataFrame, list[str]]:
     """Return the turns with their codes, and the codes that were taken from codings."""
     from bartleby.analysis.tables.files import read_table
-    from bartleby.coded import coded_table
+    from bartleby.verbs.coded import coded_table
 
     if options.codings is None:
         return read_table(options.file), []

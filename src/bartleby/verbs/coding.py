@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bartleby.coded import turn_chunks
 from bartleby.errors import DataError
 from bartleby.studies.codebook import Codebook, load_codebook
 from bartleby.studies.load import bundled
 from bartleby.studies.study import Study
+from bartleby.verbs.coded import turn_chunks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +151,8 @@ def code(
     if log is None:
         raise DataError("log: a judge's replies are kept; name a file, such as log='runs/judge.db'")
     from bartleby.analysis.coding.coded import judge_codings
-    from bartleby.verbs import read, run
+    from bartleby.verbs.logs import read
+    from bartleby.verbs.running import run
 
     study = judging_study(source, book, samples=samples, context=context)
     run(study, coder, log=log, progress=progress)

@@ -59,9 +59,9 @@ def make_store(
         With what is wrong.
     """
     from bartleby.analysis.tables.files import read_table
-    from bartleby.coding import passages_of
     from bartleby.collectors.people.sampling import draw
     from bartleby.collectors.people.store import LabelStore
+    from bartleby.verbs.coding import passages_of
 
     if stratify is not None and codings is not None:
         raise SettingError("--stratify and --codings: strata come from one of them; allowed: either")

@@ -1,0 +1,146 @@
+"""What a log holds: trials and turns as tables, its status, and conversations to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bartleby.errors import LogError, SettingError
+from bartleby.studies.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bartleby.collectors.status import Status
+    from bartleby.studies.paradigms.branches import Branch, Edit
+
+from bartleby.verbs.given import cost_of, study_of
+
+__all__ = ["branches", "export", "read", "status"]
+
+
+def read(
+    log: str | Path, study: Study | str | Path | None = None, *, unit: Literal["trial", "turn"] = "trial"
+) -> pd.DataFrame:
+    """Return the trial table of a log: one row a trial that ended.
+
+    Parameters
+    ----------
+    log
+        Log of a run, finished or not; or a folder of logs, whose tables are then read as one; or a log of
+        Inspect AI (`.eval`, `.json`) that one of Bartleby's tasks made.
+    study
+        With the study, outcomes are read anew from the stored replies; nobody is asked again and the log
+        is left as it is. In a folder, only logs of this study are read.
+    unit
+        `trial`, or `turn` for one row a turn of the conversations.
+
+    Raises
+    ------
+    LogError
+        If there is no such log, or it cannot be read.
+    """
+    from bartleby.collectors.trial_table import read as read_log
+
+    given = None if study is None else study_of(study)
+    if Path(log).suffix in (".eval", ".json"):
+        return _read_inspects(Path(log), given, unit)
+    if not Path(log).is_dir():
+        return read_log(log, given, unit)
+    from bartleby.collectors.battery import logs_in
+    from bartleby.collectors.many_tables import stacked
+    from bartleby.collectors.transcripts import study_record
+
+    logs = logs_in(Path(log))
+    if given is not None:
+        logs = [each for each in logs if study_record(each)["study"]["name"] == given.name]
+        if not logs:
+            raise LogError(f"{log}: there is no log of the study {given.name!r} in this directory")
+    return stacked([read_log(each, given, unit) for each in logs])
+
+
+def _read_inspects(log: Path, study: Study | None, unit: str) -> pd.DataFrame:
+    from bartleby.collectors.inspecting.eval_log import read_eval_log
+
+    if study is not None or unit != "trial":
+        raise SettingError(
+            f"{log}: a log of Inspect is read as it was scored, a row a trial; no study, unit='trial'"
+        )
+    return read_eval_log(log)
+
+
+def branches(
+    log: str | Path,
+    study: Study | str | Path,
+    *,
+    turn: int | Literal["last"],
+    edit: Edit | Mapping[str, Edit],
+    trials: Collection[str] | None = None,
+    keep_lines: bool = True,
+) -> tuple[Branch, ...]:
+    """Return items that go on from a turn of the conversations in a log, with an edited message.
+
+    They are the items of a new study with the paradigm `EndConversation`. Its trial table has the columns
+    `origin` (the trial that is gone on from), `branch` (`original`, or the name of the edit) and
+    `branch_turn`, so that edit and original are compared in pairs.
+
+    Parameters
+    ----------
+    log
+        Log of a run of conversations.
+    study
+        The study whose run it is.
+    turn
+        The user's message that is edited, from 1 for the opening; `last` for the one before the model's last
+        reply, which is where a model that left did so.
+    edit
+        The message in its place, or a function of the original one that returns it; several by name. One
+        without a name is called `edited`.
+    trials
+        Ids of the trials to go on from; None for all that reached the turn.
+    keep_lines
+        Whether the scenario's later lines follow.
+
+    Raises
+    ------
+    DataError
+        If no conversation reached the turn.
+    SettingError, LogError
+        If an argument is not allowed, or the log cannot be read or is of another study.
+    """
+    from bartleby.collectors.conversations import conversations
+    from bartleby.studies.paradigms.branches import make_branches
+
+    held = conversations(log, study_of(study), trials)
+    edits = edit if isinstance(edit, Mapping) else {"edited": edit}
+    return make_branches(held, turn=turn, edits=edits, keep_lines=keep_lines)
+
+
+def status(log: str | Path) -> Status:
+    """Return how far a run is."""
+    from bartleby.collectors.status import status as status_of
+    from bartleby.collectors.transcripts import study_record
+
+    record = study_record(log)
+    user = record["user"]
+    return status_of(log, price=cost_of(record["model"]), user_price=None if user is None else cost_of(user))
+
+
+def export(log: str | Path, output: str | Path, *, unit: Literal["trial", "turn"] = "trial") -> int:
+    """Write a table as CSV, JSONL or Parquet, and return the number of its rows.
+
+    Parameters
+    ----------
+    log
+        Log of a run, or a folder of logs.
+    output
+        File to write.
+    unit
+        `trial`, or `turn` for one row a turn of the conversations.
+    """
+    from bartleby.analysis.tables.files import write_table
+
+    table = read(log, unit=unit)
+    write_table(table, output)
+    return len(table)
