@@ -1,4 +1,4 @@
-"""How fast the collector and the log are: `python benchmarks/collector_speed.py [--inspect PYTHON]`.
+"""How fast the collector and the log are: `python -m benchmarks.collector_speed [--inspect PYTHON]`.
 
 What is measured, all in one run on this machine:
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ from pathlib import Path
 from statistics import median
 from types import TracebackType
 from typing import Any, Self
+
+from benchmarks.collector_clients import peak_mb
 
 from bartleby.collectors.bodies import Body
 from bartleby.collectors.collector import collect
@@ -163,8 +164,8 @@ def memory_with_sdk(trials: int) -> None:
 
 def memory(trials: int) -> None:
     """Print the peak memory of a run in a process of its own."""
-    command = [sys.executable, __file__, "--instant", str(trials)]
-    print(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+    command = [sys.executable, "-m", "benchmarks.collector_speed", "--instant", str(trials)]
+    print(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip())
 
 
 def instant(trials: int) -> None:
@@ -174,9 +175,8 @@ def instant(trials: int) -> None:
         started, cpu = time.perf_counter(), time.process_time()
         done = asyncio.run(collect(study(trials), InstantModel(), log)).trials
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         each = f"{done / seconds:,.0f} a second, {1000 * cpu / done:.2f} CPU ms each"
-        print(f"no network: {done:,} trials, {each}, peak memory {peak:.0f} MB", end="")
+        print(f"no network: {done:,} trials, {each}, peak memory {peak_mb():.0f} MB", end="")
         print(f", log {log.stat().st_size / done:.0f} bytes a trial")
 
 

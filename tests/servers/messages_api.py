@@ -12,8 +12,9 @@ from typing import Any
 from tests.servers.prompt_cache import MOST_MARKS, PromptCache, Used, blocks_of, marks_of, without_marks
 
 REQUIRED = ("model", "max_tokens", "messages")
-OPTIONAL = ("system", "tools", "tool_choice", "output_config", "thinking", "stream")
-COUNTED = OPTIONAL[:-1]
+SHOWN = ("system", "tools", "tool_choice", "output_config", "thinking")
+COUNTED = (*SHOWN, "cache_control")
+OPTIONAL = (*COUNTED, "stream")
 
 
 class NotAccepted(Exception):  # noqa: N818
@@ -146,7 +147,7 @@ def answer(body: Mapping[str, Any], number: int, used: Used | None = None) -> di
 
     `used` is what the prompt took of a cache, where there is one.
     """
-    told = json.dumps([without_marks(body), {name: body[name] for name in COUNTED[1:] if name in body}])
+    told = json.dumps([without_marks(body), {name: body[name] for name in SHOWN[1:] if name in body}])
     chance = int(hashlib.sha256(told.encode()).hexdigest()[:8], 16)
     used = used or PromptCache().use(body, 0.0)
     blocks: list[dict[str, Any]] = []

@@ -60,8 +60,11 @@ class PromptCache:
 def blocks_of(body: Mapping[str, Any]) -> Iterator[Block]:
     """Yield the pieces of a prompt in their order: tools, system text, messages."""
     digest, tokens = hashlib.sha256(), 1
-    for piece in _pieces(body):
-        mark = "cache_control" in piece
+    pieces = list(_pieces(body))
+    # A mark on the whole body is one on its last piece.
+    last = len(pieces) - 1 if body.get("cache_control") else None
+    for at, piece in enumerate(pieces):
+        mark = "cache_control" in piece or at == last
         text = json.dumps({name: part for name, part in piece.items() if name != "cache_control"})
         digest.update(text.encode())
         tokens += len(text) // 4

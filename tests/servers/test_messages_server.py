@@ -10,6 +10,7 @@ import pytest
 
 from tests.servers.ledger import Ledger
 from tests.servers.messages_server import KEY, MessagesServer
+from tests.servers.prompt_cache import PromptCache, Used
 
 BODY = {
     "model": "claude-test-1",
@@ -55,3 +56,15 @@ def test_a_torn_last_line_of_a_ledger_is_left_out(tmp_path: Path) -> None:
 def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="no fault"):
         MessagesServer(faults={"gremlins": 0.5})
+
+
+def test_a_mark_on_the_whole_body_is_one_on_its_last_piece() -> None:
+    words = {"role": "user", "content": "All work and no play. " * 300}
+    cache, body = PromptCache(), {"messages": [words], "cache_control": {"type": "ephemeral"}}
+    first = cache.use(body, 0.0)
+    assert (first.found, first.written) == (0, first.shown)
+    assert cache.use(body, 1.0).found == 0  # not before the answer to the first has begun
+    cache.keep(first, 1.0)
+    assert cache.use(body, 2.0).found == first.shown
+    assert cache.use(body, 302.0).found == 0
+    assert cache.use({"messages": [words]}, 2.0) == Used(first.shown)

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 
 from bartleby.collectors.batch_log import BatchLog, Place, StoredBatch
 from bartleby.collectors.batch_provider import Provider
-from bartleby.collectors.batch_terms import Deferred, Failure, Postponed, Settling
+from bartleby.collectors.batch_replies import BatchReplies
+from bartleby.collectors.batch_terms import Deferred, Postponed, Settling
 from bartleby.collectors.budget import NoRoom
 from bartleby.collectors.environment import redact
 from bartleby.collectors.models.base import TransientError
@@ -33,10 +33,6 @@ __all__ = ["Batches"]
 FIRST_POLL = 2.0
 LONGEST_POLL = 60.0
 """Seconds between two looks at the batches: at first, and at most."""
-TOGETHER = 500
-"""So many results are put on the disk together."""
-
-Where = tuple[int, int]
 
 
 class Batches:
@@ -89,8 +85,7 @@ class Batches:
         self._sending = sending
         self._sleep = sleep
         self._under_way: dict[int, StoredBatch] = {}
-        self._waiting: set[Where] = set()
-        self._failures: dict[Where, Failure] = {}
+        self._replies = BatchReplies(log, settling, max_attempts)
         self._postponed: set[int] = set()
         self._composed: list[Question] = []
         self._bytes = 0
@@ -106,16 +101,14 @@ class Batches:
         """Find the batches of earlier sessions again."""
         for batch in self._log.unfinished():
             self._under_way[batch.number] = batch
-            for place in batch.waiting.values():
-                self._waiting.add((place.trial, place.ask))
-                self._settling.batch_adopted(place)
+            self._replies.adopt(batch)
         for batch in list(self._under_way.values()):
             if batch.id is None and not await self._found(batch):
                 await self._give_up(batch, "never made", "the run was stopped before the batch was made")
 
     def waits(self, question: Question) -> bool:
         """Return whether a question is in a batch already."""
-        return (question.trial, question.ask) in self._waiting
+        return self._replies.waits(question)
 
     async def __call__(self, question: Question) -> tuple[Reply, float]:
         """Put a question into the next batch.
@@ -129,7 +122,7 @@ class Batches:
         NoReply
             If it was tried as often as is allowed, or will never be accepted.
         """
-        self._refuse(question)
+        self._replies.refuse(question)
         if not self._sending or question.request.to != "subject":
             return await self._at_once(question)
         try:
@@ -139,7 +132,7 @@ class Batches:
         if not self._settling.batch_asked(question):
             self._postponed.add(question.trial)
             raise Postponed
-        self._waiting.add((question.trial, question.ask))
+        self._replies.put(question)
         async with self._composing:
             full = len(self._composed) >= self._service.most_requests
             if self._composed and (full or self._bytes + size > self._service.most_bytes):
@@ -172,15 +165,6 @@ class Batches:
         except NoRoom:
             self._postponed.add(question.trial)
             raise Postponed from None
-
-    def _refuse(self, question: Question) -> None:
-        failure = self._failures.get((question.trial, question.ask))
-        if failure is None:
-            return
-        transient = isinstance(failure.error, TransientError)
-        if not transient or failure.count >= self._max_attempts:
-            tries = f" ({failure.count} attempts)" if failure.count > 1 else ""
-            raise NoReply(redact(str(failure.error)) + tries, failure.kind, transient=transient)
 
     async def _send(self) -> None:
         questions, self._composed, self._bytes = self._composed, [], 0
@@ -248,66 +232,16 @@ class Batches:
         if state is None or state.deleted:
             return await self._give_up(batch, "deleted", "its results were deleted before they were fetched")
         trials: list[int] = []
-        stranger = await self._provider.patiently(lambda: self._read_results(batch, state.id, trials))
+        stranger = await self._provider.patiently(
+            lambda: self._replies.read(self._service, batch, state.id, trials)
+        )
         if stranger is not None:
             return await self._mistaken(batch, stranger)
-        trials += self._fail_all(
+        trials += self._replies.fail_all(
             batch, TransientError("its batch has no result for it", kind="batch_missing")
         )
         await self._close(batch, "fetched")
         return list(dict.fromkeys(trials))
-
-    async def _read_results(self, batch: StoredBatch, name: str, trials: list[int]) -> str | None:
-        """Read results as they come, adding their trials; return the name of one that is of another batch.
-
-        If the connection is lost half-way, what was read is in the log, and the rest is read the next time.
-        """
-        fatal: ModelError | None = None
-        async with aclosing(self._service.results(name)) as results:
-            async for result in results:
-                attempt = batch.attempt_of(result.custom_id)
-                if attempt is None:
-                    return result.custom_id
-                place = batch.waiting.pop(attempt, None)
-                if place is None:
-                    continue
-                if isinstance(result.outcome, ModelError):
-                    fatal = result.outcome
-                self._settle(attempt, place, result.outcome)
-                trials.append(place.trial)
-                if len(trials) % TOGETHER == 0:
-                    await self._log.committed()
-        await self._log.committed()
-        if fatal is not None:
-            raise fatal
-        return None
-
-    def _settle(
-        self, attempt: int, place: Place, outcome: Reply | RequestError | TransientError | ModelError
-    ) -> None:
-        where = (place.trial, place.ask)
-        self._waiting.discard(where)
-        if isinstance(outcome, Reply):
-            self._log.answered(attempt, place, outcome)
-            self._failures.pop(where, None)
-            self._settling.batch_replied(outcome)
-            return
-        if isinstance(outcome, ModelError):
-            self._log.failed(attempt, "model", outcome)
-        else:
-            before = self._failures.get(where)
-            failure = Failure(outcome, 1 if before is None else before.count + 1)
-            self._failures[where] = failure
-            self._log.failed(attempt, failure.kind, outcome)
-        self._settling.batch_failed(place)
-
-    def _fail_all(self, batch: StoredBatch, error: TransientError) -> list[int]:
-        trials = []
-        for attempt, place in batch.waiting.items():
-            self._settle(attempt, place, error)
-            trials.append(place.trial)
-        batch.waiting.clear()
-        return trials
 
     async def _mistaken(self, batch: StoredBatch, stranger: str) -> list[int]:
         """Take the next batch that may be this one, after the last proved to be another."""
@@ -326,7 +260,9 @@ class Batches:
 
     async def _give_up(self, batch: StoredBatch, ending: str, reason: str) -> list[int]:
         """Note that nothing will come of a batch; return its trials, which may ask again."""
-        trials = self._fail_all(batch, TransientError(reason, kind=f"batch_{ending.replace(' ', '_')}"))
+        trials = self._replies.fail_all(
+            batch, TransientError(reason, kind=f"batch_{ending.replace(' ', '_')}")
+        )
         await self._close(batch, ending)
         return trials
 

@@ -55,6 +55,7 @@ TABLES = (
     """CREATE TABLE bodies (number INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
         before TEXT)""",
     # One row an attempt. `ok` is empty while it is under way, and stays so if we were killed then.
+    # `input_tokens` are all that were shown; those found in a cache, or written into it, are parts of them.
     # `listener` is empty where the subject was asked, and `user` where the model that plays the user was.
     """CREATE TABLE attempts (number INTEGER PRIMARY KEY, session INTEGER NOT NULL, trial INTEGER NOT NULL,
         ask INTEGER NOT NULL, attempt INTEGER NOT NULL, hash TEXT NOT NULL, started REAL NOT NULL,

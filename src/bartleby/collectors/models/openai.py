@@ -12,7 +12,7 @@ import asyncio
 import importlib.util
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib import metadata
 from types import TracebackType
@@ -24,6 +24,13 @@ from bartleby.collectors.models.completions import Dialect, compose, read, refus
 from bartleby.collectors.models.completions_errors import Filtered, translated
 from bartleby.collectors.models.completions_probe import find_dialect
 from bartleby.collectors.models.http_limits import LimitHeaders, rate_limit, tells_limits
+from bartleby.collectors.models.openai_client import (
+    NO_KEY,
+    capabilities_of,
+    check_server,
+    new_client,
+    secrets_of,
+)
 from bartleby.collectors.models.registry import ModelName
 from bartleby.errors import ModelError, RequestError
 from bartleby.exchange import Reply, Request
@@ -36,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIModel", "from_name"]
 
 TIMEOUT = 120.0
-CONCURRENCY = 64
 HEADERS = LimitHeaders(
     remaining="x-ratelimit-remaining-{}",
     reset="x-ratelimit-reset-{}",
@@ -44,8 +50,6 @@ HEADERS = LimitHeaders(
     all_or_nothing=("tokens",),
 )
 KEY = "OPENAI_API_KEY"
-NO_KEY = "none"
-"""What is sent to servers that want no key: the SDK insists on one."""
 AT = re.compile(r"(?P<model>.+?)@(?P<server>https?://.+)", re.DOTALL)
 
 
@@ -98,7 +102,7 @@ class OpenAIModel:
         if not secret:
             raise ModelError(f"{self.name}: no key; set the environment variable {self.key}")
         self._client = await self._stack.enter_async_context(
-            _client(self.name, secret, self.server, timeout=self.timeout, hear=self._hear)
+            new_client(self.name, secret, self.server, timeout=self.timeout, hear=self._hear)
         )
         self._probing = asyncio.Lock()
         return self
@@ -157,7 +161,7 @@ class OpenAIModel:
             if self._found is None:
                 told = await self._told()
                 dialect, more = await self._find()
-                self._found = dialect, _capabilities(dialect, {**told, **more})
+                self._found = dialect, capabilities_of(dialect, {**told, **more})
             return self._found
 
     async def _find(self) -> tuple[Dialect, dict[str, Any]]:
@@ -174,7 +178,7 @@ class OpenAIModel:
 
     async def _send(self, body: Mapping[str, Any]) -> ChatCompletion:
         client = self._opened()
-        async with translated(self.name, self.key or KEY, _secrets(client)):
+        async with translated(self.name, self.key or KEY, secrets_of(client)):
             # Fields that only some servers know are no parameters of the SDK's: all go as they are.
             return await client.chat.completions.create(
                 model=body["model"], messages=body["messages"], extra_body=body
@@ -198,7 +202,7 @@ class OpenAIModel:
     async def _listed(self, client: AsyncOpenAI) -> dict[str, Any] | None:
         """Return what the list of models says of this one; not every server has such a list."""
         try:
-            async with translated(self.name, self.key or KEY, _secrets(client)):
+            async with translated(self.name, self.key or KEY, secrets_of(client)):
                 page = await client.models.list()
         except (ModelError, RequestError, TransientError):
             return None
@@ -217,68 +221,13 @@ class OpenAIModel:
         return ModelError(f"{self.name}: the model is not open; use it in `async with`")
 
 
-def _client(
-    name: str,
-    key: str,
-    server: str | None,
-    *,
-    timeout: float,
-    hear: Callable[[Response], Awaitable[None]],
-) -> AsyncOpenAI:
-    """Return a client without retries, on the aiohttp transport where that is installed (it is cheaper).
-
-    What it hears from the server is passed on with each response.
-    """
-    import openai
-
-    fast = importlib.util.find_spec("aiohttp") is not None
-    transport = openai.DefaultAioHttpClient if fast else openai.DefaultAsyncHttpxClient
-    http = transport(timeout=timeout, event_hooks={"response": [hear]})
-    try:
-        return openai.AsyncOpenAI(
-            api_key=key, base_url=server, max_retries=0, timeout=timeout, http_client=http
-        )
-    except (openai.OpenAIError, ValueError) as error:
-        raise ModelError(f"{name}: the SDK cannot be set up: {error}") from None
-
-
-def _secrets(client: AsyncOpenAI) -> tuple[str, ...]:
-    return () if client.api_key == NO_KEY else (client.api_key,)
-
-
-def _capabilities(dialect: Dialect, told: Mapping[str, Any]) -> Capabilities:
-    able = {
-        "label": dialect.constraint is not None,
-        "json_schema": dialect.schema,
-        "tool": dialect.tools,
-        "forced_tool": dialect.forced is not None,
-        "text": True,
-    }
-    found = {
-        "limit": dialect.limit,
-        "seed": dialect.seed,
-        "top_logprobs": dialect.top_logprobs,
-        "forced_tool": dialect.forced,
-        "constraint": dialect.constraint,
-        "probed": "schema, forced tools and held labels by an answer that kept to them; "
-        "sampling settings and seed by being accepted",
-    }
-    return Capabilities(
-        tuple(channel for channel, yes in able.items() if yes),
-        dialect.settings,
-        probabilities=dialect.top_logprobs > 0,
-        concurrency=CONCURRENCY,
-        description={**told, **found},
-    )
-
-
 def from_name(name: ModelName) -> OpenAIModel:
     """Return the model that a name asks for (see `registry.open_model`)."""
     name.check_options(("timeout", "key"))
     match = AT.fullmatch(name.name)
     model, server = (match["model"], match["server"]) if match else (name.name, None)
     if server is not None:
-        _check_server(model, server)
+        check_server(model, server)
     try:
         installed = importlib.util.find_spec("openai") is not None
     except ValueError:
@@ -289,19 +238,3 @@ def from_name(name: ModelName) -> OpenAIModel:
     return OpenAIModel(
         model, name=name.full, server=server, key=key, timeout=name.number("timeout", TIMEOUT, least=0.1)
     )
-
-
-def _check_server(model: str, server: str) -> None:
-    """Refuse an address that cannot be one, and one with a password in it, which every record would tell."""
-    try:
-        parts = urlsplit(server)
-        wrong = not parts.hostname or (parts.port or 1) < 1
-    except ValueError:
-        raise ModelError(f"model 'openai/{model}@...': the address of the server cannot be read") from None
-    if parts.username is not None or parts.password is not None:
-        raise ModelError(
-            f"model 'openai/{model}@...': the address has a name or password in it, and a model's name is "
-            "written into every record; put the key into an environment variable and name it: ?key=VARIABLE"
-        )
-    if wrong:
-        raise ModelError(f"model 'openai/{model}@{server}': the address has no host")
