@@ -18,7 +18,7 @@ import numpy.typing as npt
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
 
-from bartleby.analysis.coding.alpha import Alpha
+from bartleby.analysis.coding.alpha import Alpha, cohen_kappa, unit_counts
 from bartleby.analysis.coding.judge_error import Proportion, effective, prediction_powered, rogan_gladen
 from bartleby.analysis.coding.judged import JudgedUnits
 from bartleby.analysis.coding.prevalence_rows import prevalence_rows
@@ -128,32 +128,87 @@ def _as_known(part: JudgedUnits) -> tuple[float, float]:
 def coders(
     clusters: int, share: float, right: float, raters: int, *, size: int = 1, likeness: float = 0.0
 ) -> Scenario:
-    """Return intervals of alpha of coders who are right so often, of units in clusters."""
+    """Return intervals of alpha, and of kappa of the first two coders, of units in clusters.
+
+    Parameters
+    ----------
+    clusters, size
+        Clusters and the units in each.
+    share, likeness
+        Of units with the code, and how alike those of a cluster are.
+    right, raters
+        How often a coder is right, and how many there are.
+    """
     alpha = Alpha(np.array([0.0, 1.0]), "nominal")
 
-    def counts(rng: np.random.Generator, groups: int) -> Floats:
+    def codings(rng: np.random.Generator, groups: int) -> npt.NDArray[np.int64]:
         chance = np.full(groups, share)
         if likeness:
             chance = rng.beta(share * (1 / likeness - 1), (1 - share) * (1 / likeness - 1), groups)
         truth = rng.random((groups, size)) < chance[:, None]
         said = np.where(rng.random((groups, size, raters)) < right, truth[:, :, None], ~truth[:, :, None])
-        ones = said.sum(axis=2).ravel().astype(float)
-        return np.column_stack([raters - ones, ones])
+        return said.reshape(-1, raters).astype(np.int64)
 
-    many = counts(np.random.default_rng(0), 400_000 // size)
-    truth = float(alpha(alpha.features(many).sum(axis=0)))
+    many = codings(np.random.default_rng(0), 400_000 // size)
+    truth = float(alpha(alpha.features(_counts(many, 2)).sum(axis=0)))
+    agree = float(_kappa(_joint(many).sum(axis=0)))
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
-        features = alpha.features(counts(rng, clusters))
-        sums = cluster_sums(features, np.repeat(np.arange(clusters), size), clusters)
+        said, cluster = codings(rng, clusters), np.repeat(np.arange(clusters), size)
+        features = alpha.features(_counts(said, 2))
+        sums = cluster_sums(features, cluster, clusters)
         yield ("alpha, jackknife t, Fisher", *scaled_interval(jackknife(sums, alpha), LEVEL, "fisher"), truth)
         low, high, _ = bootstrap_interval(sums, alpha, LEVEL, 1, 400)
         yield "alpha, BCa bootstrap of clusters", low, high, truth
+        joint = cluster_sums(_joint(said), cluster, clusters)
+        yield (
+            "kappa, jackknife t, Fisher",
+            *scaled_interval(jackknife(joint, _kappa), LEVEL, "fisher"),
+            agree,
+        )
         plain = cluster_sums(features, np.arange(len(features)), len(features))
         low, high = _percentile(plain, alpha, rng)
         yield "usual: alpha, percentile bootstrap of units", low, high, truth
 
     return one_by_one(replicate)
+
+
+def graded(clusters: int, size: int, likeness: float, off: float) -> Scenario:
+    """Return intervals of ordinal alpha of two coders on a scale of five, who are off by a step so often."""
+    alpha = Alpha(np.arange(5.0), "ordinal")
+    cuts = np.array([0.5, 1.0, 1.6, 2.2])
+
+    def counts(rng: np.random.Generator, groups: int) -> Floats:
+        own = math.sqrt(likeness) * rng.normal(size=(groups, 1))
+        value = np.searchsorted(cuts, own + math.sqrt(1 - likeness) * rng.normal(size=(groups, size)))
+        step = rng.choice([-1, 0, 1], size=(groups, size, 2), p=[off / 2, 1 - off, off / 2])
+        return _counts(np.clip(value[:, :, None] + step, 0, 4).reshape(-1, 2), 5)
+
+    truth = float(alpha(alpha.features(counts(np.random.default_rng(0), 400_000 // size)).sum(axis=0)))
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        features = alpha.features(counts(rng, clusters))
+        for name, each in (("", size), ("usual: units as independent, ", 1)):
+            groups = clusters * size // each
+            sums = cluster_sums(features, np.repeat(np.arange(groups), each), groups)
+            found = scaled_interval(jackknife(sums, alpha), LEVEL, "fisher")
+            yield (f"{name}ordinal alpha, jackknife t, Fisher", *found, truth)
+
+    return one_by_one(replicate)
+
+
+def _counts(said: npt.NDArray[np.int64], values: int) -> Floats:
+    unit = np.repeat(np.arange(len(said)), said.shape[1])
+    return unit_counts(unit, said.ravel(), len(said), values)
+
+
+def _joint(said: npt.NDArray[np.int64]) -> Floats:
+    joint: Floats = np.eye(4)[2 * said[:, 0] + said[:, 1]]
+    return joint
+
+
+def _kappa(sums: Floats) -> Floats:
+    return cohen_kappa(sums, 2)
 
 
 def _percentile(sums: Floats, alpha: Alpha, rng: np.random.Generator) -> tuple[float, float]:
@@ -244,6 +299,8 @@ SCENARIOS: dict[str, Scenario] = {
     "agreement, 300 units, 5%, three coders": coders(300, 0.05, 0.97, 3),
     "agreement, 30 conversations of 10, 20%, two coders": coders(30, 0.2, 0.9, 2, size=10, likeness=0.3),
     "agreement, 10 conversations of 20, 30%, two coders": coders(10, 0.3, 0.9, 2, size=20, likeness=0.3),
+    "ordinal, 200 units": graded(200, 1, 0.0, 0.3),
+    "ordinal, 20 conversations of 10": graded(20, 10, 0.4, 0.3),
     "course, 40 scenarios of 10": over_turns(40, 10),
     "course, 12 scenarios of 20": over_turns(12, 20),
 }

@@ -142,13 +142,13 @@ def population_slope(centre: float, effect: float, spread: float, turns: int) ->
     return float(root(scores, np.append(np.full(turns, centre), effect)).x[-1])
 
 
-def two_events(scenarios: int, repeats: int, spread: float) -> Scenario:
+def two_events(scenarios: int, repeats: int, spread: float, shift: float = 0.0) -> Scenario:
     """Return dependence and phi of declining and leaving, whose logits go together over scenarios."""
     together = 0.6
 
     def chances(one: Floats, other: Floats) -> tuple[Floats, Floats]:
-        return expit(-1 + spread * one), expit(
-            -0.5 + spread * (together * one + np.sqrt(1 - together**2) * other)
+        return expit(shift - 1 + spread * one), expit(
+            shift - 0.5 + spread * (together * one + np.sqrt(1 - together**2) * other)
         )
 
     one, other = np.meshgrid(_NODES, _NODES)
@@ -187,7 +187,7 @@ def reports(scenarios: int, repeats: int) -> Scenario:
                 ("alpha", alpha_interval, 3 * trait / (3 * trait + 1)),
                 ("icc", icc_interval, trait / (trait + 1 + shift**2)),
             ):
-                fit = interval(answers, cluster, np.ones(len(item)), level=LEVEL, replicates=200, rng=rng)
+                fit = interval(answers, cluster, np.ones(len(item)), level=LEVEL)
                 yield f"{what}{name}", fit.low, fit.high, truth
             fit = correlation_interval(
                 np.column_stack([score, did]),
@@ -195,8 +195,6 @@ def reports(scenarios: int, repeats: int) -> Scenario:
                 np.ones(len(item)),
                 ranks=False,
                 level=LEVEL,
-                replicates=200,
-                rng=rng,
             )
             yield f"agreement{name}", fit.low, fit.high, trait / np.sqrt((trait + 1 / 3) * (trait + 1))
 
@@ -219,8 +217,11 @@ SCENARIOS = {
     "hazard: 12 x 40, sd 1": slope(12, 40, 1),
     "refusal by exit: 40 x 20, sd 1": two_events(40, 20, 1),
     "refusal by exit: 12 x 40, sd 2": two_events(12, 40, 2),
+    "refusal by exit, rare: 40 x 20, sd 1": two_events(40, 20, 1, -2.5),
+    "refusal by exit, rare: 20 x 20, sd 2": two_events(20, 20, 2, -2.5),
     "self-report: 40 x 5": reports(40, 5),
     "self-report: 15 x 10": reports(15, 10),
+    "self-report: 8 x 20": reports(8, 20),
 }
 
 

@@ -137,6 +137,8 @@ def test_answers_off_the_scale_and_missing_columns_are_named(trials: pd.DataFram
         report(trials.assign(before_willing_1=8), BATTERY)
     with pytest.raises(DataError, match="no column 'before_mood' or 'after_mood'"):
         report(trials, ["mood"])
+    with pytest.raises(SettingError, match="method='jack'"):
+        report(trials, BATTERY, method="jack")
     with pytest.raises(SettingError, match="replicates=10"):
         report(trials, BATTERY, replicates=10)
 
@@ -181,3 +183,12 @@ def test_counted_rows_have_the_mean_and_alpha_of_rows(trials: pd.DataFrame) -> N
     one = report(trials.assign(count=2), BATTERY).frame
     other = report(pd.concat([trials, trials]), BATTERY).frame
     np.testing.assert_allclose(one["estimate"], other["estimate"])
+
+
+def test_reliabilities_leave_out_clusters_unless_a_bootstrap_is_asked_for(trials: pd.DataFrame) -> None:
+    plain, drawn = (report(trials, BATTERY, method=method) for method in ("jackknife", "bootstrap"))
+    methods = [row(each.frame, "before", "alpha")["method"] for each in (plain, drawn)]
+    assert "jackknife" in methods[0]
+    assert "bootstrap" in methods[1]
+    assert plain.settings["replicates"] is None
+    assert drawn.settings["replicates"] == 200
