@@ -44,7 +44,8 @@ def one_by_one(group: GroupFit, clusters: tuple[str, ...] = ("pair",), number: i
         counts = np.zeros_like(group.data.counts)
         np.add.at(counts, group.data.row_cell, weight[:, None] * group.data.row_counts)
         form = group.layout.design.binary
-        each, converged = newton(form, counts[:, :1], counts.sum(axis=1)[:, None], pull)
+        won = form.gathering @ counts[:, :1]
+        each, converged = newton(form, won, counts.sum(axis=1)[:, None], pull)
         assert converged.all()
         found.append(each[:, 0])
     return np.array(found)
@@ -66,29 +67,32 @@ def test_newtons_method_is_that_of_the_fit_where_the_pull_is_nothing() -> None:
     group = fitted(2)
     counts = group.data.counts
     pull = Pull(np.zeros(group.layout.design.n_estimated), 0.0)
-    found, _ = newton(group.layout.design.binary, counts[:, :1], counts.sum(axis=1)[:, None], pull)
+    form = group.layout.design.binary
+    found, _ = newton(form, form.gathering @ counts[:, :1], counts.sum(axis=1)[:, None], pull)
     np.testing.assert_allclose(
         found[:, 0], maximise(group.layout.design, counts[None]).estimated[0], atol=1e-9
     )
 
 
 def test_both_orders_are_one_cell_only_where_the_order_has_no_effect() -> None:
-    ordered, merged = (binary_cells(fitted(1, slot=slot).layout.design) for slot in (True, False))
+    (ordered, _, turned), (merged, _, swapped) = (
+        binary_cells(fitted(1, slot=slot).layout.design) for slot in (True, False)
+    )
     assert ordered.n_cells == 2 * merged.n_cells
-    assert not ordered.swapped.any()
-    assert merged.swapped.sum() == merged.n_cells
+    assert not turned.any()
+    assert swapped.sum() == merged.n_cells
 
 
 @pytest.mark.parametrize("poor", [0.2, 1.0, 30.0])
 def test_what_is_said_to_have_converged_is_the_maximum_however_poor_the_start(poor: float) -> None:
     group = fitted(1)
-    cells = binary_cells(group.layout.design)
+    cells, _, _ = binary_cells(group.layout.design)
     rng = np.random.default_rng(5)
     total = rng.poisson(3.0, size=(cells.n_cells, 30)).astype(float)
-    wins = rng.binomial(total.astype(int), 0.3).astype(float)
+    won = cells.form.gathering @ rng.binomial(total.astype(int), 0.3).astype(float)
     pull = Pull(group.maximum.estimated[0], 1 / PULL_SD**2)
-    found, converged = approach(cells, wins, total, pull, poor * np.linalg.inv(group.maximum.information[0]))
-    expected, _ = newton(cells.form, wins, total, pull)
+    found, converged = approach(cells, won, total, pull, poor * np.linalg.inv(group.maximum.information[0]))
+    expected, _ = newton(cells.form, won, total, pull)
     assert np.isfinite(found).all()
     assert converged.all() == (poor == 1.0)
     np.testing.assert_allclose(found[:, converged], expected[:, converged], atol=1e-6)

@@ -155,3 +155,19 @@ def test_classes_of_one_item_each_have_a_share_too() -> None:
     frame = choice_model(rows, baseline="item 04").share_below(by="kind", draws=200).to_frame()
     assert frame["n"].tolist() == [1, 1, 1, 1]
     assert (frame["low"] < frame["high"]).all()
+
+
+@pytest.mark.parametrize("estimand", ["new_items", "these_items"])
+@pytest.mark.parametrize("draws", [1, 7, 200])
+def test_classes_of_one_item_each_have_shares_too(estimand: str, draws: int) -> None:
+    rows, utility = simulated(1, n_items=4, repeats=5)
+    names = list(utility)
+    for side in ("first", "second"):
+        rows[f"kind_{side}"] = rows[side].map({name: f"only {name}" for name in names})
+    rows.loc[rows.index[::7], "outcome"] = "refused"
+    fit = choice_model(rows, baseline=names[0])
+    found = fit.share_below("kind", estimand=estimand, draws=draws)  # type: ignore[arg-type]
+    assert found.frame["n"].tolist() == [1, 1, 1]
+    assert (found.frame["low"] < found.frame["high"]).all() or draws == 1
+    assert len(found.accounting.bounds) == 1 + 3
+    assert len(fit.compare_shares("kind", draws=draws).frame) == 2

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from bartleby.analysis.exits.hazard import hazard
+from bartleby.analysis.exits.hazard import Link, hazard
 from bartleby.errors import DataError, SettingError
 from tests.analysis.exit_tables import simulated, turn_rows
 
@@ -150,6 +150,30 @@ def test_what_is_wrong_is_named(turns: pd.DataFrame) -> None:
         hazard(turns, ["mood"])
     with pytest.raises(DataError, match="must be 0, 1 or empty"):
         hazard(turns.assign(exited="yes"))
+
+
+@pytest.mark.parametrize("link", ["logit", "cloglog"])
+def test_a_predictor_that_does_not_vary_is_left_out_and_told(turns: pd.DataFrame, link: Link) -> None:
+    table = turns.assign(temperature=1.0, wording="plain")
+    plain = hazard(turns, "scenario_class", link=link)
+    found = hazard(table, ["temperature", "scenario_class", "wording"], link=link)
+    pd.testing.assert_frame_equal(found.frame, plain.frame)
+    told = set(found.warnings) - set(plain.warnings)
+    assert {text.split(" is the same")[0] for text in told} == {"hazard: temperature", "hazard: wording"}
+
+
+def test_a_predictor_that_varies_in_one_group_alone_has_its_effect_there(turns: pd.DataFrame) -> None:
+    model = np.where(np.arange(len(turns)) % 2, "a", "b")
+    table = turns.assign(model=model, dose=np.where(model == "a", 2.0, turns["refusals_before"]))
+    found = hazard(table, "dose", baseline="none")
+    assert set(found.frame.loc[found.frame["term"] == "dose", "model"]) == {"b"}
+    assert [text for text in found.warnings if "dose" in text and "a" in text.split(":")[0]]
+
+
+def test_a_slope_of_the_turn_needs_more_than_one_turn(turns: pd.DataFrame) -> None:
+    found = hazard(turns[turns["turn"] == 1], "scenario_class", baseline="log")
+    assert any("np.log(turn) is the same at all turns" in text for text in found.warnings)
+    assert not found.frame["term"].str.contains("turn").any()
 
 
 def test_rows_without_a_predictor_are_left_out_and_told(turns: pd.DataFrame) -> None:

@@ -96,6 +96,32 @@ def test_the_default_passes_from_the_model_to_the_variance_as_clusters_grow_in_n
         assert min(way.high for way in ways) <= auto.high <= max(way.high for way in ways)
 
 
+def test_a_cluster_much_larger_than_the_others_leaves_the_estimate_inside_its_interval() -> None:
+    fit = clustered_rate([160, 3, 0, 2, 2, 1, 0, 1, 1], [160, 6, 6, 6, 6, 6, 4, 6, 4], 0.95)
+    assert fit.estimate == pytest.approx(170 / 204)
+    # Eight of nine items seldom do it, and the one that does has most of the trials.
+    assert fit.low < 0.3
+    assert 0.95 < fit.high < 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(clusters, st.floats(0.5, 0.98))
+def test_the_rate_lies_inside_its_interval_however_unequal_the_clusters(
+    pairs: list[tuple[int, int]], level: float
+) -> None:
+    events, n = np.array([float(a) for a, _ in pairs]), np.array([float(a + b) for a, b in pairs])
+    fit, wider = (clustered_rate(events, n, each) for each in (level, level + 0.01))
+    assert 0 <= wider.low <= fit.low <= fit.estimate <= fit.high <= wider.high <= 1
+    if 0 < fit.estimate < 1 and level > 0.8:
+        assert fit.low < fit.estimate < fit.high
+
+
+def test_equal_clusters_have_the_bounds_of_the_posterior() -> None:
+    events, n = np.array([0.0, 3, 7, 1, 0, 2]), np.full(6, 9.0)
+    fit = clustered_rate(events, n, 0.9)
+    assert (fit.low, fit.high) == pytest.approx(mean_posterior(events, n).bounds(0.9), abs=1e-12)
+
+
 def test_weights_are_not_trials_and_have_no_beta_binomial_interval() -> None:
     fit = clustered_rate([0.3, 0.9, 0.5], [1.0, 1.0, 1.0], 0.95, rows=60.0)
     assert fit.method == "logit t, CR2"

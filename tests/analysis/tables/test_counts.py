@@ -82,6 +82,29 @@ def test_whole_numbers_and_others_are_counted_as_words_are(
         assert found == dict(zip(words["a"], words["count"], strict=True))
 
 
+@pytest.mark.parametrize("kind", ["pandas", "categorical", "polars"])
+@pytest.mark.parametrize("cells", [3, 4_000_000])
+def test_labels_left_as_categories_are_the_labels(
+    kind: str, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bartleby.analysis.tables.counts._TABLE_CELLS", cells)
+    data = table()
+    frames = {
+        "pandas": data,
+        "categorical": data.assign(a=pd.Categorical(data["a"], categories=["none of them", "ü", "y", "x"])),
+        "polars": pl.from_pandas(data),
+    }
+    plain = count_rows(as_frame(data), ["a", "b"])
+    coded = count_rows(as_frame(frames[kind]), ["a", "b"], coded=["a", "b"])
+    assert isinstance(coded["a"].dtype, pd.CategoricalDtype)
+    assert isinstance(coded["b"].dtype, pd.CategoricalDtype)
+    found, expected = (
+        each.astype(object).fillna("missing").sort_values(["a", "b"]).reset_index(drop=True)
+        for each in (coded, plain)
+    )
+    assert found.astype(str).equals(expected.astype(str))
+
+
 def test_whole_numbers_with_gaps_take_no_more_room_than_there_are_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -6,8 +6,9 @@ parameters, each with a sign. Arrays here have cells in rows and data sets in co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ _FARTHEST = 700.0
 """Logits whose exponential is still a number."""
 _FEW = 4
 """Data sets up to which matrices of cells by pairs of parameters are not worth making."""
+_BLOCK = 32_768
+"""Cells that are looked at together where nothing needs all of them at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,7 @@ class BinaryForm:
     def score(self, residual: Floats) -> Floats:
         """Return the score (B, q) from residuals (M, B)."""
         if residual.shape[1] > _FEW:
-            return np.asarray(self._gathering @ residual).T
+            return np.asarray(self.gathering @ residual).T
         size = self.basis.shape[0]
         full = [
             sum(
@@ -84,7 +87,7 @@ class BinaryForm:
         size, number = self.basis.shape[1], weight.shape[1]
         if number > _FEW:
             return np.asarray(self.squares @ weight).T.reshape(number, size, size)
-        return np.stack([self._information(column) for column in weight.T])
+        return np.stack([self._reduced(self._upper(column)) for column in weight.T])
 
     def spread(self, covariance: Floats) -> Floats:
         """Return the variances of logits (M, B) from covariances of the parameters (B, q, q)."""
@@ -98,26 +101,37 @@ class BinaryForm:
         With p = L(logit) the information is that of a logistic regression, weights n p (1 - p), and Firth's
         penalty adds h (1/2 - p) to the score, h the leverage of a cell (Heinze & Schemper 2002).
         """
-        won = counts[:, :, 0].T
-        total = won + counts[:, :, 1].T
-        logits = self.logits(estimated)
-        chance = logistic(logits)
-        # log(1 + exp(logit)), from the larger of the two probabilities, which is a half at least.
-        normaliser = np.maximum(logits, 0.0) - np.log(np.maximum(chance, 1 - chance))
-        objective = np.sum(won * logits - total * normaliser, axis=0)
-        residual = won - total * chance
-        weight = total * chance * (1 - chance)
-        information = curvature = self.information(weight)
+        if not penalised and len(estimated) <= _FEW and len(self.index) > _BLOCK:
+            return self._by_blocks(counts, estimated)
+        terms = _terms(counts, self.logits(estimated))
+        objective, residual = terms.objective, terms.residual
+        information = curvature = self.information(terms.weight)
         if penalised:
             sign, log_determinant = np.linalg.slogdet(information)
             objective = objective + np.where(sign > 0, 0.5 * log_determinant, -np.inf)
-            leverage = weight * self.spread(inverse(information))
-            residual = residual + leverage * (0.5 - chance)
-            curvature = information + self.information(weight * leverage / np.where(total > 0, total, 1.0))
+            leverage = terms.weight * self.spread(inverse(information))
+            residual = residual + leverage * (0.5 - terms.chance)
+            pseudo = leverage / np.where(terms.total > 0, terms.total, 1.0)
+            curvature = information + self.information(terms.weight * pseudo)
         return Evaluation(objective, self.score(residual), information, curvature)
 
+    def _by_blocks(self, counts: Floats, estimated: Floats) -> Evaluation:
+        """Evaluate the likelihood as a sum over blocks of cells, none of which takes much memory."""
+        number, size = len(estimated), self.basis.shape[0]
+        objective, score = np.zeros(number), np.zeros(estimated.shape)
+        full = np.zeros((number, size, size))
+        for start in range(0, len(self.index), _BLOCK):
+            block = replace(self, index=self.index[start : start + _BLOCK])
+            terms = _terms(counts[:, start : start + _BLOCK], block.logits(estimated))
+            objective += terms.objective
+            score += block.score(terms.residual)
+            for at in range(number):
+                full[at] += block._upper(terms.weight[:, at])
+        information = np.stack([self._reduced(each) for each in full])
+        return Evaluation(objective, score, information, information)
+
     @cached_property
-    def _gathering(self) -> sparse.csr_array:
+    def gathering(self) -> sparse.csr_array:
         """Matrix (q, M) that adds residuals of cells up into the score."""
         cells, local = self.index.shape
         place = (self.index.ravel(), np.repeat(np.arange(cells), local))
@@ -136,27 +150,22 @@ class BinaryForm:
     def _columns(self) -> list[Integers]:
         return [np.ascontiguousarray(column) for column in self.index.T]
 
-    @cached_property
-    def _crossed(self) -> list[tuple[float, Integers]]:
-        """Sign and place in the information of each product of two local parameters, each pair once."""
-        size = self.basis.shape[0]
-        local = range(len(self._columns))
-        pairs = [(one, other) for one in local for other in local if one < other]
-        return [
-            (float(SIGNS[one] * SIGNS[other]), self._columns[one] * size + self._columns[other])
-            for one, other in pairs
-        ]
+    def _upper(self, weight: Floats) -> Floats:
+        """Return sums of weights (M,) by pair of parameters (P, P), each pair of a cell once.
 
-    def _information(self, weight: Floats) -> Floats:
+        The diagonal has half its sums, as the other triangle is still to be added.
+        """
         size = self.basis.shape[0]
         upper = np.zeros(size * size)
-        for sign, place in self._crossed:
-            upper += sign * np.bincount(place, weight, size * size)
-        full = upper.reshape(size, size)
-        full = full + full.T
-        diagonal = sum(np.bincount(column, weight, size) for column in self._columns)
-        full[np.diag_indices(size)] += diagonal
-        half = self._basis_across @ full
+        for one, other in combinations(range(len(self._columns)), 2):
+            place = self._columns[one] * size + self._columns[other]
+            upper += SIGNS[one] * SIGNS[other] * np.bincount(place, weight, size * size)
+        upper[:: size + 1] += 0.5 * sum(np.bincount(column, weight, size) for column in self._columns)
+        return upper.reshape(size, size)
+
+    def _reduced(self, upper: Floats) -> Floats:
+        """Return the information of estimated parameters (q, q) from one triangle of that of all (P, P)."""
+        half = np.asarray(self._basis_across @ (upper + upper.T))
         return np.asarray(self._basis_across @ half.T)
 
     def _spread(self, covariance: Floats) -> Floats:
@@ -166,6 +175,29 @@ class BinaryForm:
             for other in range(self.index.shape[1]):
                 spread += SIGNS[one] * SIGNS[other] * full[self.index[:, one], self.index[:, other]]
         return spread
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """The log likelihood of data sets (B,), and what its derivatives need of each cell (M, B)."""
+
+    objective: Floats
+    total: Floats
+    chance: Floats
+    residual: Floats
+    weight: Floats
+
+
+def _terms(counts: Floats, logits: Floats) -> _Terms:
+    """Return the likelihood of counts (B or 1, M, 2) at logits (M, B)."""
+    won = counts[:, :, 0].T
+    total = won + counts[:, :, 1].T
+    chance = logistic(logits)
+    # log(1 + exp(logit)), from the larger of the two probabilities, which is a half at least.
+    normaliser = np.maximum(logits, 0.0) - np.log(np.maximum(chance, 1 - chance))
+    objective = np.sum(won * logits - total * normaliser, axis=0)
+    expected = total * chance
+    return _Terms(objective, total, chance, won - expected, expected * (1 - chance))
 
 
 def logistic(logits: Floats) -> Floats:

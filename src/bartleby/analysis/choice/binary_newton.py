@@ -24,15 +24,17 @@ _LONGEST_STEP = 2.0
 _BATCH_NUMBERS = 2_000_000
 
 
-def newton(form: BinaryForm, wins: Floats, total: Floats, pull: Pull) -> tuple[Floats, Booleans]:
+def newton(form: BinaryForm, won: Floats, total: Floats, pull: Pull) -> tuple[Floats, Booleans]:
     """Maximise the likelihoods of replicates, with a weak normal pull.
 
     Parameters
     ----------
     form
         What was shown.
-    wins, total
-        Choices of the first item, and all, by cell and replicate (C, b).
+    won
+        What choices of the first item add to the score, by parameter and replicate (q, b).
+    total
+        Choices by cell and replicate (C, b).
     pull
         Towards the estimate of the full data, from which the search starts.
 
@@ -42,14 +44,14 @@ def newton(form: BinaryForm, wins: Floats, total: Floats, pull: Pull) -> tuple[F
     """
     step = max(1, _BATCH_NUMBERS // len(pull.centre) ** 2)
     parts = [
-        _batch(form, wins[:, at : at + step], total[:, at : at + step], pull)
-        for at in range(0, wins.shape[1], step)
+        _batch(form, won[:, at : at + step], total[:, at : at + step], pull)
+        for at in range(0, won.shape[1], step)
     ]
     return np.concatenate([part[0] for part in parts], axis=1), np.concatenate([p[1] for p in parts])
 
 
-def _batch(form: BinaryForm, wins: Floats, total: Floats, pull: Pull) -> tuple[Floats, Booleans]:
-    size, number = len(pull.centre), wins.shape[1]
+def _batch(form: BinaryForm, won: Floats, total: Floats, pull: Pull) -> tuple[Floats, Booleans]:
+    size, number = len(pull.centre), won.shape[1]
     now = pull.start(number)
     converged = np.zeros(number, dtype=bool)
     active = np.arange(number)
@@ -57,7 +59,7 @@ def _batch(form: BinaryForm, wins: Floats, total: Floats, pull: Pull) -> tuple[F
     for _ in range(_ROUNDS):
         share = logistic(form.logits(now[:, active].T))
         expected = total[:, active] * share
-        score = form.score(wins[:, active] - expected) + pull.score(now[:, active]).T
+        score = won[:, active].T - form.score(expected) + pull.score(now[:, active]).T
         information = form.information(expected * (1 - share))
         information[:, diagonal, diagonal] += pull.weight
         step = np.linalg.solve(information, score[..., None])[..., 0].T

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bartleby.analysis.choice.binary_form import SIGNS, BinaryForm
+from bartleby.analysis.choice.data import numbered
 from bartleby.analysis.choice.pair_design import PairDesign
 
 __all__ = ["BinaryCells", "Pull", "approach", "binary_cells"]
@@ -35,8 +36,8 @@ _TOLERANCE = 1e-8
 _LONGEST_STEP = 2.0
 _BATCH = 100_000
 """Numbers in one batch of cells by replicates."""
-_FEWEST = 8
-"""Replicates below which an operation on all of them costs more to start than to do."""
+_FEWEST = 3
+"""Replicates that are fitted together however many cells there are: fewer cost more to start than to do."""
 _BLOCK = 32_768
 """Numbers in one block of a batch: what stays in the cache between two operations."""
 _FARTHEST = 300.0
@@ -62,20 +63,8 @@ class Pull:
 
 @dataclass(frozen=True, eq=False)
 class BinaryCells:
-    """Cells with two outcomes. Where the order has no effect both orders of a pair are one cell.
+    """The likelihood of C cells with two outcomes, in blocks of cells that stay in the cache."""
 
-    Parameters
-    ----------
-    of_cell
-        The cell here of each cell of the design (M,).
-    swapped
-        Whether it shows the two items in the other order (M,).
-    form
-        The likelihood of the C cells here.
-    """
-
-    of_cell: Integers
-    swapped: Booleans
     form: BinaryForm
 
     @property
@@ -93,8 +82,8 @@ class BinaryCells:
         """Cells in a block."""
         return max(1, min(self.n_cells, _BLOCK // self.width))
 
-    def score(self, estimated: Floats, wins: Floats, total: Floats) -> Floats:
-        """Return the score (q, b) at parameters (q, b) of data sets with choices (C, b)."""
+    def expected(self, estimated: Floats, total: Floats) -> Floats:
+        """Return what is expected of choices of the first item in the score (q, b), of choices (C, b)."""
         parameters = self.form.basis @ estimated
         odds = np.exp(np.clip(parameters, -_FARTHEST, _FARTHEST))
         score = np.zeros_like(parameters)
@@ -110,7 +99,6 @@ class BinaryCells:
             against += expected
             expected /= against
             expected *= total[cells]
-            np.subtract(wins[cells], expected, out=expected)
             score += gather @ expected
         return np.asarray(self.form.basis.T @ score)
 
@@ -128,8 +116,20 @@ class BinaryCells:
         return sparse.csr_array((signs, place), shape=(self.form.basis.shape[0], len(index)))
 
 
-def binary_cells(design: PairDesign) -> BinaryCells:
-    """Return the cells of a design whose likelihood has two outcomes."""
+def binary_cells(design: PairDesign) -> tuple[BinaryCells, Integers, Booleans]:
+    """Return the cells of a design whose likelihood has two outcomes.
+
+    Where the order has no effect both orders of a pair become one cell.
+
+    Returns
+    -------
+    cells
+        C of them.
+    of_cell (M,)
+        Which of them each cell of the design is.
+    swapped (M,)
+        Whether that shows the two items in the other order.
+    """
     index = design.index
     swapped = np.zeros(len(index), dtype=bool)
     if not design.kernel.slot:
@@ -139,14 +139,15 @@ def binary_cells(design: PairDesign) -> BinaryCells:
     key = index[:, 0] * size + index[:, 1]
     if index.shape[1] == 3:
         key = key * size + index[:, 2]
-    _, seen, of_cell = np.unique(key, return_index=True, return_inverse=True)
-    return BinaryCells(
-        of_cell.astype(np.int64), swapped, BinaryForm(index[seen], sparse.csr_array(design.basis))
-    )
+    distinct, of_cell = numbered(key)
+    shown = np.empty((index.shape[1], len(distinct)), dtype=np.int64)
+    for column, part in zip(shown, index.T, strict=True):
+        column[of_cell] = part
+    return BinaryCells(BinaryForm(shown.T, sparse.csr_array(design.basis))), of_cell, swapped
 
 
 def approach(
-    cells: BinaryCells, wins: Floats, total: Floats, pull: Pull, inverse: Floats
+    cells: BinaryCells, won: Floats, total: Floats, pull: Pull, inverse: Floats
 ) -> tuple[Floats, Booleans]:
     """Maximise the likelihoods of replicates, with a weak normal pull, from the estimate of the full data.
 
@@ -154,8 +155,10 @@ def approach(
     ----------
     cells
         What was shown.
-    wins, total
-        Choices of the first item, and all, by cell and replicate (C, b).
+    won
+        What choices of the first item add to the score, by parameter and replicate (q, b).
+    total
+        Choices by cell and replicate (C, b).
     pull
         Towards the estimate of the full data.
     inverse
@@ -171,10 +174,10 @@ def approach(
     Nocedal & Wright (2006), algorithm 7.4, the initial matrix being `inverse` and all steps whole, bounded
     at 2 logits.
     """
-    now = pull.start(wins.shape[1])
-    score = cells.score(now, wins, total)
+    now = pull.start(won.shape[1])
+    score = won - cells.expected(now, total)
     pairs: list[tuple[Floats, Floats, Floats]] = []
-    length = np.full(wins.shape[1], np.inf)
+    length = np.full(won.shape[1], np.inf)
     for iteration in range(_ITERATIONS):
         step = _direction(score, pairs, inverse)
         length = np.abs(step).max(axis=0, initial=0.0)
@@ -182,7 +185,7 @@ def approach(
         now += step
         if np.all(length < _TOLERANCE) or (iteration == _TRIAL and np.median(length) > _SHORT):
             break
-        after = cells.score(now, wins, total) + pull.score(now)
+        after = won - cells.expected(now, total) + pull.score(now)
         pairs = [*pairs[1 - _PAIRS :], _secant(step, score - after)]
         score = after
     return now, length < _TOLERANCE

@@ -134,6 +134,12 @@ def maximise(
         part = counts if len(counts) == 1 else counts[active]
         contrast = None if fixed is None else fixed[0][active]
         step = _newton_step(state, contrast)
+        length = np.abs(step).max(axis=1, initial=0.0)
+        if np.all(length < tolerance) and np.all(np.isfinite(state.objective)):
+            # So short a step changes neither the likelihood nor its derivatives.
+            now[active] += step
+            converged[active] = True
+            break
         moved, state, lost = _climb(design, part, now[active], step, state, penalised=penalised)
         length = np.abs(moved - now[active]).max(axis=1, initial=0.0)
         now[active], objective[active], information[active] = moved, state.objective, state.information

@@ -65,14 +65,14 @@ def contrast_intervals(
     """
     nothing = np.full(len(contrasts), np.nan)
     if penalised:
-        error = np.sqrt(scale * np.einsum("kp,pq,kq->k", contrasts, covariance, contrasts))
+        error = np.sqrt(scale * np.sum((contrasts @ covariance) * contrasts, axis=1))
         told = np.abs(contrasts).max(axis=1, initial=0.0) > 1e-12
         low, high = nothing.copy(), nothing.copy()
         found = profile_bounds(design, counts, maximum, contrasts[told], level=level, scale=scale)
         low[told], high[told] = found.low, found.high
         return ContrastIntervals(error, low, high, nothing, "profile penalised likelihood")
     if robust is None:
-        error = np.sqrt(np.einsum("kp,pq,kq->k", contrasts, covariance, contrasts))
+        error = np.sqrt(np.sum((contrasts @ covariance) * contrasts, axis=1))
         df, method = np.full(len(contrasts), np.inf), f"{unit} independent, z"
     else:
         error = robust.standard_errors(contrasts)

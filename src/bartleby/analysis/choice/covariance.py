@@ -11,12 +11,27 @@ from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.layout import Layout
 from bartleby.analysis.inference.sandwich import RobustCovariance, cluster_covariance
 
-__all__ = ["overdispersion", "robust_covariance", "root_rows", "score_rows"]
+__all__ = ["inverse_information", "overdispersion", "robust_covariance", "root_rows", "score_rows"]
 
 Floats = npt.NDArray[np.float64]
 
 _LEAST_DISPERSION = 1e-4
 """Of fractional counts that follow the model almost exactly."""
+_FIRM = 1e-10
+"""Smallest over largest squared pivot from which on an inverse needs no decomposition into eigenvectors."""
+
+
+def inverse_information(information: Floats) -> Floats:
+    """Return the inverse of an information matrix (q, q), generalised where it hardly has one."""
+    try:
+        pivots = np.square(np.diag(np.linalg.cholesky(information)))
+    except np.linalg.LinAlgError:
+        pivots = np.zeros(1)
+    if pivots.min(initial=np.inf) > _FIRM * pivots.max(initial=0.0):
+        found = np.linalg.inv(information)
+    else:
+        found = np.linalg.pinv(information, hermitian=True)
+    return found.astype(np.float64, copy=False)
 
 
 def robust_covariance(data: ChoiceData, layout: Layout, maximum: Maximum) -> RobustCovariance:

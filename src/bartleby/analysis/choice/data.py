@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,12 @@ from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.pair_likelihood import PairKernel
 from bartleby.outcome import Outcome
 
-__all__ = ["ChoiceData", "choice_data"]
+__all__ = ["ChoiceData", "choice_data", "numbered"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.integer[Any]]
 
 _SPARE = 16
 """Numbers for each key up to which a table of them is quicker than sorting."""
@@ -31,8 +33,8 @@ class ChoiceData:
     ----------
     items
         Item ids in alphabetical order; codes are positions in it.
-    first, second
-        Items of each cell (M,).
+    shown
+        Items that each cell shows first and second (2, M).
     counts
         Outcomes of each cell (M, A), in the order of `kernel.outcomes`.
     uncounted
@@ -52,8 +54,7 @@ class ChoiceData:
     """
 
     items: tuple[str, ...]
-    first: Integers
-    second: Integers
+    shown: Integers
     counts: Floats
     uncounted: Floats
     row_cell: Integers
@@ -68,6 +69,18 @@ class ChoiceData:
     def n_items(self) -> int:
         """Number of items."""
         return len(self.items)
+
+    @property
+    def first(self) -> Integers:
+        """Item that each cell shows first (M,)."""
+        first: Integers = self.shown[0]
+        return first
+
+    @property
+    def second(self) -> Integers:
+        """Item that each cell shows second (M,)."""
+        second: Integers = self.shown[1]
+        return second
 
     @property
     def used(self) -> float:
@@ -103,29 +116,32 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
     """
     items, first, second = _items(cells)
     count = cells["count"].to_numpy(dtype=float)
-    word, words = pd.factorize(cells["outcome"])
-    totals = np.bincount(word, count, len(words))
-    outcomes = {str(words[at]): float(totals[at]) for at in np.argsort(words.astype(str))}
+    word, words = cells["outcome"].cat.codes.to_numpy(), [*map(str, cells["outcome"].cat.categories)]
+    outcomes = _totals(word, words, count)
     kernel = _kernel(outcomes, options)
     shares = _outcome_shares(kernel, options)
-    share = np.stack([shares.get(str(name), np.zeros(len(kernel.outcomes))) for name in words])
-    counted, in_model = count[:, None] * share[word], (share.sum(axis=1) > 0)[word]
-    cell_key, cell = _numbered(first * len(items) + second)
+    share = np.stack([shares.get(name, np.zeros(len(kernel.outcomes))) for name in words], axis=1)
+    in_model = (share.sum(axis=0) > 0)[word]
+    cell_key, cell = numbered(first * len(items) + second)
+    del first, second
     cluster, unlabelled = _clusters(
         cells, options, cell=cell, cell_key=cell_key, n_items=len(items), has_pair_column=has_pair_column
     )
     used = in_model & (count > 0)
-    labels, cluster_code = _numbered(cluster[used])
-    row_cell, row_cluster, row = _rows(cell[used], cluster_code)
+    # A slice takes all of them without a copy.
+    keep = slice(None) if used.all() else used
+    labels, cluster_code = numbered(cluster[keep])
+    row_cell, row_cluster, row = _rows(cell[keep], cluster_code)
+    counts = _sum(cell, count, word, share, len(cell_key))
+    own_row = np.array_equal(row_cell, np.arange(len(cell_key)))
     return ChoiceData(
         items=items,
-        first=cell_key // len(items),
-        second=cell_key % len(items),
-        counts=_sum(cell, counted, len(cell_key)),
-        uncounted=np.bincount(cell, count * ~in_model, len(cell_key)).astype(float),
+        shown=np.stack(np.divmod(cell_key, len(items))),
+        counts=counts,
+        uncounted=_uncounted(cell, count, in_model, len(cell_key)),
         row_cell=row_cell,
         row_cluster=row_cluster,
-        row_counts=_sum(row, counted[used], len(row_cell)),
+        row_counts=counts if own_row else _sum(row, count[keep], word[keep], share, len(row_cell)),
         n_clusters=len(labels),
         kernel=kernel,
         outcomes=outcomes,
@@ -135,16 +151,23 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
 
 def _items(cells: pd.DataFrame) -> tuple[tuple[str, ...], Integers, Integers]:
     """Return items in alphabetical order and the codes of the first and the second item of each row."""
-    sides = [pd.factorize(cells[side]) for side in ("first", "second")]
-    items = tuple(sorted({str(label) for _, labels in sides for label in labels}))
-    place = {item: at for at, item in enumerate(items)}
-    first, second = (
-        np.array([place[str(label)] for label in labels], dtype=np.int64)[codes] for codes, labels in sides
-    )
-    return items, first, second
+    labels = cells["first"].cat.categories
+    sides = [cells[side].cat.codes.to_numpy() for side in ("first", "second")]
+    there = np.zeros(len(labels), dtype=bool)
+    for codes in sides:
+        there[codes] = True
+    number = np.cumsum(there) - 1
+    return tuple(map(str, labels[there])), number[sides[0]], number[sides[1]]
 
 
-def _numbered(keys: Integers) -> tuple[Integers, Integers]:
+def _totals(word: Codes, words: Sequence[str], count: Floats) -> dict[str, float]:
+    """Return the trials of each outcome that occurs."""
+    there = np.bincount(word, minlength=len(words)) > 0
+    totals = np.bincount(word, count, len(words))
+    return {name: float(total) for name, total, seen in zip(words, totals, there, strict=True) if seen}
+
+
+def numbered(keys: Integers) -> tuple[Integers, Integers]:
     """Return the distinct keys, which are 0 or more, in order, and which of them each key is."""
     most = int(keys.max(initial=-1)) + 1
     if most > _SPARE * len(keys):
@@ -158,13 +181,14 @@ def _numbered(keys: Integers) -> tuple[Integers, Integers]:
 
 def _rows(cell: Integers, cluster: Integers) -> tuple[Integers, Integers, Integers]:
     """Return cell and cluster of each distinct combination, and which of them each row is."""
-    cells, number = _numbered(cell)
+    cells, number = numbered(cell)
     cluster_of = np.zeros(len(cells), dtype=np.int64)
     cluster_of[number] = cluster
     if np.array_equal(cluster_of[number], cluster):
-        return cells, cluster_of, number
+        # Where each cell is a cluster, one array serves as both.
+        return cells, cells if np.array_equal(cells, cluster_of) else cluster_of, number
     size = int(cluster.max(initial=0)) + 1
-    key, row = _numbered(cell * size + cluster)
+    key, row = numbered(cell * size + cluster)
     return key // size, key % size, row
 
 
@@ -214,5 +238,15 @@ def _clusters(
     return codes, float(cells.loc[missing, "count"].sum())
 
 
-def _sum(group: Integers, rows: Floats, size: int) -> Floats:
-    return np.stack([np.bincount(group, column, size) for column in rows.T], axis=1)
+def _uncounted(cell: Integers, count: Floats, in_model: Booleans, size: int) -> Floats:
+    if in_model.all():
+        return np.zeros(size)
+    return np.bincount(cell, count * ~in_model, size).astype(float, copy=False)
+
+
+def _sum(group: Integers, count: Floats, word: Codes, share: Floats, size: int) -> Floats:
+    """Return sums by group (size, A) of counts (N,) of words (N,), given what each counts as (A, words)."""
+    found = np.empty((size, len(share)))
+    for at, counted_as in enumerate(share):
+        found[:, at] = np.bincount(group, count * counted_as[word], size)
+    return found

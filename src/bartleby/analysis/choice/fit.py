@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bartleby.analysis.choice.bradley_terry import Maximum, maximise
 from bartleby.analysis.choice.contrast_intervals import ContrastIntervals, contrast_intervals, no_intervals
-from bartleby.analysis.choice.covariance import overdispersion, robust_covariance
+from bartleby.analysis.choice.covariance import inverse_information, overdispersion, robust_covariance
 from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.layout import (
     Layout,
@@ -83,8 +83,7 @@ class GroupFit:
         """The inverse information (q, q)."""
         if self.robust is None:
             return self.covariance
-        covariance: Floats = np.linalg.pinv(self.maximum.information[0], hermitian=True)
-        return covariance
+        return inverse_information(self.maximum.information[0])
 
     @property
     def model_covariance(self) -> Floats:
@@ -167,7 +166,7 @@ def fit_group(
     robust = robust_covariance(data, layout, maximum) if options.clusters and maximum.converged[0] else None
     scale = 1.0
     if robust is None:
-        covariance = np.linalg.pinv(maximum.information[0], hermitian=True)
+        covariance = inverse_information(maximum.information[0])
     else:
         covariance = robust.covariance
         scale = overdispersion(robust, maximum, data)

@@ -79,7 +79,7 @@ def choice_layout(data: ChoiceData, baseline: str | None, *, slot_basis: SlotBas
     component = _node_components(data, len(nodes))
     slot_of_cell, slot_map = slot_basis or (np.zeros(len(data.first), dtype=np.int64), np.eye(1))
     n_slots = len(slot_map) if kernel.slot else 0
-    columns = [data.first, data.second]
+    columns = []
     if kernel.slot:
         columns.append(len(nodes) + slot_of_cell)
     if kernel.ties != "none":
@@ -90,7 +90,9 @@ def choice_layout(data: ChoiceData, baseline: str | None, *, slot_basis: SlotBas
     basis = _basis(component, _references(nodes, component, baseline), n_extra)
     if kernel.slot and slot_basis is not None:
         basis = _with_slot_map(basis, len(nodes), slot_map)
-    design = PairDesign(kernel, np.stack(columns, axis=1), len(nodes) + n_extra, basis)
+    design = PairDesign(
+        kernel, np.vstack([data.shown, *columns]).T if columns else data.shown.T, len(nodes) + n_extra, basis
+    )
     contrasts, placed = _contrasts(nodes, component, baseline, basis)
     terms = (*nodes, *_extra_terms(data, slot_map.shape[1]))
     return Layout(design, nodes, component, terms, contrasts, placed)
@@ -138,9 +140,13 @@ def find_separation(data: ChoiceData, layout: Layout) -> Separation:
 
 
 def _node_components(data: ChoiceData, n_nodes: int) -> Integers:
+    first, second = data.first, data.second
     used = data.counts.sum(axis=1) > 0
-    first, second = data.first[used], data.second[used]
-    present = np.unique(np.concatenate([first, second]))
+    if not used.all():
+        first, second = first[used], second[used]
+    there = np.zeros(data.n_items, dtype=bool)
+    there[first] = there[second] = True
+    present = np.flatnonzero(there)
     if n_nodes > data.n_items:
         # Taking neither was on offer in every trial, so it connects all items.
         present = np.append(present, n_nodes - 1)

@@ -7,6 +7,7 @@ anybody's table with the columns `first`, `second` and `outcome`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bartleby.analysis.choice.accounting import choice_accounting, left_out_warnings
@@ -113,6 +114,8 @@ def choice_model(
     data = [
         (key, choice_data(cells, options, has_pair_column=has_pair_column)) for key, cells in table.split()
     ]
+    # The cells are in `data` now; a view of none of them would hold on to all.
+    table = replace(table, cells=table.cells.iloc[:0].copy())
     _check_baseline(data, options)
     _check_usable(data)
     groups = tuple(fit_group(key, each, options) for key, each in data)

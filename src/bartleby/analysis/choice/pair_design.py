@@ -96,9 +96,10 @@ class PairDesign:
 
     def start(self) -> Floats:
         """Return where to start (q,): zeros, but for a tie threshold, which must be above 0."""
+        if self.kernel.ties != "rao-kupper":
+            return np.zeros(self.n_estimated)
         start = np.zeros(self.n_parameters)
-        if self.kernel.ties == "rao-kupper":
-            start[self.index[0, -1]] = 0.5
+        start[self.index[0, -1]] = 0.5
         return np.linalg.lstsq(self.basis, start, rcond=None)[0].astype(np.float64)
 
     def evaluate(self, counts: Floats, estimated: Floats, *, penalised: bool) -> Evaluation:

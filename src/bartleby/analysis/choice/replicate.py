@@ -11,7 +11,9 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
+from bartleby.analysis.choice.binary_form import SIGNS
 from bartleby.analysis.choice.binary_newton import newton
 from bartleby.analysis.choice.binary_replicates import Pull, approach, binary_cells
 from bartleby.analysis.choice.bradley_terry import Maximum, maximise
@@ -73,54 +75,61 @@ def fit_replicates(
     estimates, converged = np.empty((replicates, design.n_estimated)), np.empty(replicates, dtype=bool)
     for at in range(0, replicates, fits.width):
         batch = slice(at, min(at + fits.width, replicates))
-        estimates[batch], converged[batch] = fits.fit(drawn.draw(batch.stop - at, rng))
+        estimates[batch], converged[batch] = fits.fit(batch.stop - at, rng)
     return estimates, converged
 
 
 class _Fits(Protocol):
-    """Fits of replicates whose units have given weights."""
+    """Fits of replicates, as many at a time as is wanted."""
 
     @property
     def width(self) -> int:
         """Replicates that are best fitted together."""
 
-    def fit(self, weights: Floats) -> tuple[Floats, Booleans]:
-        """Return estimates (b, q) and whether they converged (b,) for weights of units (U, b)."""
+    def fit(self, number: int, rng: np.random.Generator) -> tuple[Floats, Booleans]:
+        """Draw so many replicates; return estimates (b, q) and whether they converged (b,)."""
 
 
 class _BinaryFits:
     """Choices between two, with the pull."""
 
     def __init__(self, design: PairDesign, data: ChoiceData, drawn: Resampling, top: Maximum) -> None:
-        self._cells = binary_cells(design)
+        self._drawn = drawn
+        self._cells, of_cell, swapped = binary_cells(design)
         self._pull = Pull(top.estimated[0], 1 / PULL_SD**2)
         self._inverse = np.linalg.inv(top.information[0] + self._pull.weight * np.eye(design.n_estimated))
-        place = self._cells.of_cell[data.row_cell]
-        counts = data.row_counts
-        won = np.where(self._cells.swapped[data.row_cell], counts[:, 1], counts[:, 0])
-        self._wins = drawn.held(place, won, self._cells.n_cells)
+        place, counts = of_cell[data.row_cell], data.row_counts
+        won = np.where(swapped[data.row_cell], counts[:, 1], counts[:, 0])
         self._total = drawn.held(place, counts.sum(axis=1), self._cells.n_cells)
+        parts = [
+            drawn.held(column[place], sign * won, design.n_parameters)
+            for sign, column in zip(SIGNS, self._cells.form.index.T, strict=False)
+        ]
+        self._won = sparse.csr_array(self._cells.form.basis.T @ sum(parts[1:], parts[0]))
 
     @property
     def width(self) -> int:
         return self._cells.width
 
-    def fit(self, weights: Floats) -> tuple[Floats, Booleans]:
-        wins, total = self._wins @ weights, self._total @ weights
-        found, converged = approach(self._cells, wins, total, self._pull, self._inverse)
+    def fit(self, number: int, rng: np.random.Generator) -> tuple[Floats, Booleans]:
+        won, total = self._sums(self._drawn.draw(number, rng))
+        found, converged = approach(self._cells, won, total, self._pull, self._inverse)
         lost = np.flatnonzero(~converged)
         if lost.size:
             found[:, lost], converged[lost] = newton(
-                self._cells.form, wins[:, lost], total[:, lost], self._pull
+                self._cells.form, won[:, lost], total[:, lost], self._pull
             )
         return found.T, converged
+
+    def _sums(self, weights: Floats) -> tuple[Floats, Floats]:
+        return self._won @ weights, self._total @ weights
 
 
 class _PenalisedFits:
     """Any likelihood with Jeffreys' penalty: without a closed form for the pull it serves the same end."""
 
     def __init__(self, design: PairDesign, data: ChoiceData, drawn: Resampling, top: Maximum) -> None:
-        self._design, self._centre = design, top.estimated[0]
+        self._design, self._centre, self._drawn = design, top.estimated[0], drawn
         cells, outcomes = data.counts.shape
         place = (data.row_cell[:, None] * outcomes + np.arange(outcomes)).ravel()
         rows = replace(drawn, unit=np.repeat(drawn.unit, outcomes))
@@ -132,8 +141,8 @@ class _PenalisedFits:
         each = max(len(self._design.index) * 60, self._design.n_parameters**2 * 3, 1)
         return max(1, int(_BATCH_NUMBERS // each))
 
-    def fit(self, weights: Floats) -> tuple[Floats, Booleans]:
-        counts = (self._held @ weights).T.reshape(-1, *self._shape)
+    def fit(self, number: int, rng: np.random.Generator) -> tuple[Floats, Booleans]:
+        counts = (self._held @ self._drawn.draw(number, rng)).T.reshape(-1, *self._shape)
         start = np.repeat(self._centre[None], len(counts), axis=0)
         found = maximise(self._design, counts, penalised=True, start=start, tolerance=1e-6)
         return found.estimated, found.converged

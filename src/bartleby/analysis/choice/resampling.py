@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from bartleby.analysis.choice.data import ChoiceData
+from bartleby.analysis.choice.data import ChoiceData, numbered
 
 __all__ = ["Resampling", "resampling"]
 
@@ -46,15 +46,15 @@ class Resampling:
 
     def draw(self, number: int, rng: np.random.Generator) -> Floats:
         """Return weights of units (U, number), which do not depend on how many are drawn at a time."""
-        weights = np.empty((number, self.n_units))
-        for row in weights:
-            row[:] = self._products(rng) if self.levels else self._multiplicities(rng)
-        return np.ascontiguousarray(weights.T)
+        weights = np.empty((self.n_units, number))
+        for column in weights.T:
+            column[:] = self._products(rng) if self.levels else self._multiplicities(rng)
+        return weights
 
     def held(self, row_cell: Integers, amounts: Floats, n_cells: int) -> sparse.csr_array:
         """Return amounts (N,) of rows as a matrix of cells by units (n_cells, U)."""
-        kept = np.flatnonzero(amounts)
-        place = (row_cell[kept], self.unit[kept])
+        kept = amounts != 0
+        place = (row_cell[kept].astype(np.int32), self.unit[kept].astype(np.int32))
         return sparse.csr_array((amounts[kept], place), shape=(n_cells, self.n_units))
 
     def _multiplicities(self, rng: np.random.Generator) -> npt.NDArray[np.intp]:
@@ -101,5 +101,5 @@ def _levels(data: ChoiceData, name: str) -> Integers:
     if name == "item":
         return np.stack([data.first[data.row_cell], data.second[data.row_cell]], axis=1)
     if name == "pair":
-        return np.unique(data.pairs[data.row_cell], return_inverse=True)[1][:, None].astype(np.int64)
+        return numbered(data.pairs[data.row_cell])[1][:, None]
     return data.row_cluster[:, None]

@@ -20,6 +20,10 @@ __all__ = ["Separation", "components", "pair_separation", "polyhedral_separation
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+_BLOCK = 65_536
+"""Comparisons that are made into a graph at once; components of one block are joined by the next."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,11 @@ class Separation:
 
 def components(first: Integers, second: Integers, n_items: int) -> Integers:
     """Return the number of the connected component of each item (n_items,), the largest being 0."""
-    graph = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(n_items, n_items))
-    _, label = csgraph.connected_components(graph, directed=False)
+    label: Integers = np.arange(n_items)
+    for start in range(0, len(first), _BLOCK):
+        ends = (label[first[start : start + _BLOCK]], label[second[start : start + _BLOCK]])
+        graph = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(n_items, n_items))
+        label = csgraph.connected_components(graph, directed=False)[1].astype(np.int64)[label]
     sizes = np.bincount(label)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
@@ -101,18 +108,9 @@ def pair_separation(
     the other direction. These are difference constraints, which can be met exactly if their graph has no
     negative cycle.
     """
-    seen = wins.sum(axis=1) > 0
-    first, second, wins = first[seen], second[seen], wins[seen]
-    winner = np.concatenate([first[wins[:, 0] > 0], second[wins[:, 1] > 0]])
-    loser = np.concatenate([second[wins[:, 0] > 0], first[wins[:, 1] > 0]])
-    shape = (n_items, n_items)
-    graph = sparse.csr_array((np.ones(len(winner)), (winner, loser)), shape=shape)
-    strong = csgraph.connected_components(graph, directed=True, connection="strong")[1].astype(np.int64)
-    weak = components(first, second, n_items)
-    never, always, others = _outside(strong, weak, winner, loser, n_items)
-    by_slot = slot and any(
-        _order_explains(first, second, wins, n_items, direction) for direction in (1.0, -1.0)
-    )
+    won, lost = wins[:, 0] > 0, wins[:, 1] > 0
+    never, always, others = _apart(first, second, won, lost, n_items)
+    by_slot = slot and _order_explains(first, second, won, lost, n_items)
     return Separation(bool(never or always or others or by_slot), never, always, others, by_slot)
 
 
@@ -145,6 +143,24 @@ def polyhedral_separation(rows: sparse.csr_array) -> npt.NDArray[np.bool_]:
     return moved
 
 
+def _apart(
+    first: Integers, second: Integers, won: Booleans, lost: Booleans, n_items: int
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Return items that are not connected both ways with the largest group of their component."""
+    seen, both = won | lost, won & lost
+    if np.array_equal(seen, both):
+        return (), (), ()
+    weak = components(first[seen], second[seen], n_items)
+    if components(first[both], second[both], n_items).max(initial=0) == weak.max(initial=0):
+        # Pairs that beat each other already connect all that is connected.
+        return (), (), ()
+    winner = np.concatenate([first[won], second[lost]])
+    loser = np.concatenate([second[won], first[lost]])
+    graph = sparse.csr_array((np.ones(len(winner)), (winner, loser)), shape=(n_items, n_items))
+    strong = csgraph.connected_components(graph, directed=True, connection="strong")[1].astype(np.int64)
+    return _outside(strong, weak, winner, loser, n_items)
+
+
 def _outside(
     strong: Integers, weak: Integers, winner: Integers, loser: Integers, n_items: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -166,17 +182,20 @@ def _outside(
     return tuple(never), tuple(always), tuple(others)
 
 
-def _order_explains(first: Integers, second: Integers, wins: Floats, n_items: int, direction: float) -> bool:
-    """Tell whether utilities exist under which a slot effect of +-1 explains every answer.
+def _order_explains(first: Integers, second: Integers, won: Booleans, lost: Booleans, n_items: int) -> bool:
+    """Tell whether utilities exist under which a slot effect of +1 or -1 explains every answer."""
+    # first won: u_first - u_second + slot >= 0; second won: u_second - u_first - slot >= 0
+    origin, target = np.concatenate([first[won], second[lost]]), np.concatenate([second[won], first[lost]])
+    length = np.repeat([1.0, -1.0], [won.sum(), lost.sum()])
+    return any(_can_be_met(origin, target, sign * length, n_items) for sign in (1.0, -1.0))
 
-    Each constraint u_to - u_from <= length is an arrow; relaxation settles within n_items rounds exactly
-    if there is no negative cycle.
+
+def _can_be_met(origin: Integers, target: Integers, length: Floats, n_items: int) -> bool:
+    """Tell whether utilities exist with u_target - u_origin <= length everywhere.
+
+    Each constraint is an arrow; relaxation settles within n_items rounds exactly if there is no negative
+    cycle.
     """
-    by_first, by_second = wins[:, 0] > 0, wins[:, 1] > 0
-    # first won: u_first - u_second + direction >= 0; second won: u_second - u_first - direction >= 0
-    origin = np.concatenate([first[by_first], second[by_second]])
-    target = np.concatenate([second[by_first], first[by_second]])
-    length = np.concatenate([np.full(by_first.sum(), direction), np.full(by_second.sum(), -direction)])
     if _two_cycle(origin, target, length, n_items):
         return False
     utility = np.zeros(n_items)

@@ -7,12 +7,13 @@ they are there. All that is wrong is reported at once, naming the row and the co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.tables.counts import (
@@ -30,6 +31,8 @@ __all__ = ["ChoiceTable", "read_choices"]
 
 REQUIRED = ("first", "second", "outcome")
 
+Booleans = npt.NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class ChoiceTable:
@@ -39,6 +42,7 @@ class ChoiceTable:
     ----------
     cells
         One row a combination of `groups`, `first`, `second`, `outcome` and `clusters`, with its `count`.
+        Items and outcomes are categories in alphabetical order, `first` and `second` the same ones.
     groups
         Columns that split the table into fits of their own.
     clusters
@@ -99,16 +103,20 @@ def read_choices(
     if problems:
         raise DataError(problems)
     keys = list(dict.fromkeys([*groups, *REQUIRED, *wanted]))
-    cells = count_rows(frame, keys, weight)
-    problems = _row_problems(frame, cells)
+    cells = count_rows(frame, keys, weight, coded=REQUIRED)
+    items = _as_text(cells["first"], cells["second"])
+    problems = _row_problems(frame, cells, *items)
     if problems:
         raise DataError(problems)
     attributes, varying = _item_attributes(frame, names)
-    cells = cells[cells["count"] > 0].reset_index(drop=True)
+    weighed = cells["count"].to_numpy() > 0
+    if not weighed.all():
+        cells = cells[weighed].reset_index(drop=True)
+        items = _as_text(cells["first"], cells["second"])
     if cells.empty:
         raise DataError("count: every row has weight 0, so there is nothing to estimate")
-    for name in REQUIRED:
-        cells[name] = _as_text(cells[name])
+    cells["first"], cells["second"] = items
+    (cells["outcome"],) = _as_text(cells["outcome"])
     return ChoiceTable(cells, groups, tuple(clusters), attributes, varying)
 
 
@@ -140,37 +148,59 @@ def _count_problems(frame: Frame) -> list[str]:
     return [f"{_place(frame, bad)}column 'count': {shown} is not a number of trials, 0 or more"]
 
 
-def _row_problems(frame: Frame, cells: pd.DataFrame) -> list[str]:
+def _row_problems(
+    frame: Frame, cells: pd.DataFrame, first: pd.Categorical, second: pd.Categorical
+) -> list[str]:
     """Report what is wrong in the rows, one line for each kind of it, with the first row it is in."""
     if cells.empty:
         return ["the table has no rows"]
     problems = []
     for name in REQUIRED:
-        empty = cells[name].isna() | (cells[name].astype(str).str.strip() == "")
+        empty = _marked(cells[name], lambda label: not str(label).strip(), missing=True)
         if empty.any():
             what = _rows_text(cells.loc[empty, "count"].sum())
             problems.append(f"{_place(frame, nw.col(name).is_null())}column {name!r}: empty in {what}")
     known = {str(outcome) for outcome in Outcome}
-    for value in cells["outcome"].dropna().unique():
-        if str(value).strip() and str(value) not in known:
-            rows = _rows_text(cells.loc[cells["outcome"] == value, "count"].sum())
-            place = _place(frame, nw.col("outcome") == value)
-            allowed = ", ".join(sorted(known))
-            problems.append(
-                f"{place}column 'outcome': {value!r} (in {rows}) is no outcome; allowed: {allowed}"
-            )
-    same = cells["first"].notna() & (cells["first"].astype(str) == cells["second"].astype(str))
-    for value in cells.loc[same, "first"].unique():
+    odd = _marked(cells["outcome"], lambda label: bool(str(label).strip()) and str(label) not in known)
+    for value in cells.loc[odd, "outcome"].unique() if odd.any() else ():
+        rows = _rows_text(cells.loc[cells["outcome"] == value, "count"].sum())
+        place = _place(frame, nw.col("outcome") == value)
+        allowed = ", ".join(sorted(known))
+        problems.append(f"{place}column 'outcome': {value!r} (in {rows}) is no outcome; allowed: {allowed}")
+    same = (first.codes == second.codes) & (first.codes >= 0)
+    for value in cells.loc[same, "first"].unique() if same.any() else ():
         place = _place(frame, (nw.col("first") == value) & (nw.col("second") == value))
         problems.append(f"{place}columns 'first' and 'second': item {value!r} is compared with itself")
     return problems
 
 
-def _as_text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return labels as text, each distinct one being turned into text once."""
-    codes, labels = pd.factorize(values)
-    text = np.array([str(label) for label in labels], dtype=object)
-    return pd.Series(text[codes], index=values.index, name=values.name)
+def _marked(values: pd.Series[Any], test: Callable[[Any], bool], *, missing: bool = False) -> Booleans:
+    """Return which rows have a label that a test marks; each distinct label is tested once."""
+    marks = np.array([*map(test, values.cat.categories.tolist()), missing], dtype=bool)
+    marked: Booleans = marks[values.cat.codes.to_numpy()]
+    return marked
+
+
+def _as_text(*columns: pd.Series[Any]) -> list[pd.Categorical]:
+    """Return columns of labels as text, in common categories: those that occur, in alphabetical order."""
+    text = [[str(label) for label in column.cat.categories.tolist()] for column in columns]
+    codes = [column.cat.codes.to_numpy() for column in columns]
+    there = {
+        labels[at]
+        for labels, numbers in zip(text, codes, strict=True)
+        for at in np.flatnonzero(np.bincount(numbers + 1, minlength=len(labels) + 1)[1:])
+    }
+    place = {label: at for at, label in enumerate(sorted(there))}
+    if all(column.cat.categories.tolist() == list(place) for column in columns):
+        return [pd.Categorical(column) for column in columns]
+    kind = pd.CategoricalDtype(list(place))
+    return [
+        # A missing label has code -1, which takes the last number.
+        pd.Categorical.from_codes(
+            np.array([*(place.get(label, -1) for label in labels), -1])[numbers], dtype=kind, validate=False
+        )
+        for labels, numbers in zip(text, codes, strict=True)
+    ]
 
 
 def _place(frame: Frame, condition: nw.Expr) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from bartleby.analysis.exits.cloglog import regress_cloglog
 from bartleby.analysis.rates.counted import counted_cells
-from bartleby.analysis.rates.formulas import as_predictors, read_formula
+from bartleby.analysis.rates.formulas import Design, as_predictors, read_formula
 from bartleby.analysis.rates.regression import regress
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
@@ -80,6 +80,8 @@ def hazard(
     method
         As in `effects`, for `link="logit"`; where the data are separated, `cloglog` has no estimate.
 
+    A predictor that does not vary (in a group) has no effect to estimate: it is left out, with a warning.
+
     Returns
     -------
     Estimates
@@ -138,7 +140,8 @@ def hazard(
             continue
         used += float(these["count"].sum())
         by_cluster = (clusters.column,) if clusters.column else ()
-        counted = counted_cells(these, data.loc[these.index], terms, by_cluster)
+        counted = counted_cells(these, data.loc[these.index], terms, by_cluster, leave_out_constant=True)
+        warnings += _without_effect(counted.design, turn, key)
         independent = estimand == "these_items"
         fit = (
             regress(counted, method, repeats_independent=independent)
@@ -185,6 +188,20 @@ def _without_empty(cells: pd.DataFrame, names: Sequence[str], warnings: list[str
     lost = float(cells.loc[lacking, "count"].sum())
     warnings.append(f"{lost:g} turns in which the turn or a predictor is empty are left out")
     return cells[~lacking].reset_index(drop=True)
+
+
+def _without_effect(design: Design, turn: str, key: Mapping[str, Any]) -> list[str]:
+    """Return a warning for each predictor whose effect is not in the model, because it does not vary."""
+    single = [
+        name
+        for name, values in design.data.items()
+        if isinstance(values.dtype, pd.CategoricalDtype) and len(values.cat.categories) == 1 and name != turn
+    ]
+    return [
+        f"{group_label('hazard', key)}: {name} is the same at all turns that are used, so it has no effect "
+        "to estimate and is left out"
+        for name in (*design.left_out, *map(str, single))
+    ]
 
 
 def _turns_with_exits(

@@ -37,12 +37,15 @@ class MeanPosterior:
         Logits of the mean rate, evenly spaced (P,).
     log_likelihood
         Logarithm of the likelihood of each, averaged over the likeness of trials (P,).
+    likeness
+        Correlation of two trials of a cluster: posterior mean.
     end
         0 or 1 where all trials ended alike, otherwise None.
     """
 
     logits: Floats
     log_likelihood: Floats
+    likeness: float
     end: float | None = None
 
     def bounds(self, level: float) -> tuple[float, float]:
@@ -99,9 +102,10 @@ def mean_posterior(events: Floats, n: Floats) -> MeanPosterior:
     joint += np.log(expit(likenesses)) + np.log(expit(-likenesses))
     top = joint.max(axis=1)
     marginal = top + np.log(np.exp(joint - top[:, None]).sum(axis=1))
+    likeness = float(np.average(expit(likenesses), weights=np.exp(joint - top.max()).sum(axis=0)))
     total = float(events.sum())
     end = 0.0 if total <= 0 else 1.0 if total >= float(n.sum()) else None
-    return MeanPosterior(rates, marginal, end)
+    return MeanPosterior(rates, marginal, likeness, end)
 
 
 def _grid(limits: Limits, rates: int, likenesses: int) -> tuple[Floats, Floats]:

@@ -158,8 +158,9 @@ def clustered_rates(
 
     With few clusters the variance is itself hardly known, and small just where the rate came out too small
     (at 10 clusters, 5%, and items that differ by 2 logits the logit interval holds the truth 87% of the
-    time): `bartleby.analysis.inference.beta_binomial`. Its interval is widened to hold the estimate where
-    it does not.
+    time): `bartleby.analysis.inference.beta_binomial`. That posterior weighs clusters by what they tell of
+    the mean, which is less than by their trials; where clusters are unequal the interval also covers what its
+    bounds are when carried over to the rate over trials (`_carried_over`), and is rather too wide.
     """
     y, size = np.asarray(events, dtype=float), np.asarray(n, dtype=float)
     y, size = y[size > 0], size[size > 0]
@@ -171,20 +172,41 @@ def clustered_rates(
     counted = rows is None or abs(rows - total) < 1e-9 * total
     share = _share_of_model(len(size), method, counted=counted)
     posterior = mean_posterior(y, size) if share > 0 else None
+    carry = _carried_over(y, size, 0.0 if posterior is None else posterior.likeness)
 
     def fit(level: float) -> RateFit:
         robust = _robust_rate(y, size, level, method=method, rows=total if rows is None else rows)
         if posterior is None:
             return robust
-        low, high = (
-            _between(mine, theirs, share)
-            for mine, theirs in zip(posterior.bounds(level), (robust.low, robust.high), strict=True)
-        )
+        least, most = posterior.bounds(level)
+        low = _between(min(least, carry(least)), robust.low, share)
+        high = _between(max(most, carry(most)), robust.high, share)
         low, high = min(low, robust.estimate), max(high, robust.estimate)
         words = "beta-binomial" if share == 1 else f"beta-binomial and {robust.method}"
         return RateFit(robust.estimate, robust.std_error, low, high, robust.df, f"{words}, few clusters")
 
     return fit
+
+
+def _carried_over(y: Floats, size: Floats, likeness: float) -> Callable[[float], float]:
+    """Return how a bound of the mean of clusters becomes one of the rate over trials.
+
+    The mean with clusters weighted by their information, n / (1 + (n - 1) likeness), and the rate over all
+    trials differ where clusters are unequal, and the rate varies more. On the logit scale, a bound keeps its
+    distance to its own centre, times the ratio of standard errors. With equal clusters nothing changes.
+    """
+    rate = float(y.sum() / size.sum())
+    doubled = 1 + (size - 1) * likeness
+    weight = size / doubled
+    mean = float(np.sum(y / doubled) / weight.sum())
+    stretch = math.sqrt(float(size @ doubled) * float(weight.sum())) / float(size.sum())
+
+    def carry(bound: float) -> float:
+        if not 0 < rate < 1 or bound in {0.0, 1.0}:
+            return bound
+        return float(expit(logit(rate) + stretch * (logit(bound) - logit(mean))))
+
+    return carry
 
 
 def _share_of_model(clusters: int, method: str, *, counted: bool) -> float:

@@ -43,15 +43,34 @@ class Counted:
         return [way for way in (self.cluster, self.second) if way is not None]
 
 
-def counted_cells(used: pd.DataFrame, data: pd.DataFrame, terms: Terms, columns: Sequence[str]) -> Counted:
-    """Return cells with the same predictors and clusters as one, and their design."""
+def counted_cells(
+    used: pd.DataFrame,
+    data: pd.DataFrame,
+    terms: Terms,
+    columns: Sequence[str],
+    *,
+    leave_out_constant: bool = False,
+) -> Counted:
+    """Return cells with the same predictors and clusters as one, and their design.
+
+    Parameters
+    ----------
+    used, data
+        Cells with `_event` and `count`, and their predictors.
+    terms
+        The formula.
+    columns
+        Cluster columns, at most two.
+    leave_out_constant
+        As in `make_design`.
+    """
     names = ["_cluster", "_second"][: len(columns)]
     codes = {
         name: pd.factorize(used[column].astype(str))[0] for name, column in zip(names, columns, strict=True)
     }
     table = data.assign(**codes, _y=used["_event"] * used["count"], _n=used["count"])
     merged = merged_cells(table, [*data.columns, *names], ["_y", "_n"])
-    design = make_design(terms, used_categories(merged, data))
+    design = make_design(terms, used_categories(merged, data), leave_out_constant=leave_out_constant)
     events, n = (merged[name].to_numpy(dtype=float) for name in ("_y", "_n"))
     first, second = [*(merged[name].to_numpy(dtype=np.int64) for name in names), None, None][:2]
     return Counted(design, events, n, first, second)

@@ -63,12 +63,15 @@ class Design:
         The predictors of each cell.
     spec
         What `formulaic` remembers of categories.
+    left_out
+        Columns with the same value in all cells, which are not in the matrix.
     """
 
     matrix: np.ndarray[Any, np.dtype[np.float64]]
     columns: tuple[str, ...]
     data: pd.DataFrame = field(repr=False)
     spec: ModelSpec = field(repr=False)
+    left_out: tuple[str, ...] = ()
 
     def changed(self, values: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Return the matrix had some predictors these values (one for all cells, or one a cell)."""
@@ -78,7 +81,8 @@ class Design:
                 data[name] = pd.Series([value] * len(data), index=data.index).astype(data[name].dtype)
             else:
                 data[name] = value
-        return np.asarray(self.spec.get_model_matrix(data), dtype=float)
+        matrix = np.asarray(self.spec.get_model_matrix(data), dtype=float)
+        return matrix[:, [name not in self.left_out for name in _column_names(self.spec)]]
 
 
 def read_formula(formula: str, names: Sequence[str]) -> Terms:
@@ -155,13 +159,23 @@ def _categories(frame: Frame, name: str) -> list[Any] | None:
     return list(dtype.categories) if isinstance(dtype, nw.Enum) else None
 
 
-def make_design(terms: Terms, data: pd.DataFrame) -> Design:
+def make_design(terms: Terms, data: pd.DataFrame, *, leave_out_constant: bool = False) -> Design:
     """Return the design of counted cells.
+
+    Parameters
+    ----------
+    terms
+        From `read_formula`.
+    data
+        The predictors of each cell, from `as_predictors`.
+    leave_out_constant
+        Leave columns out that have the same value in all cells and so follow from the intercept; an error
+        otherwise.
 
     Raises
     ------
     DataError
-        A predictor has one value, or columns of the design follow from others.
+        Columns of the design follow from others before them.
     SettingError
         The formula cannot be computed on this data.
     """
@@ -170,18 +184,37 @@ def make_design(terms: Terms, data: pd.DataFrame) -> Design:
     except (FormulaicError, ValueError, TypeError, NameError) as error:
         raise SettingError(f"formula: cannot be computed: {str(error).splitlines()[0]}") from error
     matrix = np.asarray(made, dtype=float)
-    columns = tuple(str(name).replace("[T.", "[") for name in made.model_spec.column_names)
+    columns = _column_names(made.model_spec)
     if not np.all(np.isfinite(matrix)):
         bad = [
             name for name, column in zip(columns, matrix.T, strict=True) if not np.all(np.isfinite(column))
         ]
         raise DataError([f"formula: {name!r} is not finite in some rows" for name in bad])
-    _check_rank(matrix, columns)
-    return Design(matrix, columns, data, made.model_spec)
+    constant = [
+        name
+        for name, column in zip(columns, matrix.T, strict=True)
+        if len(column) and np.ptp(column) == 0 and name != "Intercept"
+    ]
+    aliased = _aliased(matrix, columns)
+    left_out = tuple(name for name in aliased if leave_out_constant and name in constant)
+    problems = [
+        f"formula: {name!r} cannot be told from the terms before it in this data"
+        + (": it has the same value throughout" if name in constant else "")
+        for name in aliased
+        if name not in left_out
+    ]
+    if problems:
+        raise DataError(problems)
+    kept = [at for at, name in enumerate(columns) if name not in left_out]
+    return Design(matrix[:, kept], tuple(columns[at] for at in kept), data, made.model_spec, left_out)
 
 
-def _check_rank(matrix: np.ndarray[Any, np.dtype[np.float64]], columns: Sequence[str]) -> None:
-    """Name the columns that follow from those before them."""
+def _column_names(spec: ModelSpec) -> tuple[str, ...]:
+    return tuple(str(name).replace("[T.", "[") for name in spec.column_names)
+
+
+def _aliased(matrix: np.ndarray[Any, np.dtype[np.float64]], columns: Sequence[str]) -> list[str]:
+    """Return the columns that follow from those before them."""
     scale = np.sqrt((matrix**2).sum(axis=0))
     basis, aliased = np.zeros((len(matrix), 0)), []
     for name, column, length in zip(columns, matrix.T, scale, strict=True):
@@ -193,7 +226,4 @@ def _check_rank(matrix: np.ndarray[Any, np.dtype[np.float64]], columns: Sequence
             aliased.append(name)
         else:
             basis = np.column_stack([basis, rest / size])
-    if aliased:
-        raise DataError(
-            [f"formula: {name!r} cannot be told from the terms before it in this data" for name in aliased]
-        )
+    return aliased

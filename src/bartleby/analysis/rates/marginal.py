@@ -60,12 +60,15 @@ def marginal_effects(
     -----
     A number's effect is the mean slope of the probability, one of 0 and 1 the mean change from 0 to 1,
     and a category's the mean change from the first category, all else as it is in each trial. The trials'
-    predictors are taken as given. Averages over intercepts by Gauss-Hermite quadrature.
+    predictors are taken as given; one that was left out, as it does not vary, has no effect. Averages over
+    intercepts by Gauss-Hermite quadrature.
     """
     weights = n / n.sum()
     effects = []
     for name in design.data.columns:
         values = design.data[name]
+        if design.left_out and (values == values.iloc[0]).all():
+            continue
         if isinstance(values.dtype, pd.CategoricalDtype):
             first, *others = values.cat.categories
             changes: list[Change] = [(f"{name}[{other} - {first}]", other, first, 1.0) for other in others]

@@ -8,7 +8,7 @@ DuckDB relation, a PySpark or Dask frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -26,15 +26,16 @@ Frame: TypeAlias = Any
 """What `narwhals` reads: an eager or lazy frame of any engine."""
 
 Labels: TypeAlias = npt.NDArray[np.object_] | pd.api.extensions.ExtensionArray
-Counted: TypeAlias = tuple[dict[str, Labels], npt.NDArray[np.floating[Any]]]
-"""Labels of each combination by key, and the number of rows that have it."""
+Codes: TypeAlias = npt.NDArray[np.signedinteger[Any]]
+Counted: TypeAlias = tuple[list[Codes], npt.NDArray[np.floating[Any]]]
+"""Numbers of the labels of each combination by key, -1 for missing, and how many rows have it."""
 
 _TABLE_CELLS = 4_000_000
 """The most combinations of labels that are counted in one flat array."""
 _RANGE = 65_536
 """Whole numbers within such a range can be their own codes."""
 _PIECE = 1 << 17
-"""Rows whose flat codes stand in memory at once."""
+"""Rows whose flat codes stand in memory at once: more are no quicker."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,12 @@ def column_names(frame: Frame) -> list[str]:
 
 
 def count_rows(
-    frame: Frame, keys: Sequence[str], weight: str | None = None, *, name: str = "count"
+    frame: Frame,
+    keys: Sequence[str],
+    weight: str | None = None,
+    *,
+    name: str = "count",
+    coded: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return how many rows there are of each combination of `keys`.
 
@@ -83,6 +89,9 @@ def count_rows(
         A column of row weights to sum; None counts each row once.
     name
         Name of the column of counts.
+    coded
+        Keys that come back as categories, whose labels nobody has to look up row by row. Categories may be
+        among them that do not occur.
 
     Returns
     -------
@@ -92,13 +101,12 @@ def count_rows(
     """
     native = frame.to_native()
     if isinstance(native, pd.DataFrame):
-        labels, total = _count_pandas(native, list(keys), weight)
-        return pd.DataFrame({**labels, name: total.astype(float)})
+        return _count_pandas(native, list(keys), weight, name, coded)
     sum_of = nw.len() if weight is None else nw.col(weight).sum()
     counted = _collect(frame.group_by(*keys).agg(sum_of.alias("_bartleby_count")))
     counted = counted.rename(columns={"_bartleby_count": name})
     counted[name] = counted[name].astype(float)
-    return counted
+    return counted.astype(dict.fromkeys(coded, "category"))
 
 
 def distinct_rows(frame: Frame, columns: Sequence[str]) -> pd.DataFrame:
@@ -119,23 +127,22 @@ def _collect(frame: Frame) -> pd.DataFrame:
     return eager.to_pandas().reset_index(drop=True)
 
 
-def _count_pandas(data: pd.DataFrame, keys: list[str], weight: str | None) -> Counted:
+def _count_pandas(
+    data: pd.DataFrame, keys: list[str], weight: str | None, name: str, categories: Collection[str]
+) -> pd.DataFrame:
     """Count a pandas frame by way of integer codes: labels are looked up once, and then only added."""
     weights = None if weight is None else data[weight].to_numpy(dtype=float)
     coded = [_coded(data[key]) for key in keys]
     if _cells(coded) > _TABLE_CELLS:
         # Whole numbers with gaps take cells that stay empty; by appearance they have none.
         coded = [_by_appearance(data[key]) for key in keys]
-    if _cells(coded) > _TABLE_CELLS:
-        return _count_grouped(coded, keys, weights)
-    shape = tuple(len(each.labels) + 1 for each in coded)
-    rows, total = _count_flat(coded, len(data), weights)
-    present = np.flatnonzero(rows)
-    parts = np.unravel_index(present, shape) if len(present) else [present] * len(keys)
+    count = _count_grouped if _cells(coded) > _TABLE_CELLS else _count_flat
+    parts, total = count(coded, len(data), weights)
     columns = {
-        key: _labels_at(each.labels, part - 1) for key, part, each in zip(keys, parts, coded, strict=True)
+        key: _categories_at(each.labels, part) if key in categories else _labels_at(each.labels, part)
+        for key, part, each in zip(keys, parts, coded, strict=True)
     }
-    return columns, total[present].astype(np.float64)
+    return pd.DataFrame({**columns, name: total})
 
 
 def _coded(values: pd.Series[Any]) -> _Coded:
@@ -166,23 +173,36 @@ def _cells(coded: Sequence[_Coded]) -> float:
     return math.prod(float(len(each.labels) + 1) for each in coded)
 
 
-def _count_flat(
-    coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.float64] | None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | npt.NDArray[np.float64]]:
-    """Return rows and their weight by combination, counted in pieces so that wide codes stay few."""
+def _count_flat(coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
+    """Count in one flat array of all combinations, in pieces so that wide codes stay few."""
     cells = int(_cells(coded))
-    rows = np.zeros(cells, dtype=np.int64)
+    rows = np.zeros(cells, dtype=np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64)
     total = None if weights is None else np.zeros(cells)
-    size = max(1, min(max(_PIECE, cells), n_rows))
-    narrow, wide = np.empty(size, dtype=_narrowest(cells)), np.empty(size, dtype=np.int64)
+    size = max(1, min(_PIECE, n_rows))
+    narrow, wide = np.empty((2, size), dtype=_narrowest(cells)), np.empty(size, dtype=np.intp)
+    one = rows.dtype.type(1)
     for start in range(0, n_rows, size):
         piece = slice(start, min(start + size, n_rows))
         flat = wide[: piece.stop - start]
-        flat[:] = _flat_codes(coded, piece, narrow[: len(flat)])
-        rows += np.bincount(flat, minlength=cells)
+        flat[:] = _flat_codes(coded, piece, *narrow[:, : len(flat)])
+        # Adds in place, where `bincount` would make an array of all combinations for every piece.
+        np.add.at(rows, flat, one)
         if total is not None and weights is not None:
-            total += np.bincount(flat, weights[piece], minlength=cells)
-    return rows, rows if total is None else total
+            np.add.at(total, flat, weights[piece])
+    present = np.flatnonzero(rows).astype(_narrowest(cells))
+    counted = (rows if total is None else total)[present].astype(np.float64)
+    return _taken_apart(present, coded), counted
+
+
+def _taken_apart(flat: Codes, coded: Sequence[_Coded]) -> list[Codes]:
+    """Return the number of each key's label from the numbers of combinations, -1 for a missing one."""
+    parts = []
+    for each in reversed(coded):
+        size = len(each.labels) + 1
+        narrow = _narrowest(size)
+        parts.append((flat % size).astype(narrow) - narrow(1))
+        flat = flat // size
+    return parts[::-1]
 
 
 def _narrowest(cells: int) -> type[np.signedinteger[Any]]:
@@ -190,10 +210,8 @@ def _narrowest(cells: int) -> type[np.signedinteger[Any]]:
     return next(kind for kind in (np.int16, np.int32, np.int64) if cells <= np.iinfo(kind).max)
 
 
-def _flat_codes(
-    coded: Sequence[_Coded], piece: slice, flat: npt.NDArray[np.signedinteger[Any]]
-) -> npt.NDArray[np.signedinteger[Any]]:
-    """Fill an array with the numbers of the combinations of labels of some rows.
+def _flat_codes(coded: Sequence[_Coded], piece: slice, flat: Codes, room: Codes) -> Codes:
+    """Fill an array with the numbers of the combinations of labels of some rows, with room for as many.
 
     Integers wrap around, and the numbers that come out fit, so it does not matter whether what goes in does.
     """
@@ -205,29 +223,27 @@ def _flat_codes(
             np.copyto(flat, each.codes[piece], casting="unsafe")
             continue
         flat *= len(each.labels) + 1
-        np.add(flat, each.codes[piece], out=flat, dtype=flat.dtype, casting="unsafe")
+        np.copyto(room, each.codes[piece], casting="unsafe")
+        flat += room
     flat += (offset + modulus // 2) % modulus - modulus // 2
     return flat
 
 
-def _count_grouped(
-    coded: Sequence[_Coded],
-    keys: list[str],
-    weights: npt.NDArray[np.float64] | None,
-) -> Counted:
+def _count_grouped(coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
     """Count where a flat array of all combinations would be too large."""
     table = pd.DataFrame({str(at): each.codes for at, each in enumerate(coded)})
     names = list(table.columns)
-    table["weight"] = 1.0 if weights is None else weights
+    table["weight"] = np.ones(n_rows) if weights is None else weights
     counted = table.groupby(names, sort=True)["weight"].sum().reset_index()
-    columns = {
-        key: _labels_at(each.labels, counted[name].to_numpy())
-        for key, name, each in zip(keys, names, coded, strict=True)
-    }
-    return columns, counted["weight"].to_numpy()
+    return [counted[name].to_numpy() for name in names], counted["weight"].to_numpy()
 
 
-def _labels_at(labels: pd.Index[Any], codes: npt.NDArray[np.int64]) -> Labels:
+def _categories_at(labels: pd.Index[Any], codes: Codes) -> pd.Categorical[Any]:
+    """Return labels by code as categories, missing for code -1."""
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(labels), validate=False)
+
+
+def _labels_at(labels: pd.Index[Any], codes: Codes) -> Labels:
     """Return labels by code as an array, missing for code -1."""
     if isinstance(labels.dtype, pd.StringDtype):
         known_labels: Labels = labels.array.take(codes, allow_fill=True)
