@@ -240,7 +240,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens a reply cost: as billed, where the provider says so."""
+    """Tokens a reply cost: as billed, where the provider says so.
+
+    `input_tokens` is all that was shown; those that were read from a cache or written to it are part of it.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None

@@ -158,3 +158,17 @@ def test_the_most_asks_are_counted_and_the_declaration_is_json() -> None:
     assert OPT.asks({**conditions, "commitment": "says", "reason": "no"}) == 1
     assert OPT.to_dict()["tool_names"][0] == "decline_task"
     assert study(OPT, POEM).fingerprint() != study(replace(OPT, exit_string="<<GO>>"), POEM).fingerprint()
+
+
+@pytest.mark.parametrize(("order", "leave"), [("stay_first", "B"), ("leave_first", "A")])
+def test_a_model_that_tells_probabilities_gives_that_of_leaving(order: str, leave: str) -> None:
+    trial = only_trial(OPT, POEM, exit_channel="option", channel="text", order=order)
+    reply = Reply(leave, probabilities={"A": 0.2, "B": 0.2} | {leave: 0.6})
+    columns = play(OPT, trial, [reply])[1].columns
+    assert columns["probability_exit"] == pytest.approx(0.75)
+    assert columns["label_mass"] == pytest.approx(0.8)
+
+
+def test_without_probabilities_there_is_no_column_of_them() -> None:
+    trial = only_trial(OPT, POEM, exit_channel="option", channel="text")
+    assert "probability_exit" not in play(OPT, trial, ["B"])[1].columns

@@ -12,7 +12,6 @@ from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.report.marks import Mark, MarkedTranscript, MarkedTurn, as_marked, with_turns
 from bartleby.analysis.report.placed import Place, Placed
 from bartleby.analysis.report.sections import Prepare, TranscriptLike
-from bartleby.analysis.report.threads import told_once
 
 __all__ = ["coded_reader"]
 
@@ -81,7 +80,6 @@ def _numbered(transcript: TranscriptLike) -> MarkedTranscript:
     """Return a conversation whose turns of the model are counted, as those of an exit study are already."""
     turns: Sequence[Any] = transcript.turns
     if not any(getattr(turn, "number", None) is not None for turn in turns):
-        turns = told_once(turns)
         count, counted = 0, []
         for turn in turns:
             count += turn.role == "assistant"

@@ -10,7 +10,6 @@ import pandas as pd
 from bartleby.analysis.report.exit_data import ExitData
 from bartleby.analysis.report.marks import Mark, MarkedTranscript, MarkedTurn, as_marked, with_turns
 from bartleby.analysis.report.sections import Prepare, Reader, TranscriptLike, TurnLike
-from bartleby.analysis.report.threads import told_once
 
 __all__ = ["exit_reader", "reader_of"]
 
@@ -114,7 +113,7 @@ def _speaking(transcript: TranscriptLike, facts: Mapping[str, Any]) -> list[Mark
     played = facts.get("user") == "simulated" or transcript.conditions.get("user") == "simulated"
     told: list[MarkedTurn] = []
     number, opened, aside = 0, False, False
-    for turn in told_once(transcript.turns):
+    for turn in transcript.turns:
         if turn.role == "assistant":
             number += not aside
             speaker = "model, beside the conversation" if aside else "model"

@@ -155,6 +155,7 @@ class OptOut(ExitParadigm):
             turns=1 if replies else None,
             columns={
                 **_columns(record),
+                **_probability(record, self.offer(trial.conditions).labels),
                 **report_columns("before", record.before, self.statements, channel),
                 **report_columns("after", record.after, self.statements, channel),
             },
@@ -218,6 +219,16 @@ def _done(reply: Reply) -> Outcome:
     if said.strip() and reply.stop != "context":
         return Outcome.COMPLETED
     return Outcome.TRUNCATED if reply.stop in ("max_tokens", "context") else Outcome.UNPARSED
+
+
+def _probability(record: _Record, labels: tuple[str, str]) -> dict[str, Attribute]:
+    """Return the probability of leaving given that one of the two labels is answered, and their mass."""
+    given = None if record.first is None else record.first.probabilities
+    if not given or not set(labels) & set(given):
+        return {}
+    stay, leave = (given.get(label, 0.0) for label in labels)
+    mass = stay + leave
+    return {"probability_exit": leave / mass, "label_mass": mass} if mass > 0 else {"label_mass": mass}
 
 
 def _columns(record: _Record) -> dict[str, Attribute]:
