@@ -28,6 +28,7 @@ __all__ = [
     "canonical_json",
     "content_hash",
     "text_hash",
+    "well_formed",
 ]
 
 Role = Literal["user", "assistant"]
@@ -51,6 +52,15 @@ def content_hash(value: object, length: int = 32) -> str:
 def text_hash(text: str, length: int = 32) -> str:
     """Return a hexadecimal SHA-256 of a text, lone surrogates and all, cut to `length` characters."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+def well_formed(text: str) -> str:
+    """Return a text in which lone surrogates, which no table can hold, are replacement characters."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,16 @@ def test_turns_are_numbered_by_the_assistant_and_fields_come_along(tmp_path: Pat
     assert table["conversation"].unique().tolist() == ["a", "line-2"]
 
 
+def test_halves_of_characters_become_replacement_characters(tmp_path: Path) -> None:
+    talk = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "half \ud83d, whole \U0001f642"},
+    ]
+    table = read_turns(write(tmp_path / "talks.jsonl", {"id": "\udc00", "messages": talk}))
+    assert table["text"].iloc[1] == "half \ufffd, whole \U0001f642"
+    assert table["conversation"].iloc[0] == "\ufffd"
+
+
 def test_messages_in_rows_are_gathered_by_conversation(tmp_path: Path) -> None:
     rows = [{"conversation": name, "role": "user", "text": f"{name}{n}"} for name in "ab" for n in range(2)]
     table = read_turns(write(tmp_path / "rows.jsonl", *rows))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from bartleby.exchange import well_formed
+
 __all__ = ["typed"]
 
 
@@ -19,4 +21,4 @@ def typed(values: Sequence[Any]) -> Any:  # noqa: ANN401 - an extension array
         return pd.array(list(values), dtype="Int64")
     if kinds and kinds <= {int, float}:
         return pd.array(list(values), dtype="Float64")
-    return pd.array([value if value is None else str(value) for value in values], dtype="string")
+    return pd.array([value if value is None else well_formed(str(value)) for value in values], dtype="string")

@@ -18,7 +18,7 @@ from bartleby.collectors.bodies import Bodies
 from bartleby.collectors.conversation_files import Conversation, read_file
 from bartleby.collectors.schema import open_to_read
 from bartleby.errors import DataError
-from bartleby.exchange import Reply
+from bartleby.exchange import Reply, well_formed
 
 __all__ = ["read_turns", "stream_turns"]
 
@@ -96,7 +96,9 @@ def turns_of(conversation: Conversation) -> Iterator[dict[str, Any]]:
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(
+        [{name: well_formed(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows]
+    )
     return table[[*LEAD, *(name for name in table if name not in LEAD)]]
 
 
