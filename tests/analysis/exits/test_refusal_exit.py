@@ -95,6 +95,18 @@ def test_clusters_widen_what_repeats_would_narrow() -> None:
     assert "jackknife" in robust.loc["phi", "method"]
 
 
+def test_a_link_that_rests_on_few_clusters_is_told() -> None:
+    together = two_by_two(3, 2, 2, 13, item="a")
+    apart = [two_by_two(0, 1, 1, 18, item=f"i{at}") for at in range(12)]
+    table = pd.concat([together, *apart], ignore_index=True)
+    told = [each for each in refusal_by_exit(table).warnings if "too narrow for new ones" in each]
+    assert len(told) == 1
+    assert "both happened in 1 of 13 clusters" in told[0]
+    assert not [
+        each for each in refusal_by_exit(table, estimand="these_items").warnings if "too narrow" in each
+    ]
+
+
 def test_channels_are_compared_cell_by_cell() -> None:
     table = pd.concat(
         [
