@@ -196,7 +196,7 @@ def _few_together(part: pd.DataFrame, key: Where, options: RateOptions) -> list[
         return []
     return [
         f"{group_label('refusal by exit', key)}: both happened in {together} of {clusters} clusters; with so "
-        "few, intervals of dependence and phi are too narrow for new ones (simulated, they hold the truth 78 to "
+        "few, intervals of dependence and phi are too narrow for new ones (simulated, they hold it 78 to "
         "93% of the time), and the estimates too near to zero"
     ]
 
