@@ -59,7 +59,7 @@ def write_study(folder: Path, items: str | bytes = ITEMS, samples: int = 2) -> P
 
 def test_a_study_goes_from_its_file_to_its_page(run: Run, study: Path, tmp_path: Path) -> None:
     log = tmp_path / "runs" / "small.db"
-    code, out, _ = run("check", study, "--model", "anthropic/claude-opus-5-5", "--examples")
+    code, out, _ = run("check", study, "--model", "anthropic/claude-opus-5-5", "--examples", "--offline")
     assert (code, "trials     40" in out, "--- trial 3 ---" in out) == (0, True, True)
     code, out, err = run("run", study, "--model", "sim/averse?slot=0.5", "--log", log)
     assert (code, "40 of 40 trials ended" in out, err) == (0, True, "")
@@ -70,6 +70,16 @@ def test_a_study_goes_from_its_file_to_its_page(run: Run, study: Path, tmp_path:
     code, out, _ = run("report", log, "-o", tmp_path / "report")
     page = tmp_path / "report" / "index.html"
     assert (code, str(page) in out, "Rob a bank." in page.read_text("utf-8")) == (0, True, True)
+
+
+def test_offline_tokens_are_estimated_and_said_to_be(run: Run, study: Path) -> None:
+    code, out, _ = run("check", study, "--model", "anthropic/claude-opus-5-5", "--offline")
+    assert (code, "estimated from characters" in out) == (0, True)
+
+
+def test_a_run_can_be_told_to_have_no_prompts_kept(run: Run, study: Path, tmp_path: Path) -> None:
+    code, out, err = run("run", study, "--model", "sim/averse", "--log", tmp_path / "a.db", "--no-cache")
+    assert (code, "40 of 40 trials ended" in out, err) == (0, True, "")
 
 
 def test_a_second_run_asks_nothing_again(run: Run, study: Path, tmp_path: Path) -> None:
