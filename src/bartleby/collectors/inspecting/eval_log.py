@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
     from inspect_ai.model import ModelUsage
 
-__all__ = ["eval_conversations", "is_eval_log", "read_eval_log"]
+__all__ = ["eval_conversations", "read_eval_log"]
 
 KEY = "bartleby"
 EMPTY: Mapping[str, Any] = {
@@ -30,11 +30,6 @@ EMPTY: Mapping[str, Any] = {
 }
 """Columns that are there with this type even where nothing is in them."""
 NOT_ATTRIBUTES = frozenset({"id", "text", "title", "lines", "persona", "redirect"})
-
-
-def is_eval_log(path: Path) -> bool:
-    """Return whether a file is a log of Inspect's by its name: `.eval`, or `.json`."""
-    return path.suffix in {".eval", ".json"}
 
 
 def read_eval_log(path: Path) -> pd.DataFrame:
