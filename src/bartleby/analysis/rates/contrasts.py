@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.inference.intervals import RateFit, clustered_rates, critical_value, independent_rate
@@ -21,6 +22,7 @@ from bartleby.analysis.rates.two_way import TwoWay, crossed_rates, two_way_covar
 
 __all__ = ["Contrast", "clustered_contrast", "independent_contrast", "pairs_contrast"]
 
+Floats = npt.NDArray[np.float64]
 Arm = Callable[[float], RateFit]
 
 
@@ -124,16 +126,15 @@ def clustered_contrast(
     Notes
     -----
     The covariance of the two rates is CR2 of a model with one mean an arm, so that clusters that occur
-    in both make the difference sharper, as pairing does. Of a correlation in two ways that is none (with few
-    clusters the covariance need not be one) what is beyond -1 and 1 is cut.
+    in both make the difference sharper, as pairing does. In two ways neither the rates nor their difference
+    are taken for better known than by one way alone: with few clusters the difference of covariances would
+    often have it that two rates vary in step, and their difference hardly at all.
     """
     joint = _joint(arm, reference)
-    errors = np.sqrt(np.maximum(np.diag(joint.covariance), 0.0))
-    known = bool(np.all(errors > 0)) and not stratified
-    correlation = float(np.clip(joint.covariance[0, 1] / errors.prod(), -1.0, 1.0)) if known else 0.0
-    arms = [_arm(part, stratified=stratified) for part in (arm, reference)]
     contrast = np.array([[1.0, -1.0]])
     error = float(joint.standard_errors(contrast)[0])
+    correlation = 0.0 if stratified else _correlation(joint.standard_errors(np.eye(2)), error)
+    arms = [_arm(part, stratified=stratified) for part in (arm, reference)]
     df = float(joint.degrees_of_freedom(contrast)[0])
     if stratified:
         error = math.hypot(*(each(0.5).std_error for each in arms))
@@ -145,6 +146,13 @@ def clustered_contrast(
     ways = [name for name in ("cluster", "second") if name in arm]
     n_clusters = min(len(set(arm[name]) | set(reference[name])) for name in ways)
     return Contrast(arms[0], arms[1], correlation, error or math.nan, df, n_clusters, method)
+
+
+def _correlation(errors: Floats, error: float) -> float:
+    """Return the correlation of two estimates from their standard errors (2,) and that of the difference."""
+    if not (np.all(errors > 0) and error >= 0):
+        return 0.0
+    return float(np.clip((np.sum(errors**2) - error**2) / (2 * errors.prod()), -1.0, 1.0))
 
 
 def _arm(units: pd.DataFrame, *, stratified: bool) -> Arm:
