@@ -26,7 +26,7 @@ from bartleby.analysis.choice.contrast_intervals import contrast_intervals
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions
-from bartleby.analysis.choice.posteriors.attributes import RegressionPriors
+from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
 from bartleby.analysis.choice.posteriors.steps import win_steps
 from bartleby.analysis.choice.posteriors.utilities import run_chains
 from bartleby.analysis.choice.table import read_choices
@@ -224,7 +224,7 @@ def _slopes(fits: list[GroupFit], X: Floats, rng: np.random.Generator) -> Floats
     sampling = np.array([np.median(np.diag(fit.model_covariance)[: len(X)]) for fit in fits])
     steps = win_steps(layout.design, np.array([fit.data.counts / fit.scale for fit in fits]))
     start = np.array([fit.maximum.estimated[0] for fit in fits])
-    return run_chains(steps, RegressionPriors(rows, X, sampling[:, None]), start, DRAWS, rng)[1]
+    return run_chains(steps, SamplePriors([Sample(rows, X)], sampling[:, None]), start, DRAWS, rng)[1]
 
 
 def _one_at_a_time(estimates: Floats, ratings: Floats) -> list[tuple[float, float]]:

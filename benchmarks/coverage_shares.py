@@ -23,8 +23,9 @@ from scipy import special
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.posteriors.priors import class_priors
 from bartleby.analysis.choice.posteriors.steps import win_steps
-from bartleby.analysis.choice.posteriors.utilities import ClassPriors, run_chains
+from bartleby.analysis.choice.posteriors.utilities import run_chains
 from bartleby.analysis.choice.share_estimates import ShareSettings, pair_of_shares, share_difference
 from bartleby.analysis.choice.shares import ClassDraws, Population, share_row
 from bartleby.analysis.choice.table import read_choices
@@ -78,7 +79,7 @@ def classes_of(
     typical = np.stack([np.median(sampling[:, group], axis=1) for group in groups], axis=1)
     steps = win_steps(layout.design, np.array([fit.data.counts / fit.scale for fit in fits]))
     start = np.array([fit.maximum.estimated[0] for fit in fits])
-    kept, means, spreads = run_chains(steps, ClassPriors(groups, typical), start, DRAWS, rng)
+    kept, means, spreads = run_chains(steps, class_priors(groups, start.shape[1], typical), start, DRAWS, rng)
     population = special.ndtr(-means / np.sqrt(spreads))
     return [
         [

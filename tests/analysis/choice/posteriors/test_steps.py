@@ -10,6 +10,7 @@ import pytest
 from bartleby.analysis.choice.data import choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.posteriors.priors import NormalPrior
 from bartleby.analysis.choice.posteriors.steps import polya_gamma, slices_of, win_steps
 from bartleby.analysis.choice.posteriors.utilities import draw_utilities, likelihood_steps
 from bartleby.analysis.choice.table import read_choices
@@ -86,10 +87,10 @@ def test_steps_have_the_posterior_that_a_grid_has(name: str) -> None:
     for kind, steps in kinds.items():
         rng = np.random.default_rng(1)
         now = np.tile(fit.maximum.estimated[0], (200, 1))
-        size = np.full(now.shape, prior)
+        alone = NormalPrior(np.full(now.shape, prior), np.empty((2, 0)), np.empty((len(now), 0)))
         kept = []
         for step in range(100):
-            now = steps.draw(now, size, np.zeros_like(now), rng)
+            now = steps.draw(now, alone, rng)
             if step in {5, 10, 20}:
                 steps.settle(now)
             if step >= 30:

@@ -1,4 +1,4 @@
-"""One step of a sampler: new parameters of a choice model, given a normal prior of each and the choices.
+"""One step of a sampler: new parameters of a choice model, given a normal prior of them and the choices.
 
 Many chains step together, so that the cost of a step is that of its numbers. Choices between two items
 have a step that draws independently of where the chain is, but for the Polya-Gamma variables; models with
@@ -17,6 +17,7 @@ from scipy import sparse
 from scipy.linalg import lapack
 
 from bartleby.analysis.choice.pair_design import PairDesign
+from bartleby.analysis.choice.posteriors.priors import NormalPrior
 
 __all__ = ["PairSlices", "Step", "WinSteps", "slices_of", "win_steps"]
 
@@ -32,8 +33,12 @@ _LARGEST = 700.0
 class Step(Protocol):
     """Draws the parameters of all chains, given the prior of each."""
 
-    def draw(self, now: Floats, prior: Floats, centre: Floats, rng: np.random.Generator) -> Floats:
-        """Return the next parameters (K, q); `prior` are precisions about `centre`, both (K, q)."""
+    def draw(self, now: Floats, prior: NormalPrior, rng: np.random.Generator) -> Floats:
+        """Return the next parameters (K, q)."""
+        ...
+
+    def log_likelihood(self, now: Floats) -> Floats:
+        """Return the log likelihood of parameters (K, q), but for a constant (K,)."""
         ...
 
     def settle(self, now: Floats) -> None:
@@ -64,13 +69,20 @@ class WinSteps:
     trials: Floats
     excess: Floats
 
-    def draw(self, now: Floats, prior: Floats, centre: Floats, rng: np.random.Generator) -> Floats:
+    def draw(self, now: Floats, prior: NormalPrior, rng: np.random.Generator) -> Floats:
         """Return the next parameters."""
         eta = now @ self.X.T
         weight = polya_gamma(np.broadcast_to(self.trials, eta.shape), eta, rng)
         size = self.X.shape[1]
         precision = (self._outer @ weight.T).T.reshape(len(now), size, size)
-        return draw_normals(precision, self._shift + prior * centre, prior, rng)
+        return draw_normals(precision, self._shift, prior, rng)
+
+    def log_likelihood(self, now: Floats) -> Floats:
+        """Return the log likelihood, but for a constant (K,)."""
+        eta = now @ self.X.T
+        size = np.abs(eta)
+        found: Floats = np.sum(self.excess * eta - self.trials * (size / 2 + np.log1p(np.exp(-size))), axis=1)
+        return found
 
     def settle(self, now: Floats) -> None:
         """Learn nothing: there is nothing to be tuned."""
@@ -138,12 +150,11 @@ class PairSlices:
     shift: Floats
     _seen: list[Floats] = field(default_factory=list, repr=False)
 
-    def draw(self, now: Floats, prior: Floats, centre: Floats, rng: np.random.Generator) -> Floats:
+    def draw(self, now: Floats, prior: NormalPrior, rng: np.random.Generator) -> Floats:
         """Return the next parameters."""
         total = np.broadcast_to(self.precision, (len(now), *self.precision.shape))
-        shift = self.shift + prior * centre
-        mean = _solve(total, prior, shift)
-        turned = draw_normals(total, np.zeros_like(shift), prior, rng)
+        mean = _solve(total, self.shift, prior)
+        turned = draw_normals(total, np.zeros_like(self.shift), prior, rng)
         away = now - mean
         level = self._left(now) + np.log(rng.random(len(now)))
         angle = rng.uniform(0, 2 * np.pi, len(now))
@@ -169,16 +180,20 @@ class PairSlices:
         self.precision = found.information.mean(axis=0)
         self.shift = found.score.mean(axis=0) + self.precision @ seen.mean(axis=0)
 
-    def _left(self, estimated: Floats) -> Floats:
-        """Return the log likelihood less that of the approximation (K,)."""
-        local = self.design.local(estimated)
-        exact = np.einsum("ma,kma->k", self.counts, self.design.kernel.log_probability(local))
+    def log_likelihood(self, now: Floats) -> Floats:
+        """Return the log likelihood (K,); minus infinity where a parameter is not allowed."""
+        local = self.design.local(now)
+        exact: Floats = np.einsum("ma,kma->k", self.counts, self.design.kernel.log_probability(local))
         if self.design.kernel.ties == "rao-kupper":
             exact = np.where(local[..., -1].min(axis=1) > 0, exact, -np.inf)
+        return exact
+
+    def _left(self, estimated: Floats) -> Floats:
+        """Return the log likelihood less that of the approximation (K,)."""
         near = estimated @ self.shift - 0.5 * np.einsum(
             "kp,pq,kq->k", estimated, self.precision, estimated, optimize=True
         )
-        left: Floats = exact - near
+        left: Floats = self.log_likelihood(estimated) - near
         return left
 
 
@@ -197,37 +212,37 @@ def slices_of(design: PairDesign, counts: Floats, estimated: Floats) -> PairSlic
     return PairSlices(design, counts, precision, found.score[0] + precision @ estimated)
 
 
-def draw_normals(precision: Floats, shift: Floats, prior: Floats, rng: np.random.Generator) -> Floats:
-    """Draw from normal distributions with mean = P^-1 shift, P = `precision` plus the diagonal `prior`.
+def draw_normals(precision: Floats, shift: Floats, prior: NormalPrior, rng: np.random.Generator) -> Floats:
+    """Draw from normal distributions with mean = P^-1 shift, P = `precision` plus that of the prior.
 
     Parameters
     ----------
     precision
         (K, q, q).
-    shift, prior
-        (K, q).
+    shift
+        For all chains (q,) or for each (1 or K, q).
+    prior
+        About zero.
     """
-    drawn = rng.standard_normal(prior.shape)
-    shift = np.broadcast_to(shift, prior.shape)
+    drawn = rng.standard_normal(prior.diagonal.shape)
+    shift = np.broadcast_to(shift, drawn.shape)
     for at, noise in enumerate(drawn):
         # The routines of LAPACK themselves: checks of arguments would cost more than few items' algebra.
-        root = _root(precision[at], prior[at])
+        root = _root(prior.added_to(precision[at], at))
         half, _ = lapack.dtrtrs(root, shift[at], lower=1)
         drawn[at], _ = lapack.dtrtrs(root, half + noise, lower=1, trans=1)
     return drawn
 
 
-def _solve(precision: Floats, prior: Floats, shift: Floats) -> Floats:
-    found = np.empty_like(prior)
-    for at in range(len(prior)):
-        found[at], _ = lapack.dpotrs(_root(precision[at], prior[at]), shift[at], lower=1)
+def _solve(precision: Floats, shift: Floats, prior: NormalPrior) -> Floats:
+    found = np.empty_like(prior.diagonal)
+    for at in range(len(found)):
+        found[at], _ = lapack.dpotrs(_root(prior.added_to(precision[at], at)), shift, lower=1)
     return found
 
 
-def _root(precision: Floats, prior: Floats) -> Floats:
-    total = np.array(precision)
-    total.flat[:: len(total) + 1] += prior
-    root, failed = lapack.dpotrf(total, lower=1)
+def _root(precision: Floats) -> Floats:
+    root, failed = lapack.dpotrf(precision, lower=1)
     if failed:
         raise np.linalg.LinAlgError("the posterior precision of the utilities is not positive definite")
     return np.asarray(root, dtype=np.float64)

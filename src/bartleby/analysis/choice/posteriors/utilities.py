@@ -8,26 +8,19 @@ distribution: estimates from few trials are drawn towards their class, well-know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.posteriors.priors import SamplePriors, class_priors
 from bartleby.analysis.choice.posteriors.steps import Step, slices_of, win_steps
 from bartleby.analysis.inference.effective_size import effective_size
 
-__all__ = [
-    "ClassPriors",
-    "Priors",
-    "UtilityDraws",
-    "draw_utilities",
-    "likelihood_steps",
-    "run_chains",
-    "scattered",
-]
+__all__ = ["UtilityDraws", "draw_utilities", "likelihood_steps", "run_chains", "scattered"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -36,64 +29,8 @@ CHAINS = 16
 _BURN_IN = 120
 _SETTLING = (10, 20, 40, 60, 80)
 """Steps of the burn-in after which the sampler learns from what it has seen."""
-WIDE = 16.0
-"""Prior variance of an effect that belongs to no class of two items or more (logits squared)."""
-
-
-class Priors(Protocol):
-    """What the parameters are a sample from, in so many numbers a chain."""
-
-    def start(self, now: Floats) -> tuple[Floats, Floats]:
-        """Return centres (K, c) and variances (K, v) to begin with, from parameters (K, q)."""
-        ...
-
-    def priors(self, means: Floats, spreads: Floats, size: int) -> tuple[Floats, Floats]:
-        """Return prior precision and centre of each parameter (K, q), given these."""
-        ...
-
-    def draw(self, now: Floats, spreads: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Draw centres and variances, given the parameters and the last variances."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class ClassPriors:
-    """Which parameters are a sample from one distribution, class by class.
-
-    Parameters
-    ----------
-    groups
-        Estimated parameters of each class of two items or more.
-    typical
-        Sampling variance of an estimate of each class, for all chains or for each (1 or K, G).
-    """
-
-    groups: Sequence[Integers]
-    typical: Floats
-
-    def start(self, now: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of each class (K, G) as the parameters (K, q) have them."""
-        means = _by_group(now, self.groups, np.mean)
-        return means, np.maximum(_by_group(now, self.groups, np.var), 0.2)
-
-    def priors(self, means: Floats, spreads: Floats, size: int) -> tuple[Floats, Floats]:
-        """Return prior precision and centre of each parameter (K, q), given those of each class."""
-        prior, centre = np.full((len(means), size), 1 / WIDE), np.zeros((len(means), size))
-        for at, group in enumerate(self.groups):
-            prior[:, group] = 1 / spreads[:, at, None]
-            centre[:, group] = means[:, at, None]
-        return prior, centre
-
-    def draw(self, now: Floats, spreads: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Draw mean and variance of each class (K, G), given its utilities and the last variances."""
-        sizes = np.array([len(group) for group in self.groups], dtype=float)
-        centre = _by_group(now, self.groups, np.mean)
-        squares = _by_group(now, self.groups, np.var) * sizes
-        proposed = squares / 2 / rng.standard_gamma(np.broadcast_to((sizes - 1) / 2, spreads.shape))
-        # The proposal has prior 1 / v; the wanted one is 1 / (v + s): a Metropolis step on the ratio.
-        gain = (proposed / (proposed + self.typical)) / (spreads / (spreads + self.typical))
-        spreads = np.where(rng.random(spreads.shape) <= gain, np.maximum(proposed, 1e-6), spreads)
-        return centre + np.sqrt(spreads / sizes) * rng.standard_normal(spreads.shape), spreads
+_STRETCH = 0.5
+"""Standard deviation of the log of what the spread of a sample is multiplied by, to be tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +45,8 @@ class UtilityDraws:
         Mean and standard deviation of the distribution of each class (draws, classes); NaN for a class
         of fewer than two items.
     effective
-        How many independent draws the mean of each class is worth (classes,); NaN likewise.
+        How many independent draws those of the share below the baseline in a normal population are worth
+        (classes,); NaN likewise.
     """
 
     utilities: Floats
@@ -135,11 +73,11 @@ def draw_utilities(
 
     Notes
     -----
-    Gibbs sampling by several chains. Utilities of a class are normal with mean m (flat) and variance v, where
-    p(v) is proportional to 1 / (v + s) and s is the typical sampling variance of an estimate of the class:
-    the prior that gives intervals for a normal population their nominal coverage where s is small, and
-    that is proper at 0 where it is not. The baseline's own noise is in the joint likelihood. Trials count
-    1 / overdispersion each, so that clusters are allowed for.
+    Gibbs sampling by several chains. Utilities of a class are normal with mean m (all but flat) and variance
+    v, where p(v) is proportional to 1 / (v + s) and s is the typical sampling variance of an estimate of the
+    class: the prior that gives intervals for a normal population their nominal coverage where s is small,
+    and that is proper at 0 where it is not. The baseline's own noise is in the joint likelihood. Trials
+    count 1 / overdispersion each, so that clusters are allowed for.
     """
     basis = fit.layout.design.basis
     n_nodes = len(fit.layout.nodes)
@@ -147,7 +85,8 @@ def draw_utilities(
     enough = [at for at, group in enumerate(columns) if len(group) > 1]
     sampling = np.diag(fit.model_covariance)
     groups = [columns[at] for at in enough]
-    priors = ClassPriors(groups, np.array([[float(np.median(sampling[group])) for group in groups]]))
+    typical = np.array([[float(np.median(sampling[group])) for group in groups]])
+    priors = class_priors(groups, len(sampling), typical)
     chains = min(CHAINS, draws)
     start = scattered(fit, chains, rng)
     kept, means, spreads = run_chains(likelihood_steps(fit), priors, start, -(-draws // chains), rng)
@@ -155,7 +94,8 @@ def draw_utilities(
     # Draws of one time stand together, so that cutting the last few off takes some from every chain.
     hyper[0][:, enough], hyper[1][:, enough] = _stacked(means, draws), np.sqrt(_stacked(spreads, draws))
     effective = np.full(len(classes), np.nan)
-    effective[enough] = [effective_size(means[:, :, at]) for at in range(len(enough))]
+    share = special.ndtr(-means / np.sqrt(spreads))
+    effective[enough] = [effective_size(share[:, :, at]) for at in range(len(enough))]
     utilities = _stacked(kept, draws) @ basis[:n_nodes].T
     utilities[:, ~fit.layout.placed[:n_nodes]] = np.nan
     return UtilityDraws(utilities, hyper[0], hyper[1], effective)
@@ -163,7 +103,7 @@ def draw_utilities(
 
 def run_chains(
     steps: Step,
-    priors: Priors,
+    priors: SamplePriors,
     start: Floats,
     draws: int,
     rng: np.random.Generator,
@@ -183,21 +123,44 @@ def run_chains(
 
     Returns
     -------
-    parameters (K, draws, q), centres (K, draws, c), variances (K, draws, v)
+    parameters (K, draws, q), coefficients (K, draws, c), variances (K, draws, G)
+
+    Notes
+    -----
+    Utilities are drawn with what their sample has in common integrated out, and the spread of a sample
+    both given its utilities and, by a Metropolis step, together with them: the one is quick where utilities
+    are well known, the other where they are not (Yu & Meng 2011).
     """
     now = start.copy()
     means, spreads = priors.start(now)
     kept = np.empty((len(now), draws, now.shape[1]))
     centres, variances = (np.empty((len(now), draws, each.shape[1])) for each in (means, spreads))
     for step in range(-_BURN_IN, draws):
-        now = steps.draw(now, *priors.priors(means, spreads, now.shape[1]), rng)
+        now = steps.draw(now, priors.normal(spreads, now.shape[1]), rng)
         means, spreads = priors.draw(now, spreads, rng)
+        now, spreads = _stretch(steps, priors, now, (means, spreads), rng)
         if step + _BURN_IN in _SETTLING:
             steps.settle(now)
         if step >= 0:
             kept[:, step] = now
             centres[:, step], variances[:, step] = means, spreads
     return kept, centres, variances
+
+
+def _stretch(
+    steps: Step, priors: SamplePriors, now: Floats, common: tuple[Floats, Floats], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Try to move the utilities of each sample away from their centre or towards it, and its spread along."""
+    coefficients, spreads = common[0], common[1].copy()
+    height = steps.log_likelihood(now)
+    for at in range(spreads.shape[1]):
+        factor = np.exp(_STRETCH * rng.standard_normal(len(now)))
+        moved, gain = priors.stretched(at, now, coefficients, spreads[:, at], factor)
+        reached = steps.log_likelihood(moved)
+        taken = np.log(rng.random(len(now))) <= reached - height + gain
+        now, height = np.where(taken[:, None], moved, now), np.where(taken, reached, height)
+        spreads[taken, at] *= factor[taken] ** 2
+    return now, spreads
 
 
 def likelihood_steps(fit: GroupFit) -> Step:
@@ -222,13 +185,6 @@ def scattered(fit: GroupFit, chains: int, rng: np.random.Generator) -> Floats:
 def _columns(basis: Floats, members: Integers) -> Integers:
     """Return the estimated parameters that are the utilities of some nodes."""
     return np.flatnonzero(basis[members].any(axis=0)).astype(np.int64)
-
-
-def _by_group(now: Floats, groups: Sequence[Integers], statistic: Callable[..., Floats]) -> Floats:
-    found = np.empty((len(now), len(groups)))
-    for at, group in enumerate(groups):
-        found[:, at] = statistic(now[:, group], axis=1)
-    return found
 
 
 def _stacked(values: Floats, draws: int) -> Floats:
