@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -241,12 +242,59 @@ def test_json_has_no_numbers_that_are_none() -> None:
         ("opted_out ~ nope + nor", DataError, "no column 'nope'"),
         ("opted_out ~ harm + twice", DataError, "cannot be told from"),
         ("opted_out ~ np.log(zero)", DataError, "not finite"),
+        ("opted_out ~ harm | difficulty", SettingError, "several parts"),
+        ("opted_out ~ harm ~ difficulty", SettingError, "several parts"),
+        ("opted_out ~ np.mean(difficulty)", SettingError, r"not allowed: np.mean\(\)"),
+        ("opted_out ~ {difficulty > 3}", SettingError, "not allowed: Compare"),
     ],
 )
 def test_formulas_that_cannot_be_used_are_refused(formula: str, error: type[Exception], message: str) -> None:
     trials = study().assign(twice=lambda data: data["harm"].map({"none": 0, "mild": 1, "severe": 0}), zero=0)
     with np.errstate(divide="ignore"), pytest.raises(error, match=message):
         effects(trials, formula)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "np.savetxt('written', difficulty)",
+        "difficulty.to_csv('written')",
+        "{difficulty.to_csv('written')}",
+        "np.load('written', allow_pickle=True)",
+        "(np.load('written', allow_pickle=True))()",
+        "I(difficulty.mean())",
+        "C(harm, levels=[np.savetxt('written', difficulty)])",
+        "C(harm, '`') + np.savetxt('written', difficulty) + C(harm, '`')",
+        "I(difficulty[0])",
+        "I(difficulty.__class__)",
+        "np.log(difficulty, difficulty)",
+        "{'%s' % difficulty}",
+        "{lambda: difficulty}",
+    ],
+)
+def test_a_formula_runs_no_code(right: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingError, match="not allowed"):
+        effects(study(), f"opted_out ~ {right}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "I(difficulty**2)",
+        "log(difficulty) + np.sqrt(difficulty)",
+        "{difficulty / 2 - 1}",
+        "C(harm, contr.treatment('severe')) * difficulty",
+        "C(harm, levels=['severe', 'none', 'mild'])",
+        "harm:difficulty",
+        "2:difficulty",
+        "`how long` + np.log(`how long`)",
+    ],
+)
+def test_a_formula_may_hold_arithmetic_and_codings(right: str) -> None:
+    trials = study().assign(**{"how long": lambda data: data["difficulty"] + 1})
+    assert np.isfinite(effects(trials, f"opted_out ~ {right}").frame["estimate"]).all()
 
 
 def test_the_mixed_option_without_its_package_says_what_to_do() -> None:

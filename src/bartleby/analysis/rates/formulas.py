@@ -1,8 +1,9 @@
 """Formulas such as `opted_out ~ harm + difficulty`: read, checked, and turned into a design of counted cells.
 
-`formulaic` (which statsmodels brings) reads the right-hand side. The table is counted first and the design
-made of the cells, so transformations that need every row, such as `center(x)`, are refused rather than
-computed on the wrong rows.
+`formulaic` (which statsmodels brings) reads the right-hand side, and only arithmetic is let through to be
+evaluated (`bartleby.analysis.rates.formula_rules`). The table is counted first and the design made of the
+cells, so transformations that need every row, such as `center(x)`, are refused rather than computed on the
+wrong rows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 from formulaic import Formula, ModelSpec
 from formulaic.errors import FormulaicError
 
+from bartleby.analysis.rates.formula_rules import FUNCTIONS, formula_problems
 from bartleby.analysis.tables.counts import Frame
 from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError, SettingError
@@ -98,7 +100,7 @@ def read_formula(formula: str, names: Sequence[str]) -> Terms:
     Raises
     ------
     SettingError
-        It cannot be read, or needs a transformation over all rows.
+        It cannot be read, needs a transformation over all rows, or holds what is not arithmetic.
     DataError
         Columns it needs are not there; all of them are named.
     """
@@ -114,6 +116,12 @@ def read_formula(formula: str, names: Sequence[str]) -> Terms:
         )
     try:
         parsed = Formula(right.strip())
+        problems = formula_problems(parsed)
+        if problems:
+            raise SettingError(
+                f"formula={formula!r}: not allowed: {'; '.join(problems)}. Allowed are columns, numbers, "
+                f"+ - * / ** and {', '.join(FUNCTIONS)}; make any other column in the table first"
+            )
         needed = {str(variable) for variable in parsed.required_variables}
     except (FormulaicError, SyntaxError, AttributeError) as error:
         raise SettingError(f"formula={formula!r}: cannot be read: {str(error).splitlines()[0]}") from error
@@ -181,9 +189,9 @@ def make_design(terms: Terms, data: pd.DataFrame, *, leave_out_constant: bool = 
     """
     try:
         made = terms.right.get_model_matrix(data, na_action="raise")
+        matrix = np.asarray(made, dtype=float)
     except (FormulaicError, ValueError, TypeError, NameError) as error:
         raise SettingError(f"formula: cannot be computed: {str(error).splitlines()[0]}") from error
-    matrix = np.asarray(made, dtype=float)
     columns = _column_names(made.model_spec)
     if not np.all(np.isfinite(matrix)):
         bad = [
