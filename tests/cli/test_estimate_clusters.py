@@ -35,6 +35,15 @@ def test_two_clusters_on_the_command_line_are_a_list_in_python(
     assert told["estimates"][0]["low"] == pytest.approx(here["low"])
 
 
+def test_none_takes_trials_as_independent(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--outcome", "opted_out", "--cluster", "none", "--json"]
+    assert main(["estimate", "rate", str(file), *words]) == 0
+    told = json.loads(capsys.readouterr().out)
+    here = rate(pd.read_csv(file), "opted_out", cluster=False).frame.iloc[0]
+    assert told["settings"]["cluster"].startswith("none")
+    assert told["estimates"][0]["low"] == pytest.approx(here["low"])
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -148,7 +148,8 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
         metavar="COL",
         action="append",
         default=None,
-        help="trials that share it are not independent; given twice: in two ways (rate, difference, effects)",
+        help="trials that share it are not independent (none: all are); given twice: in two ways (rate, "
+        "difference, effects)",
     )
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
     parser.add_argument("--estimand", choices=("these_items", "new_items"), default="new_items")
@@ -189,7 +190,7 @@ def _choice(options: argparse.Namespace) -> int:
         bias_reduced=options.bias_reduced,
         opted_out=options.opted_out,
         refusals=options.refusals,
-        **{**shared, "cluster": shared["cluster"] or "pair"},
+        **{**shared, "cluster": "pair" if shared["cluster"] is None else shared["cluster"]},
     )
     shares = [] if options.share_by is None else [fit.share_below(by=options.share_by)]
     return _print(joined(fit, *shares), options)
@@ -251,5 +252,5 @@ def _shared(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that mean the same to every estimator."""
     shared = {name: getattr(options, name) for name in ("by", "cluster", "level", "estimand", "seed")}
     if shared["cluster"] is not None and len(shared["cluster"]) == 1:
-        shared["cluster"] = shared["cluster"][0]
+        shared["cluster"] = False if shared["cluster"] == ["none"] else shared["cluster"][0]
     return shared

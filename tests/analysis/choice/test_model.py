@@ -342,6 +342,42 @@ def test_a_table_without_a_choice_is_refused() -> None:
         choice_model(choices([("a", "b", "refused", 3)]))
 
 
+def test_a_group_without_a_choice_is_told_of_and_the_others_are_estimated() -> None:
+    some = choices([("a", "b", "chose_first", 3), ("b", "a", "chose_first", 2)])
+    data = pd.concat([some.assign(version="a"), some.assign(version="b", outcome="refused")])
+    fit = choice_model(data, by="version")
+    assert set(fit.frame["version"]) == {"a"}
+    assert any(text.startswith("version=b: no trial ended in a choice") for text in fit.warnings)
+    assert fit.accounting.counts["refused"] == 5
+
+
+@pytest.mark.parametrize("name", ["slot", "neither", "log_nu", "log_theta"])
+def test_an_item_called_as_a_term_of_the_model_is_refused(name: str) -> None:
+    data = pd.DataFrame({"first": ["a", name], "second": [name, "a"], "outcome": ["chose_first"] * 2})
+    with pytest.raises(DataError, match=f"an item is called '{name}'"):
+        choice_model(data)
+
+
+@pytest.mark.parametrize("name", ["estimate", "term", "outcome", "count"])
+def test_groups_by_a_column_of_the_table_of_estimates_are_refused(name: str) -> None:
+    data = choices([("a", "b", "chose_first", 3)]).assign(estimate=1, term="x")
+    with pytest.raises(DataError, match=f"by: '{name}'"):
+        choice_model(data, by=name)
+
+
+def test_a_baseline_may_be_a_number_as_items_may() -> None:
+    data = pd.DataFrame({"first": [0, 1, 2, 0, 1, 2], "second": [1, 2, 0, 2, 0, 1]})
+    data["outcome"] = ["chose_first", "chose_second", "chose_first"] * 2
+    fit = choice_model(data, baseline=0)
+    assert fit.settings["contrast"] == "0"
+    assert column(fit)["0"] == 0
+
+
+def test_false_and_none_take_trials_as_independent() -> None:
+    one, other = (choice_model(baseball(), cluster=cluster).frame for cluster in (False, None))
+    pd.testing.assert_frame_equal(one, other)
+
+
 def test_an_unknown_baseline_is_refused() -> None:
     with pytest.raises(SettingError, match="baseline='z' is none of its items: a, b"):
         choice_model(choices([("a", "b", "chose_first", 3)]), baseline="z")
@@ -351,6 +387,21 @@ def test_settings_that_are_not_allowed_are_all_named() -> None:
     with pytest.raises(SettingError) as error:
         choice_model(baseball(), ties="maybe", level=95, refusals="?")  # type: ignore[arg-type]
     assert len(str(error.value).splitlines()) == 3
+    with pytest.raises(SettingError) as error:
+        choice_model(baseball(), seed=-1, slot="no", bias_reduced="no", level="0.9")  # type: ignore[arg-type]
+    assert len(str(error.value).splitlines()) == 4
+
+
+def test_no_clusters_are_asked_for_by_none_or_false() -> None:
+    asked = [table(choice_model(baseball(), cluster=cluster))["std_error"] for cluster in (None, False)]  # type: ignore[arg-type]
+    pd.testing.assert_series_equal(*asked)
+
+
+def test_pairs_that_are_fitted_exactly_have_no_interval_and_are_told() -> None:
+    rows = [(a, b, "indifferent", 3) for a in "abcd" for b in "abcd" if a != b]
+    fit = choice_model(choices(rows), ties="half")
+    assert table(fit)[["std_error", "low", "high"]].isna().all(axis=None)
+    assert any("fitted exactly in all of them" in text for text in fit.warnings)
 
 
 def test_a_thing_that_is_no_table_is_refused() -> None:

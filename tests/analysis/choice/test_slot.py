@@ -47,3 +47,12 @@ def test_a_slot_effect_that_differs_by_class_is_told_by_class() -> None:
     assert found.loc["high", "high"] < -0.7
     overall: Any = choice_model(rows).to_frame().set_index("term").loc["slot", "estimate"]
     assert overall == pytest.approx(0, abs=0.15)
+
+
+def test_items_whose_names_begin_with_slot_are_no_slots() -> None:
+    rows, _ = simulated(3, n_items=4, repeats=20)
+    names = {f"item {at:02d}": f"slot machine {at}" for at in range(4)}
+    rows = rows.replace({"first": names, "second": names})
+    rows["kind_first"], rows["kind_second"] = "one", "one"
+    found = choice_model(rows).slot_by("kind").to_frame()
+    assert found["term"].tolist() == ["slot"]

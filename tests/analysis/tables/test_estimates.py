@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import pandas as pd
 import pytest
 
 from bartleby.analysis.report.tables import to_csv
@@ -34,6 +35,13 @@ def test_what_is_undefined_or_unbounded_is_null_in_json() -> None:
     assert row["low"] is None
     assert row["high"] is None
     assert row["estimate"] == 0.123456
+
+
+def test_labels_that_are_dates_are_text_in_json() -> None:
+    rows = [{"day": day, "term": "rate", "estimate": 0.5} for day in (pd.Timestamp("2026-03-01"), pd.NaT)]
+    found = Estimates(estimate_frame(rows, ["day"]), Accounting({}, {}, 0.0), (), {})
+    days = [row["day"] for row in json.loads(found.to_json())["estimates"]]
+    assert days == ["2026-03-01 00:00:00", None]
 
 
 def test_a_summary_tells_the_accounting_and_the_warnings() -> None:

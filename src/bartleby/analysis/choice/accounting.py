@@ -23,7 +23,11 @@ _LARGE_SHARE = 0.05
 
 
 def choice_accounting(
-    groups: Sequence[GroupFit], data: Sequence[ChoiceData], options: ChoiceOptions
+    groups: Sequence[GroupFit],
+    data: Sequence[ChoiceData],
+    options: ChoiceOptions,
+    *,
+    unusable: Sequence[ChoiceData] = (),
 ) -> Accounting:
     """Return how outcomes were counted, with bounds of each slot effect.
 
@@ -35,9 +39,11 @@ def choice_accounting(
         The choices of each; a fit may have left some of them out.
     options
         Settings.
+    unusable
+        Groups in which there was no choice, and which have no fit.
     """
     counts: dict[str, float] = {}
-    for each in data:
+    for each in (*data, *unusable):
         for name, count in each.outcomes.items():
             counts[name] = counts.get(name, 0.0) + count
     named = options.counted_as

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from bartleby.analysis.choice.accounting import choice_accounting, left_out_warnings
 from bartleby.analysis.choice.data import ChoiceData, choice_data
@@ -24,12 +24,14 @@ from bartleby.errors import DataError, SettingError
 
 __all__ = ["ChoiceFit", "choice_model"]
 
+Keyed: TypeAlias = tuple[Mapping[str, Any], ChoiceData]
+
 
 def choice_model(
     trials: object,
     *,
-    baseline: str | None = None,
-    cluster: str | Sequence[str] | None = "pair",
+    baseline: str | int | None = None,
+    cluster: str | Sequence[str] | Literal[False] | None = "pair",
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
     estimand: Estimand = "new_items",
@@ -53,7 +55,7 @@ def choice_model(
         one, utilities sum to zero.
     cluster
         Trials that hang together: `pair` (the unordered pair, unless there is such a column), any column,
-        or None for independent trials.
+        or False (or None) for independent trials.
     by
         Further columns whose levels get a fit of their own.
     level
@@ -96,7 +98,7 @@ def choice_model(
     2002) with its deviance divided by the overdispersion between clusters.
     """
     options = ChoiceOptions(
-        baseline,
+        None if baseline is None else str(baseline),
         as_names(cluster),
         as_names(by),
         level,
@@ -111,22 +113,25 @@ def choice_model(
     options.check()
     table = read_choices(trials, by=options.by, clusters=options.clusters)
     has_pair_column = "pair" in table.cells.columns
-    data = [
+    read: list[Keyed] = [
         (key, choice_data(cells, options, has_pair_column=has_pair_column)) for key, cells in table.split()
     ]
     # The cells are in `data` now; a view of none of them would hold on to all.
     table = replace(table, cells=table.cells.iloc[:0].copy())
+    data, unusable = _usable(read)
     _check_baseline(data, options)
-    _check_usable(data)
     groups = tuple(fit_group(key, each, options) for key, each in data)
     rows = [row for group in groups for row in group.rows(options)]
-    accounting = choice_accounting(groups, [each for _, each in data], options)
+    accounting = choice_accounting(
+        groups, [each for _, each in data], options, unusable=[each for _, each in unusable]
+    )
     notes = [f"{group_prefix(group.key)}{note}" for group in groups for note in group.warnings]
+    notes += _without_choice(unusable)
     return ChoiceFit(
         frame=estimate_frame(rows, table.groups),
         accounting=accounting,
         warnings=(*notes, *left_out_warnings(accounting)),
-        settings={**options.to_dict(), "contrast": baseline or "sum-to-zero"},
+        settings={**options.to_dict(), "contrast": options.baseline or "sum-to-zero"},
         groups=groups,
         options=options,
         attributes_of_items=table.attributes,
@@ -134,7 +139,7 @@ def choice_model(
     )
 
 
-def _check_baseline(data: Sequence[tuple[Mapping[str, Any], ChoiceData]], options: ChoiceOptions) -> None:
+def _check_baseline(data: Sequence[Keyed], options: ChoiceOptions) -> None:
     if options.baseline is None:
         return
     problems = []
@@ -147,12 +152,18 @@ def _check_baseline(data: Sequence[tuple[Mapping[str, Any], ChoiceData]], option
         raise SettingError("\n".join(problems))
 
 
-def _check_usable(data: Sequence[tuple[Mapping[str, Any], ChoiceData]]) -> None:
-    problems = [
+def _usable(data: Sequence[Keyed]) -> tuple[list[Keyed], list[Keyed]]:
+    """Return the groups in which there was a choice, and those in which there was none."""
+    usable = [(key, each) for key, each in data if each.used > 0]
+    unusable = [(key, each) for key, each in data if each.used == 0]
+    if not usable:
+        raise DataError(_without_choice(unusable))
+    return usable, unusable
+
+
+def _without_choice(unusable: Sequence[Keyed]) -> list[str]:
+    return [
         f"{group_prefix(key)}no trial ended in a choice, so there is nothing to estimate; outcomes: "
         + ", ".join(f"{name} {count:g}" for name, count in each.outcomes.items())
-        for key, each in data
-        if each.used == 0
+        for key, each in unusable
     ]
-    if problems:
-        raise DataError(problems)

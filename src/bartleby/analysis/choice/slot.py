@@ -42,10 +42,10 @@ def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
         again = fit_group(
             group.key, group.data, fit.options, slot_basis=_class_slots(group, code, len(names))
         )
-        for row in again.rows(fit.options):
-            if str(row["term"]).startswith("slot"):
-                at = int(str(row["term"]).removeprefix("slot") or 0)
-                rows.append({**row, by: names[at], "term": "slot"})
+        # Items come first, then the slots, if there are any, then ties.
+        told = again.rows(fit.options)[len(again.layout.nodes) :]
+        slots = [row for row in told if str(row["term"]).startswith("slot")]
+        rows += [{**row, by: name, "term": "slot"} for row, name in zip(slots, names, strict=False)]
         notes += [f"{group_prefix(group.key)}{note}" for note in again.warnings]
     frame = estimate_frame(rows, (*fit.groups[0].key, by))
     return Estimates(frame, fit.accounting, tuple(notes), {**fit.settings, "by_items": [by]})

@@ -24,12 +24,15 @@ from bartleby.analysis.tables.counts import (
     distinct_rows,
     first_row,
 )
+from bartleby.analysis.tables.estimates import COLUMNS
 from bartleby.errors import DataError
 from bartleby.outcome import Outcome
 
 __all__ = ["ChoiceTable", "read_choices"]
 
 REQUIRED = ("first", "second", "outcome")
+TERMS = ("slot", "neither", "log_nu", "log_theta")
+"""What the model itself has estimates of, which no item may be called."""
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -96,7 +99,7 @@ def read_choices(
     names = column_names(frame)
     groups = tuple(dict.fromkeys([*(["model"] if "model" in names else []), *by]))
     wanted = [name for name in clusters if name != "item" and (name != "pair" or "pair" in names)]
-    problems = _missing_columns(names, groups, wanted)
+    problems = [*_missing_columns(names, groups, wanted), *_taken_names(groups)]
     weight = "count" if "count" in names else None
     if weight:
         problems += _count_problems(frame)
@@ -104,19 +107,19 @@ def read_choices(
         raise DataError(problems)
     keys = list(dict.fromkeys([*groups, *REQUIRED, *wanted]))
     cells = count_rows(frame, keys, weight, coded=REQUIRED)
-    items = _as_text(cells["first"], cells["second"])
-    problems = _row_problems(frame, cells, *items)
+    text = _in_text(cells)
+    problems = _row_problems(frame, cells, text)
     if problems:
         raise DataError(problems)
     attributes, varying = _item_attributes(frame, names)
     weighed = cells["count"].to_numpy() > 0
     if not weighed.all():
         cells = cells[weighed].reset_index(drop=True)
-        items = _as_text(cells["first"], cells["second"])
+        text = _in_text(cells)
     if cells.empty:
         raise DataError("count: every row has weight 0, so there is nothing to estimate")
-    cells["first"], cells["second"] = items
-    (cells["outcome"],) = _as_text(cells["outcome"])
+    for name, values in text.items():
+        cells[name] = values
     return ChoiceTable(cells, groups, tuple(clusters), attributes, varying)
 
 
@@ -134,6 +137,15 @@ def _missing_columns(names: list[str], groups: Sequence[str], clusters: Sequence
     return problems
 
 
+def _taken_names(groups: Sequence[str]) -> list[str]:
+    """Report groups by columns that have a meaning of their own, here or in the table of estimates."""
+    return [
+        f"by: {name!r}: tables of choices or of estimates have a column of that name; rename the column"
+        for name in groups
+        if name in {*REQUIRED, "count", *COLUMNS}
+    ]
+
+
 def _count_problems(frame: Frame) -> list[str]:
     """Report counts that are not numbers, missing, negative or infinite."""
     dtype = frame.collect_schema()["count"]
@@ -148,58 +160,70 @@ def _count_problems(frame: Frame) -> list[str]:
     return [f"{_place(frame, bad)}column 'count': {shown} is not a number of trials, 0 or more"]
 
 
-def _row_problems(
-    frame: Frame, cells: pd.DataFrame, first: pd.Categorical, second: pd.Categorical
-) -> list[str]:
+def _row_problems(frame: Frame, cells: pd.DataFrame, text: Mapping[str, pd.Categorical]) -> list[str]:
     """Report what is wrong in the rows, one line for each kind of it, with the first row it is in."""
     if cells.empty:
         return ["the table has no rows"]
     problems = []
     for name in REQUIRED:
-        empty = _marked(cells[name], lambda label: not str(label).strip(), missing=True)
+        empty = _marked(text[name], lambda label: not label.strip(), missing=True)
         if empty.any():
             what = _rows_text(cells.loc[empty, "count"].sum())
             problems.append(f"{_place(frame, nw.col(name).is_null())}column {name!r}: empty in {what}")
     known = {str(outcome) for outcome in Outcome}
-    odd = _marked(cells["outcome"], lambda label: bool(str(label).strip()) and str(label) not in known)
+    odd = _marked(text["outcome"], lambda label: bool(label.strip()) and label not in known)
     for value in cells.loc[odd, "outcome"].unique() if odd.any() else ():
         rows = _rows_text(cells.loc[cells["outcome"] == value, "count"].sum())
         place = _place(frame, nw.col("outcome") == value)
         allowed = ", ".join(sorted(known))
         problems.append(f"{place}column 'outcome': {value!r} (in {rows}) is no outcome; allowed: {allowed}")
-    same = (first.codes == second.codes) & (first.codes >= 0)
+    named = [*text["first"].categories, *text["second"].categories]
+    for term in (term for term in TERMS if term in named):
+        problems.append(
+            f"columns 'first' and 'second': an item is called {term!r}, as a term of the model is; rename it"
+        )
+    first, second = text["first"].codes, text["second"].codes
+    same = (first == second) & (first >= 0)
     for value in cells.loc[same, "first"].unique() if same.any() else ():
         place = _place(frame, (nw.col("first") == value) & (nw.col("second") == value))
         problems.append(f"{place}columns 'first' and 'second': item {value!r} is compared with itself")
     return problems
 
 
-def _marked(values: pd.Series[Any], test: Callable[[Any], bool], *, missing: bool = False) -> Booleans:
+def _marked(values: pd.Categorical, test: Callable[[str], bool], *, missing: bool = False) -> Booleans:
     """Return which rows have a label that a test marks; each distinct label is tested once."""
-    marks = np.array([*map(test, values.cat.categories.tolist()), missing], dtype=bool)
-    marked: Booleans = marks[values.cat.codes.to_numpy()]
+    codes = values.codes
+    marks = np.array([*map(test, values.categories.tolist()), missing and codes.min() < 0], dtype=bool)
+    marked: Booleans = marks[codes] if marks.any() else np.zeros(len(codes), dtype=bool)
     return marked
 
 
-def _as_text(*columns: pd.Series[Any]) -> list[pd.Categorical]:
+def _in_text(cells: pd.DataFrame) -> dict[str, pd.Categorical]:
+    """Return the labels of items, in common categories, and of outcomes as text."""
+    first, second, outcome = (cells[name].array for name in REQUIRED)
+    return dict(zip(REQUIRED, (*_as_text(first, second), *_as_text(outcome)), strict=True))
+
+
+def _as_text(*columns: pd.Categorical) -> list[pd.Categorical]:
     """Return columns of labels as text, in common categories: those that occur, in alphabetical order."""
-    text = [[str(label) for label in column.cat.categories.tolist()] for column in columns]
-    codes = [column.cat.codes.to_numpy() for column in columns]
+    labels = [column.categories.tolist() for column in columns]
+    text = [[*map(str, each)] for each in labels]
+    codes = [column.codes for column in columns]
     there = {
-        labels[at]
-        for labels, numbers in zip(text, codes, strict=True)
-        for at in np.flatnonzero(np.bincount(numbers + 1, minlength=len(labels) + 1)[1:])
+        names[at]
+        for names, numbers in zip(text, codes, strict=True)
+        for at in np.flatnonzero(np.bincount(numbers + 1, minlength=len(names) + 1)[1:])
     }
-    place = {label: at for at, label in enumerate(sorted(there))}
-    if all(column.cat.categories.tolist() == list(place) for column in columns):
-        return [pd.Categorical(column) for column in columns]
+    place = {name: at for at, name in enumerate(sorted(there))}
+    if all(each == list(place) for each in labels):
+        return list(columns)
     kind = pd.CategoricalDtype(list(place))
     return [
         # A missing label has code -1, which takes the last number.
         pd.Categorical.from_codes(
-            np.array([*(place.get(label, -1) for label in labels), -1])[numbers], dtype=kind, validate=False
+            np.array([*(place.get(name, -1) for name in names), -1])[numbers], dtype=kind, validate=False
         )
-        for labels, numbers in zip(text, codes, strict=True)
+        for names, numbers in zip(text, codes, strict=True)
     ]
 
 

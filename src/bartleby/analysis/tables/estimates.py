@@ -32,10 +32,10 @@ def estimate_frame(rows: Iterable[Mapping[str, object]], identify: Iterable[str]
     identify
         Names of further columns that say which row it is (`model`, `impact`, ...); they come first.
     """
+    every = list(rows)
     lead = [name for name in identify if name not in COLUMNS]
-    frame = pd.DataFrame(list(rows))
-    tail = [name for name in frame.columns if name not in (*lead, *COLUMNS)]
-    return frame.reindex(columns=[*lead, *COLUMNS, *tail])
+    names = dict.fromkeys([*lead, *COLUMNS, *(name for row in every for name in row)])
+    return pd.DataFrame({name: [row.get(name, math.nan) for row in every] for name in names})
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,13 @@ def _identifying(frame: pd.DataFrame) -> list[str]:
 
 
 def _json_value(value: object) -> object:
-    """Return a JSON value: numpy scalars unwrapped, NaN and infinities as None."""
+    """Return a JSON value: numpy scalars unwrapped, NaN and infinities as None, dates and the like as text."""
     if isinstance(value, Mapping):
         return {str(key): _json_value(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_json_value(each) for each in value]
     item = getattr(value, "item", None)
     plain = item() if callable(item) else value
-    if plain is pd.NA or (isinstance(plain, float) and not math.isfinite(plain)):
+    if plain is pd.NA or plain is pd.NaT or (isinstance(plain, float) and not math.isfinite(plain)):
         return None
-    return plain
+    return plain if plain is None or isinstance(plain, (str, int, float)) else str(plain)
