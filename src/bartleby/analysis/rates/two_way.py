@@ -100,10 +100,16 @@ class TwoWay:
         return np.where(np.isnan(alone), np.nan, result)
 
     def degrees_of_freedom(self, contrasts: npt.ArrayLike) -> Floats:
-        """Return degrees of freedom of contrasts (k, p): one less than the fewer clusters, or fewer still."""
+        """Return degrees of freedom of contrasts (k, p): no fewer than those of the way that has fewer."""
         rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
-        ways = [way.degrees_of_freedom(rows) for way in self.ways]
-        return np.minimum(float(self.n_clusters - 1), np.minimum(*ways))
+        ways = [np.minimum(way.degrees_of_freedom(rows), way.n_clusters - 1.0) for way in self.ways]
+        # A variance of zero has no degrees of freedom to tell, and needs none.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = sum(
+                way.standard_errors(rows) ** 4 / freedom for way, freedom in zip(self.ways, ways, strict=True)
+            )
+            joint = self.standard_errors(rows) ** 4 / spread
+        return np.fmax(np.minimum(*ways), joint)
 
 
 def two_way_covariance(
@@ -124,8 +130,8 @@ def two_way_covariance(
     -----
     Cameron, Gelbach & Miller (2011), each of the three parts CR2 unless asked otherwise. With few clusters
     the difference can have negative variances; they and MacKinnon, Nielsen & Webb (2021) advise not to go
-    below either way alone, which `TwoWay.standard_errors` does. Degrees of freedom: the smaller number of
-    clusters less 1, and no more than Satterthwaite's of either way.
+    below either way alone, which `TwoWay.standard_errors` does. Degrees of freedom: Satterthwaite's (1946) of
+    a sum of two variances, each with those of its own way, which are at most its clusters less 1.
     """
     both = np.asarray(codes)
     one, other = (cluster_covariance(scores, both[:, way], roots, both[:, way], kind=kind) for way in (0, 1))
