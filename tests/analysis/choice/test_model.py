@@ -393,7 +393,7 @@ def test_settings_that_are_not_allowed_are_all_named() -> None:
 
 
 def test_no_clusters_are_asked_for_by_none_or_false() -> None:
-    asked = [table(choice_model(baseball(), cluster=cluster))["std_error"] for cluster in (None, False)]  # type: ignore[arg-type]
+    asked = [table(choice_model(baseball(), cluster=cluster))["std_error"] for cluster in (None, False)]
     pd.testing.assert_series_equal(*asked)
 
 

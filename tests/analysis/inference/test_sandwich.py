@@ -74,6 +74,15 @@ def test_what_is_known_from_one_cluster_alone_has_no_interval() -> None:
     assert np.all(df[:2] > 2)
 
 
+def test_clusters_that_are_all_fitted_exactly_have_no_standard_error() -> None:
+    # Residuals that add up to zero in each cluster, but for rounding.
+    design, cluster = np.ones((90, 1)), np.repeat(np.arange(30), 3)
+    residuals = np.tile([0.1, 0.2, -0.3], 30)[:, None]
+    robust = cluster_covariance(residuals, cluster, design, cluster)
+    assert 0 < robust.covariance[0, 0] < 1e-30
+    assert np.isnan(robust.standard_errors(np.eye(1))[0])
+
+
 def test_a_logistic_model_has_the_covariance_of_its_whitened_working_model() -> None:
     # clubSandwich on lm(sqrt(w) z ~ 0 + sqrt(w) X), z and w those of glm() at convergence.
     design = np.column_stack([np.ones(15), X])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -102,6 +102,26 @@ def test_intervals_stay_within_minus_one_and_one_and_have_a_width_at_the_ends() 
     row = difference(same, between="arm").frame.iloc[0]
     assert -1 < row["low"] < 0 < row["high"] < 1
     assert row["p_value"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("paired", [None, "item"])
+@pytest.mark.parametrize("method", ["auto", "t"])
+def test_a_model_that_answers_alike_under_both_conditions_has_an_interval_with_a_width(
+    paired: str | None, method: Literal["auto", "t"]
+) -> None:
+    trials = pd.DataFrame(
+        [
+            (f"i{item}", arm, "opted_out" if item % 2 else "completed")
+            for item in range(40)
+            for arm in "ab"
+            for _ in range(3)
+        ],
+        columns=["item", "arm", "outcome"],
+    )
+    row = difference(trials, between="arm", paired=paired, method=method).frame.iloc[0]
+    assert row["estimate"] == 0
+    assert row["low"] < -0.01
+    assert row["high"] > 0.01
 
 
 def test_the_family_is_adjusted_without_what_could_not_be_compared() -> None:

@@ -162,6 +162,21 @@ def test_what_only_one_cluster_tells_has_no_interval() -> None:
     assert any("one cluster alone" in text for text in found.warnings)
 
 
+def test_what_is_the_same_in_all_clusters_has_no_interval_and_is_told() -> None:
+    trials = pd.DataFrame(
+        [
+            (f"i{item}", arm, "opted_out" if answer < 1 + (arm == "b") else "completed")
+            for item in range(30)
+            for arm in "ab"
+            for answer in range(3)
+        ],
+        columns=["item", "arm", "outcome"],
+    )
+    found = effects(trials, "opted_out ~ arm")
+    assert found.frame[["std_error", "low", "high"]].isna().all(axis=None)
+    assert any("the same in all of them" in text for text in found.warnings)
+
+
 def test_one_cluster_has_estimates_without_intervals() -> None:
     found = effects(study(1, 30).assign(turn=lambda data: data.index % 5), "opted_out ~ turn")
     rows = part(found, "coefficient")
@@ -242,6 +257,7 @@ def test_json_has_no_numbers_that_are_none() -> None:
         ("opted_out ~ nope + nor", DataError, "no column 'nope'"),
         ("opted_out ~ harm + twice", DataError, "cannot be told from"),
         ("opted_out ~ np.log(zero)", DataError, "not finite"),
+        ("opted_out ~ day + difficulty", DataError, "'day' holds times"),
         ("opted_out ~ harm | difficulty", SettingError, "several parts"),
         ("opted_out ~ harm ~ difficulty", SettingError, "several parts"),
         ("opted_out ~ np.mean(difficulty)", SettingError, r"not allowed: np.mean\(\)"),
@@ -250,6 +266,7 @@ def test_json_has_no_numbers_that_are_none() -> None:
 )
 def test_formulas_that_cannot_be_used_are_refused(formula: str, error: type[Exception], message: str) -> None:
     trials = study().assign(twice=lambda data: data["harm"].map({"none": 0, "mild": 1, "severe": 0}), zero=0)
+    trials["day"] = pd.Timestamp("2026-01-01")
     with np.errstate(divide="ignore"), pytest.raises(error, match=message):
         effects(trials, formula)
 

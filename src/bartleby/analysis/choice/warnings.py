@@ -58,7 +58,7 @@ def cluster_warnings(
     *,
     penalised: bool,
 ) -> list[str]:
-    """Return warnings of a single cluster, and of terms that only one cluster tells about."""
+    """Return warnings of a single cluster, and of terms of which nothing says how clusters differ."""
     name = options.clusters[0]
     if robust.n_clusters < 2:
         return [
@@ -75,4 +75,7 @@ def cluster_warnings(
     ]
     if not lost:
         return []
-    return [f"no interval, because known from a single cluster ({name}) alone: {', '.join(lost)}"]
+    return [
+        f"no interval, because known from a single cluster ({name}) alone or fitted exactly in all of them, "
+        f"so that nothing says how clusters differ: {', '.join(lost)}"
+    ]

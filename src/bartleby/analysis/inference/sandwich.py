@@ -34,6 +34,8 @@ Rows: TypeAlias = npt.ArrayLike | sparse.csr_array
 _KINDS = ("CR0", "CR1", "CR2")
 _ABSORBED = 1e-9
 """A leverage within this of 1 means that a direction is known from one cluster alone."""
+_EXACT = 1e-18
+"""A variance within this, relative to that of the model, is rounding where clusters do not vary at all."""
 _DENSE = 250_000
 """Numbers up to which sparse rows are written out: small problems are quicker that way."""
 
@@ -93,10 +95,15 @@ class RobustCovariance:
         return df
 
     def standard_errors(self, contrasts: npt.ArrayLike) -> Floats:
-        """Return standard errors of contrasts (k, p), NaN where they cannot be estimated robustly."""
+        """Return standard errors of contrasts (k, p), NaN where they cannot be estimated robustly.
+
+        Where every cluster is fitted exactly nothing says how clusters vary: what comes out then is rounding,
+        and no standard error.
+        """
         rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
         variance = np.sum((rows @ self.covariance) * rows, axis=1)
-        return np.where(self._is_robust(rows), np.sqrt(np.maximum(variance, 0.0)), np.nan)
+        known = self._is_robust(rows) & (variance > _EXACT * self.directions.lengths(rows))
+        return np.where(known, np.sqrt(np.maximum(variance, 0.0)), np.nan)
 
     def _is_robust(self, contrasts: Floats) -> npt.NDArray[np.bool_]:
         """Tell which contrasts rest on more than one cluster in all their parts."""

@@ -169,7 +169,8 @@ def _logistic(data: Counted, fit: LogisticFit, ways: list[Codes]) -> Regression:
         if math.isnan(error)
     ]
     told = (
-        f"{', '.join(map(repr, unknown))}: known from one cluster alone, so there is no interval for new ones"
+        f"{', '.join(map(repr, unknown))}: known from one cluster alone, or the same in all of them, so that "
+        "nothing says how clusters differ and there is no interval for new ones"
     )
     warnings = [told] if unknown else []
     if isinstance(robust, TwoWay) and not robust.definite:
