@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,8 @@ def test_models_are_kept_apart_and_groups_come_in_order() -> None:
 def test_a_group_with_the_name_of_a_fixed_column_is_refused() -> None:
     with pytest.raises(SettingError, match="'level'"):
         rate(by_item([1, 2], 5).assign(level=1), by="level")
+    with pytest.raises(SettingError, match="'events'"):
+        rate(by_item([1, 2], 5).assign(events=1), by="events")
 
 
 def test_nothing_usable_is_nan_with_a_warning() -> None:
@@ -190,6 +193,35 @@ def test_what_is_wrong_with_the_table_is_refused_with_what_is_allowed() -> None:
         rate(table({"opted_out": 2}, item=["a", None]))
     with pytest.raises(DataError, match="not a table"):
         rate([1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        ([1, 1, -1], "row 3, column 'count': -1: must be"),
+        ([1, np.nan, 1], "row 2, column 'count': empty: must be"),
+        ([1, np.inf, 1], "row 2, column 'count': inf: must be"),
+        (["1", "1", "1"], "column 'count': must be numbers"),
+    ],
+)
+def test_a_count_that_is_none_is_refused_with_its_row(count: list[object], message: str) -> None:
+    trials = table({"opted_out": 2, "completed": 1}, count=count)
+    with pytest.raises(DataError, match=message):
+        rate(trials, cluster=False)
+
+
+def test_a_word_that_is_no_outcome_is_refused_with_its_row() -> None:
+    trials = table({"opted_out": 2, "left": 1})
+    with pytest.raises(DataError, match="row 3, column 'outcome': 'left': must be one of"):
+        rate(trials, cluster=False)
+    with pytest.raises(DataError, match="row 3, column 'outcome': empty: must be one of"):
+        rate(trials.replace("left", None), cluster=False)
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, "0.95", math.nan, None])
+def test_a_level_that_is_none_is_refused(level: Any) -> None:  # noqa: ANN401 - of any kind
+    with pytest.raises(SettingError, match="level="):
+        rate(by_item([1, 2], 5), level=level)
 
 
 def test_settings_that_are_wrong_are_all_named() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from bartleby.analysis.tables.grouping import Estimand
+from bartleby.analysis.tables.grouping import Estimand, level_problems
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
 
@@ -44,8 +45,8 @@ class ChoiceOptions:
         problems = unknown_words(
             ties=self.ties, opted_out=self.opted_out, refusals=self.refusals, estimand=self.estimand
         )
-        if not 0 < self.level < 1:
-            problems.append(f"level={self.level!r}: must be between 0 and 1, such as 0.95")
+        problems += level_problems(self.level)
+        problems += _unlike(seed=self.seed, slot=self.slot, bias_reduced=self.bias_reduced)
         if self.ties == "rao-kupper" and "neither" in (self.opted_out, self.refusals):
             problems.append("ties='rao-kupper' has no outcome 'neither': use ties='davidson' with it")
         if len(self.clusters) > 1 or "item" in self.clusters:
@@ -100,6 +101,18 @@ class ChoiceOptions:
             "refusals": self.refusals,
             "seed": self.seed,
         }
+
+
+def _unlike(*, seed: object, slot: object, bias_reduced: object) -> list[str]:
+    """Return a line for each setting that is of another kind than it must be."""
+    problems = []
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        problems.append(f"seed={seed!r}: must be a whole number, 0 or more")
+    if not isinstance(slot, bool):
+        problems.append(f"slot={slot!r}: must be True or False")
+    if not (bias_reduced is None or isinstance(bias_reduced, bool)):
+        problems.append(f"bias_reduced={bias_reduced!r}: must be True, False or None")
+    return problems
 
 
 def unknown_words(**given: object) -> list[str]:

@@ -104,7 +104,7 @@ def read_formula(formula: str, names: Sequence[str]) -> Terms:
     DataError
         Columns it needs are not there; all of them are named.
     """
-    left, tilde, right = formula.partition("~")
+    left, tilde, right = str(formula).partition("~")
     outcome = left.strip().strip("`")
     if not tilde or not outcome or not right.strip():
         raise SettingError(f"formula={formula!r}: must be 'outcome ~ predictors', such as 'opted_out ~ harm'")
@@ -139,13 +139,26 @@ def as_predictors(cells: pd.DataFrame, terms: Terms, frame: Frame) -> pd.DataFra
 
     Truth values become 0 and 1. Categories keep the order that the table gives them; else grades of harm go
     from none to severe, numbers by size, and anything else by the alphabet. The first is the reference.
+
+    Raises
+    ------
+    DataError
+        Predictors are times, which are neither numbers nor categories.
     """
     columns = {}
+    problems = []
     for name in terms.predictors:
         order, plain = _categories(frame, name), cells[name].infer_objects()
+        if plain.dtype.kind in "mM":
+            problems.append(
+                f"formula: {name!r} holds times ({plain.dtype}): make a column of numbers or of categories"
+            )
+            continue
         number = pd.api.types.is_numeric_dtype(plain) or pd.api.types.is_bool_dtype(plain)
         as_number = number and order is None and name not in terms.categories
         columns[name] = plain.astype(float) if as_number else _category(plain, order)
+    if problems:
+        raise DataError(problems)
     return pd.DataFrame(columns, index=cells.index)
 
 

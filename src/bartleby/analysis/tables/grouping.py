@@ -21,13 +21,20 @@ __all__ = [
     "check_settings",
     "choose_cluster",
     "group_names",
+    "level_problems",
     "split_groups",
+    "taken_names",
 ]
 
 Estimand: TypeAlias = Literal["new_items", "these_items"]
 
 CLUSTER_COLUMNS = ("item", "item_id", "scenario", "scenario_id", "prompt", "prompt_id", "pair")
 """Columns taken as clusters if none is named: repeats of one of these are not independent."""
+FURTHER_COLUMNS = (
+    *("quantity", "events", "missing", "rate", "reference", "reference_rate", "p_value", "p_adjusted", "df"),
+    *("bound_low", "bound_high", "margin_low", "margin_high", "p_equivalence", "equivalent", "component"),
+)
+"""Columns that some tables of estimates have besides the fixed ones, and that groups cannot be named by."""
 ITEM_PAIR = "_bartleby_pair"
 """The column made here for the unordered pair of `first` and `second`."""
 
@@ -51,9 +58,15 @@ class Cluster:
     warning: str | None = None
 
 
-def as_names(columns: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return column names as a tuple without repetitions."""
-    names = () if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
+def as_names(columns: str | Sequence[str] | Literal[False] | None) -> tuple[str, ...]:
+    """Return column names as a tuple without repetitions; None and False are no columns."""
+    names = (
+        ()
+        if columns is None or columns is False
+        else (columns,)
+        if isinstance(columns, str)
+        else tuple(columns)
+    )
     return tuple(dict.fromkeys(names))
 
 
@@ -67,15 +80,20 @@ def check_settings(level: float, estimand: str, **allowed: tuple[object, Sequenc
     allowed
         Further settings by name: the value, and the values it may have.
     """
-    problems = []
-    if not 0 < level < 1:
-        problems.append(f"level={level!r}: must lie between 0 and 1, such as 0.95")
+    problems = level_problems(level)
     every = {"estimand": (estimand, ("new_items", "these_items")), **allowed}
     for name, (value, values) in every.items():
         if value not in values:
             problems.append(f"{name}={value!r}: must be one of {', '.join(map(repr, values))}")
     if problems:
         raise SettingError("; ".join(problems))
+
+
+def level_problems(level: object) -> list[str]:
+    """Return what is wrong with a confidence level, in one line or none."""
+    if isinstance(level, (int, float)) and 0 < level < 1:
+        return []
+    return [f"level={level!r}: must be a number between 0 and 1, such as 0.95"]
 
 
 def group_names(
@@ -87,13 +105,21 @@ def group_names(
     unknown = [name for name in groups if name not in names]
     if unknown:
         raise DataError([f"by: no column {name!r}; columns here: {', '.join(names)}" for name in unknown])
-    taken_names = [name for name in groups if name in COLUMNS]
-    if taken_names:
-        raise SettingError(
-            f"by: {', '.join(map(repr, taken_names))}: every table of estimates has a column of that name; "
-            "rename the column in the table"
-        )
+    problems = taken_names(groups)
+    if problems:
+        raise SettingError("; ".join(problems))
     return tuple(dict.fromkeys(groups))
+
+
+def taken_names(groups: Iterable[str]) -> list[str]:
+    """Return what is wrong with the names of groups, in one line or none."""
+    taken = [name for name in groups if name in (*COLUMNS, *FURTHER_COLUMNS)]
+    if not taken:
+        return []
+    return [
+        f"by: {', '.join(map(repr, taken))}: tables of estimates have a column of that name; rename the "
+        "column in the table"
+    ]
 
 
 def split_groups(frame: pd.DataFrame, groups: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:

@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.tables.accounting import Accounting
-from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
+from bartleby.analysis.tables.counts import (
+    Frame,
+    as_frame,
+    column_names,
+    count_rows,
+    distinct_rows,
+    first_row,
+)
 from bartleby.analysis.tables.grouping import (
     ITEM_PAIR,
     Cluster,
@@ -135,6 +142,7 @@ def read_events(
             for word in words
             if word in names
         )
+        _check_words(frame, cells)
         return replace(_from_words(cells, words, refusals), warnings=both)
     return _from_column(cells, words[0], flags)
 
@@ -150,12 +158,7 @@ def _counted(frame: Frame, names: Sequence[str], keys: Sequence[str], status: Se
         raise DataError(missing)
     weight = "count" if "count" in names else None
     if weight is not None:
-        column = nw.col("count")
-        bad = count_rows(frame.filter(column.is_null() | (column < 0) | (column != column)), ["count"])  # noqa: PLR0124
-        if len(bad):
-            raise DataError(
-                f"column 'count': {bad['count'].iloc[0]!r}: must be a number of trials, 0 or more"
-            )
+        _check_counts(frame)
     cells = count_rows(frame, columns, weight)
     cells = cells[cells["count"] > 0].reset_index(drop=True)
     if cells.empty:
@@ -164,6 +167,25 @@ def _counted(frame: Frame, names: Sequence[str], keys: Sequence[str], status: Se
         names_of = zip(cells["first"].astype(str), cells["second"].astype(str), strict=True)
         cells[ITEM_PAIR] = [" | ".join(sorted(pair)) for pair in names_of]
     return cells
+
+
+def _check_counts(frame: Frame) -> None:
+    dtype = frame.collect_schema()["count"]
+    if not dtype.is_numeric():
+        raise DataError(f"column 'count': must be numbers of trials, 0 or more, and holds {dtype}")
+    column = nw.col("count")
+    wrong = column.is_null() | (column < 0) | (~column.is_null() & (column - column != 0))
+    found = distinct_rows(frame.filter(wrong), ["count"])["count"].head(3)
+    if len(found):
+        shown = ", ".join("empty" if pd.isna(value) else f"{value:g}" for value in found)
+        raise DataError(
+            f"{_place(frame, wrong)}column 'count': {shown}: must be a number of trials, 0 or more"
+        )
+
+
+def _place(frame: Frame, wrong: nw.Expr) -> str:
+    row = first_row(frame, wrong)
+    return "" if row is None else f"row {row}, "
 
 
 def _check_keys(cells: pd.DataFrame, keys: Sequence[str]) -> None:
@@ -176,11 +198,19 @@ def _check_keys(cells: pd.DataFrame, keys: Sequence[str]) -> None:
         raise DataError(problems)
 
 
-def _from_words(cells: pd.DataFrame, words: Sequence[str], refusals: Refusals) -> EventTable:
+def _check_words(frame: Frame, cells: pd.DataFrame) -> None:
     unknown = [value for value in cells["outcome"].unique() if not pd.isna(value) and value not in _WORDS]
-    if unknown or cells["outcome"].isna().any():
-        shown = ", ".join([*map(repr, unknown), *(["empty"] if cells["outcome"].isna().any() else [])])
-        raise DataError(f"column 'outcome': {shown}: must be one of {', '.join(_WORDS)}")
+    wrong = [(repr(value), nw.col("outcome") == value) for value in unknown]
+    if cells["outcome"].isna().any():
+        wrong.append(("empty", nw.col("outcome").is_null()))
+    allowed = ", ".join(_WORDS)
+    if wrong:
+        raise DataError(
+            [f"{_place(frame, at)}column 'outcome': {shown}: must be one of {allowed}" for shown, at in wrong]
+        )
+
+
+def _from_words(cells: pd.DataFrame, words: Sequence[str], refusals: Refusals) -> EventTable:
     event = " or ".join(words)
     value: dict[str, float] = {word: 1.0 if word in words else 0.0 for word in _WORDS}
     value |= {word: np.nan for word in _MISSING_WORDS if word not in words}
