@@ -92,11 +92,81 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     )
     with pytest.raises(DataError) as error:
         choice_sets(table)
-    assert len(error.value.problems) == 4
+    assert len(error.value.problems) == 5
     with pytest.raises(DataError, match="'chosen'"):
         choice_sets(pd.DataFrame({"set": [1], "item": ["a"]}))
     with pytest.raises(SettingError, match="none of its items"):
         choice_sets(ranked(sets=20), baseline="zzz")
+
+
+def endings(*words: str) -> pd.DataFrame:
+    """Return eight choices of a, four of b, and a set without a choice for each word."""
+    winners = [*["a"] * 8, *["b"] * 4, *[""] * len(words)]
+    outcome = [*["completed_set"] * 12, *words]
+    return pd.DataFrame(
+        [
+            (at, item, int(item == winner), ended)
+            for at, (winner, ended) in enumerate(zip(winners, outcome, strict=True))
+            for item in "ab"
+        ],
+        columns=["set", "item", "chosen", "outcome"],
+    )
+
+
+def test_what_is_missing_is_never_a_choice_of_none() -> None:
+    table = endings("opted_out", "opted_out", "refused", "error", "unparsed", "abandoned")
+    fit = choice_sets(table, neither=True, baseline="neither", cluster=None)
+    found: Any = fit.to_frame().set_index("term")["estimate"]
+    assert found["a"] == pytest.approx(math.log(8 / 2), abs=1e-9)
+    assert fit.accounting.counts == {
+        "chosen": 12,
+        "opted_out": 2,
+        "refused": 1,
+        "error": 1,
+        "unparsed": 1,
+        "abandoned": 1,
+    }
+    assert fit.accounting.left_out == 4
+    refused = choice_sets(table, neither=True, refusals="neither", baseline="neither", cluster=None)
+    assert refused.to_frame().set_index("term")["estimate"]["a"] == pytest.approx(math.log(8 / 3), abs=1e-9)
+    assert refused.accounting.left_out == 3
+    assert choice_sets(table, baseline="a", cluster=None).accounting.left_out == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rank": [2, 4, None, 1, 2, 3]}, "a rank before it is missing"),
+        ({"rank": [1, 1.5, None, 1, 2, 3]}, "must be 1, 2, ... or empty"),
+        ({"count": [1, 1, 2, 1, 1, 1]}, "'count': differs within a set"),
+        ({"position": [0, 1, 2, 0, 1, 2]}, "'position': must be 1, 2"),
+        ({"position": [None] * 6}, "'position': must be 1, 2"),
+        ({"position": list("abcabc")}, "'position': must be 1, 2"),
+        ({"item": ["slot", "b", "c", "a", "b", "c"]}, "called as a term of the model"),
+        (
+            {"rank": [None] * 3 + [1, 2, 3], "outcome": ["gone"] * 6},
+            "of a set without a choice, must be one of",
+        ),
+        ({"outcome": ["error"] * 6}, "says that nothing was chosen, and something was"),
+        ({"rank": [None] * 6, "outcome": ["error"] * 5 + ["refused"]}, "'outcome': differs within a set"),
+    ],
+)
+def test_sets_that_cannot_be_what_they_say_are_refused(change: dict[str, list[Any]], message: str) -> None:
+    table = pd.DataFrame({"set": [1] * 3 + [2] * 3, "item": list("abcabc"), "rank": [1, 2, 3] * 2})
+    with pytest.raises(DataError, match=message):
+        choice_sets(table.assign(**change))
+
+
+def test_settings_of_sets_are_those_of_pairs() -> None:
+    table = ranked(sets=40)
+    one, other = (choice_sets(table, cluster=cluster).to_frame() for cluster in (False, None))
+    pd.testing.assert_frame_equal(one, other)
+    with pytest.raises(SettingError, match="level='x'"):
+        choice_sets(table, level="x")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="refusals='as_event'"):
+        choice_sets(table, refusals="as_event")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="by: 'term'"):
+        choice_sets(table.assign(term=1), by="term")
 
 
 def test_sets_without_a_choice_are_no_data() -> None:

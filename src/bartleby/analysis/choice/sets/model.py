@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +17,20 @@ from scipy import sparse
 
 from bartleby.analysis.choice.bradley_terry import Maximum, maximise
 from bartleby.analysis.choice.contrast_intervals import ContrastIntervals, contrast_intervals, no_intervals
+from bartleby.analysis.choice.options import Exits, unknown_words
 from bartleby.analysis.choice.separation import polyhedral_separation
-from bartleby.analysis.choice.sets.data import Sets, read_sets
+from bartleby.analysis.choice.sets.data import CHOSEN, NONE_CHOSEN, Sets, read_sets
 from bartleby.analysis.choice.sets.layout import SetLayout, set_layout
 from bartleby.analysis.choice.sets.likelihood import SetDesign
 from bartleby.analysis.inference.sandwich import RobustCovariance, cluster_covariance
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import as_names
+from bartleby.analysis.tables.grouping import as_names, level_problems
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.errors import DataError, SettingError
+from bartleby.outcome import Outcome
 
-__all__ = ["choice_sets"]
+__all__ = ["choice_sets", "fit_sets"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,9 +39,10 @@ def choice_sets(
     alternatives: object,
     *,
     baseline: str | None = None,
-    cluster: str | None = "menu",
+    cluster: str | Literal[False] | None = "menu",
     by: str | Sequence[str] | None = None,
     neither: bool = False,
+    refusals: Exits = "left_out",
     slot: bool = True,
     bias_reduced: bool | None = None,
     level: float = 0.95,
@@ -52,18 +55,21 @@ def choice_sets(
     alternatives
         Any table that narwhals reads, one row an alternative, with `set`, `item`, and `chosen` (0 or 1) or
         `rank` (1 the best; empty for what was not ranked). `position` (1, 2, ... as shown) gives a slot
-        effect, `count` weights sets, `model` gives each model a fit of its own.
+        effect, `count` weights sets, `model` gives each model a fit of its own. `outcome` says how sets
+        ended in which nothing was chosen, in the words of `Outcome`.
     baseline
         Item whose utility is zero (`neither` too); without one utilities sum to zero. Items that are never
         offered with it, directly or by way of others, have no utility on its scale and no estimate; without
         a baseline each such group of items has a scale of its own, and a column `component` says which.
     cluster
-        `menu` (sets that offer the same items), any column, or None for independent sets.
+        `menu` (sets that offer the same items), any column, or False (or None) for independent sets.
     by
         Further columns whose levels get a fit of their own.
     neither
-        Every set also offered to take none; a set without a choice took it. Otherwise such sets are left
-        out.
+        Every set also offered to take none. A set without a choice took it, or, if there is an `outcome`, one
+        that is `opted_out`; what is missing never did. Otherwise such sets are left out.
+    refusals
+        `neither` makes `refused` a choice of none, too.
     slot
         Estimate the effect of being shown first, where there is a column `position`.
     bias_reduced
@@ -83,38 +89,59 @@ def choice_sets(
     DataError, SettingError
         Everything that is wrong, at once.
     """
-    if not 0 < level < 1:
-        raise SettingError(f"level={level!r}: must be between 0 and 1, such as 0.95")
+    problems = [*level_problems(level), *unknown_words(refusals=refusals)]
+    if problems:
+        raise SettingError("\n".join(problems))
+    cluster = cluster or None
+    none = _taken_for_none(refusals) if neither else ()
     table, groups = read_sets(alternatives, cluster, as_names(by))
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
-    counts = {"chosen": 0.0, "none chosen": 0.0}
+    counts: dict[str, float] = {}
     parts = table.groupby(list(groups), sort=True) if groups else [((), table)]
     for key, part in parts:
         named = dict(zip(groups, key, strict=True)) if groups else {}
-        sets = Sets.of(part, cluster, neither=neither, slot=slot)
-        counts["chosen"] += sets.n_chosen
-        counts["none chosen"] += sets.n_none
-        found, told = _fit(sets, baseline, level, bias_reduced, cluster)
+        sets = Sets.of(part, cluster, none=none, slot=slot)
+        for ended, count in sets.ended.items():
+            counts[ended] = counts.get(ended, 0.0) + count
+        found, told = fit_sets(sets, baseline, level, bias_reduced, cluster)
         rows += [{**named, **row} for row in found]
         notes += [f"{group_prefix(named)}{note}" for note in told]
-    taken = "a choice of neither item" if neither else "left out"
-    used = counts["chosen"] + (counts["none chosen"] if neither else 0.0)
-    accounting = Accounting(counts, {"chosen": "a choice from the set", "none chosen": taken}, used)
+    taken = {CHOSEN: "a choice from the set", **dict.fromkeys(none, "a choice of neither item")}
+    accounting = Accounting(
+        counts,
+        {ended: taken.get(ended, "left out") for ended in counts},
+        sum(count for ended, count in counts.items() if ended in taken),
+    )
     settings: dict[str, Any] = {
         "baseline": baseline,
         "cluster": cluster,
         "by": list(as_names(by)),
         "neither": neither,
+        "refusals": refusals,
     }
     settings |= {"slot": slot, "bias_reduced": bias_reduced, "level": level, "seed": seed}
     return Estimates(estimate_frame(rows, groups), accounting, tuple(notes), settings)
 
 
-def _fit(
+def _taken_for_none(refusals: Exits) -> tuple[str, ...]:
+    """Return how sets end that are taken for a choice of none of what they offered."""
+    refused = (str(Outcome.REFUSED),) if refusals == "neither" else ()
+    return (NONE_CHOSEN, str(Outcome.OPTED_OUT), *refused)
+
+
+def fit_sets(
     sets: Sets, baseline: str | None, level: float, bias_reduced: bool | None, cluster: str | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Fit one group and return its rows and warnings."""
+    """Fit one group and return its rows and warnings.
+
+    Parameters
+    ----------
+    sets
+        The choices.
+    baseline, level, bias_reduced, cluster
+        As in `choice_sets`.
+    """
     if baseline is not None and baseline not in sets.items:
         raise SettingError(f"baseline={baseline!r} is none of its items: {', '.join(sets.items[:20])}")
     layout = set_layout(sets, baseline)
