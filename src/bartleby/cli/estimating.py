@@ -48,11 +48,26 @@ def _add_choice(estimators: Commands) -> None:
     )
     _add_shared(choice)
     choice.add_argument("--baseline", help="item that is the zero of the scale (default: the items' mean)")
-    choice.add_argument("--ties", choices=("none", "half", "davidson", "rao-kupper"), default="none")
-    choice.add_argument("--bias-reduced", action="store_true", default=None, help="Firth's bias reduction")
+    choice.add_argument(
+        "--ties",
+        choices=("none", "half", "davidson", "rao-kupper"),
+        default="none",
+        help="indifference: left out, half a win each, or in the model (default: none)",
+    )
+    choice.add_argument(
+        "--bias-reduced",
+        action="store_true",
+        default=None,
+        help="Firth's bias reduction (without it: where the data are separated)",
+    )
     choice.add_argument("--no-slot", action="store_true", help="the order was not recorded")
     for name in ("opted-out", "refusals"):
-        choice.add_argument(f"--{name}", choices=("left_out", "neither"), default="left_out")
+        choice.add_argument(
+            f"--{name}",
+            choices=("left_out", "neither"),
+            default="left_out",
+            help="leave such trials out, or take them for a choice of neither item (default: left_out)",
+        )
     choice.add_argument(
         "--share-by", nargs="*", metavar="COL", help="also the share of items below the baseline, by class"
     )
@@ -105,7 +120,12 @@ def _add_effects(estimators: Commands) -> None:
         'bartleby estimate effects trials.csv "opted_out ~ harm + difficulty" --cluster item --json',
     )
     _add_shared(effects, before_options=("formula", "an outcome or 0/1 column ~ terms"))
-    effects.add_argument("--method", choices=("auto", "logistic", "firth", "mixed"), default="auto")
+    effects.add_argument(
+        "--method",
+        choices=("auto", "logistic", "firth", "mixed"),
+        default="auto",
+        help="auto: maximum likelihood, or firth where the data are separated (default: auto)",
+    )
     effects.add_argument(
         "--bias-reduced",
         action="store_const",
@@ -152,7 +172,12 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
         "difference, effects)",
     )
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
-    parser.add_argument("--estimand", choices=("these_items", "new_items"), default="new_items")
+    parser.add_argument(
+        "--estimand",
+        choices=("these_items", "new_items"),
+        default="new_items",
+        help="about exactly these items asked again, or items like these (default: new_items)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
