@@ -296,6 +296,51 @@ def test_uncounted_trials_bound_the_slot_effect() -> None:
     assert low < column(fit)["slot"] < high
 
 
+def test_uncounted_trials_bound_the_utilities_of_the_items_they_show() -> None:
+    # Two items, half a trial open each way: utilities are log odds.
+    fit = choice_model(
+        choices(
+            [
+                ("a", "b", "chose_first", 6),
+                ("b", "a", "chose_second", 6),
+                ("a", "b", "chose_second", 3),
+                ("b", "a", "chose_first", 3),
+                ("a", "b", "refused", 2),
+                ("b", "a", "error", 2),
+            ]
+        ),
+        baseline="b",
+        slot=False,
+        cluster=None,
+    )
+    assert fit.accounting.bounds["a"] == pytest.approx((math.log(12 / 10), math.log(16 / 6)), abs=1e-8)
+    assert "b" not in fit.accounting.bounds
+
+
+def test_what_was_uncounted_bounds_an_item_that_hardly_ever_loses() -> None:
+    rows = [("a", "b", "chose_first", 6), ("b", "a", "chose_second", 5), ("b", "a", "chose_first", 1)]
+    # What was uncounted is a first choice of `a` at worst, and the only loss of it is known.
+    fit = choice_model(choices([*rows, ("a", "b", "refused", 2)]), baseline="b", slot=False, cluster=None)
+    low, high = fit.accounting.bounds["a"]
+    assert low == pytest.approx(math.log(11 / 3), abs=1e-8)
+    assert high == pytest.approx(math.log(13), abs=1e-8)
+    lost = choice_model(
+        choices(
+            [
+                ("a", "b", "chose_first", 6),
+                ("a", "b", "chose_second", 2),
+                ("a", "c", "refused", 1),
+                ("b", "c", "chose_first", 2),
+                ("c", "b", "chose_first", 2),
+                ("c", "a", "chose_second", 3),
+                ("c", "a", "chose_first", 1),
+            ]
+        ),
+        slot=False,
+    )
+    assert json.loads(lost.to_json())["accounting"]["bounds"].keys() == {"a", "c"}
+
+
 def test_nothing_uncounted_leaves_no_room_between_the_bounds() -> None:
     fit = choice_model(baseball())
     assert fit.accounting.bounds["slot"] == pytest.approx((column(fit)["slot"],) * 2, abs=1e-9)

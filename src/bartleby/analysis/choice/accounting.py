@@ -18,6 +18,8 @@ from bartleby.outcome import CHOICES, Outcome
 
 __all__ = ["choice_accounting", "left_out_warnings"]
 
+_MOST_REFITTED = 1_000_000
+"""Items times cells up to which every item is fitted again for its bounds."""
 _LARGE_SHARE = 0.05
 """From this share on, trials left out are worth a warning."""
 
@@ -29,7 +31,7 @@ def choice_accounting(
     *,
     unusable: Sequence[ChoiceData] = (),
 ) -> Accounting:
-    """Return how outcomes were counted, with bounds of each slot effect.
+    """Return how outcomes were counted, with bounds of each utility and slot effect.
 
     Parameters
     ----------
@@ -49,19 +51,50 @@ def choice_accounting(
     named = options.counted_as
     ordered = {str(o): counts[o] for o in Outcome if o in counts}
     bounds = {}
-    if options.slot:
-        for group, each in zip(groups, data, strict=True):
-            pair = _slot_bounds(group, each, options)
-            if pair is not None:
-                bounds["slot" if len(groups) == 1 else f"slot ({group_prefix(group.key).rstrip(': ')})"] = (
-                    pair
-                )
+    for group, each in zip(groups, data, strict=True):
+        found = _utility_bounds(group)
+        pair = _slot_bounds(group, each, options) if options.slot else None
+        if pair is not None:
+            found["slot"] = pair
+        place = "" if len(groups) == 1 else f" ({group_prefix(group.key).rstrip(': ')})"
+        bounds |= {f"{term}{place}": pair for term, pair in found.items()}
     return Accounting(
         counts=ordered,
         counted_as={name: named.get(name, "left out") for name in ordered},
         used=sum(group.data.used for group in groups),
         bounds=bounds,
     )
+
+
+def _utility_bounds(group: GroupFit) -> dict[str, tuple[float, float]]:
+    """Return each item's utility had all its uncounted trials gone against it, or all to it, by item.
+
+    Only items that have such trials are bounded, and only while refits are few enough to be waited for. A
+    bound is infinite where the item would then have lost, or won, all.
+    """
+    data, layout = group.data, group.layout
+    sides = np.stack([data.first, data.second])
+    open_items = np.unique(sides[:, data.uncounted > 0])
+    items = [
+        int(at) for at in open_items if layout.component[at] >= 0 and layout.terms[at] not in group.reasons
+    ]
+    if not group.converged or len(items) * len(data.counts) > _MOST_REFITTED:
+        return {}
+    bounds = {}
+    for at in items:
+        if not layout.contrasts[at].any():
+            continue
+        filled = np.stack([data.counts, data.counts])
+        for side in (0, 1):
+            shown = (sides[side] == at) * data.uncounted
+            filled[0, :, 1 - side] += shown
+            filled[1, :, side] += shown
+        start = np.repeat(group.maximum.estimated, 2, axis=0)
+        found = maximise(layout.design, filled, penalised=group.penalised, start=start, max_iterations=30)
+        ends = found.estimated @ layout.contrasts[at]
+        low, high = np.where(found.converged, ends, [-np.inf, np.inf])
+        bounds[layout.terms[at]] = (float(low), float(high))
+    return bounds
 
 
 def _slot_bounds(group: GroupFit, data: ChoiceData, options: ChoiceOptions) -> tuple[float, float] | None:

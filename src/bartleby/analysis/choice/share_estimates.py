@@ -142,19 +142,22 @@ def share_differences(
     if reference not in values:
         raise SettingError(f"reference={reference!r}: must be one of {', '.join(map(repr, values))}")
     rng = np.random.default_rng([settings.seed, 2])
-    rows = []
-    for label, one, at in cells:
+    ends = [_ends(fit, fit.groups[at], each, settings) for _, each, at in cells]
+    rows, bounded = [], dict(fit.accounting.bounds)
+    for (label, one, at), mine in zip(cells, ends, strict=True):
         rest = {name: value for name, value in label.items() if name != between}
-        for other_label, other, place in cells:
+        for (other_label, other, place), theirs in zip(cells, ends, strict=True):
             if label[between] == reference or other_label != {**rest, between: reference}:
                 continue
             shares, method = pair_of_shares(one, other, settings, rng, same_fit=at == place)
+            term = f"{label[between]} - {reference}"
+            bounded[f"{term} ({_label(rest)})" if rest else term] = mine[0] - theirs[1], mine[1] - theirs[0]
             rows.append(
                 {
                     **rest,
                     between: label[between],
                     "reference": reference,
-                    "term": f"{label[between]} - {reference}",
+                    "term": term,
                     **share_difference(*shares, settings.level),
                     "n": len(set(one.items) | set(other.items)),
                     "n_clusters": fit.groups[at].data.n_clusters,
@@ -163,7 +166,8 @@ def share_differences(
             )
     lead = (*[name for name in names if name != between], between, "reference")
     told = {**fit.settings, "between": between, "reference": reference, **asdict(settings)}
-    return Estimates(estimate_frame(rows, lead), fit.accounting, fit.warnings, told)
+    accounting = replace(fit.accounting, bounds=bounded)
+    return Estimates(estimate_frame(rows, lead), accounting, fit.warnings, told)
 
 
 def pair_of_shares(
@@ -218,6 +222,15 @@ def draw_groups(
             rng = np.random.default_rng([settings.seed, at])
             found.append((class_draws(group, classes, baseline, settings.draws, rng), dict(group.key), at))
     return found
+
+
+def _ends(
+    fit: ChoiceFit, group: GroupFit, drawn: ClassDraws, settings: ShareSettings
+) -> tuple[float, float]:
+    """Return the bounds of a share, which is both of them where no trial is uncounted."""
+    if group.data.uncounted.any():
+        return _bounds(fit, group, drawn, settings)
+    return float(drawn.below.mean()), float(drawn.below.mean())
 
 
 def _bounds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,7 @@ class Accounting:
         return self.total - self.used
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the accounting as JSON values."""
+        """Return the accounting as JSON values; a bound that is undefined or infinite is None."""
         return {
             "total": self.total,
             "used": self.used,
@@ -51,7 +52,10 @@ class Accounting:
                 name: {"count": count, "counted_as": self.counted_as.get(name, "left out")}
                 for name, count in self.counts.items()
             },
-            "bounds": {term: list(pair) for term, pair in self.bounds.items()},
+            "bounds": {
+                term: [bound if math.isfinite(bound) else None for bound in pair]
+                for term, pair in self.bounds.items()
+            },
         }
 
     def summary(self) -> str:
