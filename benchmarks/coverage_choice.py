@@ -20,21 +20,23 @@ import pandas as pd
 from benchmarks.coverage_table import Covered, Scenario, main
 from scipy import special
 
-from bartleby.analysis.choice.attributes import regress_utilities
-from bartleby.analysis.choice.bootstrap import replicate_estimates
+from bartleby.analysis.choice.attributes import regress_items
+from bartleby.analysis.choice.bootstrap import reported_replicates
 from bartleby.analysis.choice.contrast_intervals import contrast_intervals
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
 from bartleby.analysis.choice.posteriors.steps import win_steps
+from bartleby.analysis.choice.posteriors.unbiased import drawn_again, prior_weights, unbiased_prior
 from bartleby.analysis.choice.posteriors.utilities import run_chains
+from bartleby.analysis.choice.resampling import resampling
 from bartleby.analysis.choice.table import read_choices
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SLOT, LEVEL, REPLICATES, DRAWS = 0.5, 0.95, 400, 600
+SLOT, LEVEL, REPLICATES, DRAWS = 0.5, 0.95, 400, 400
 
 
 def template(first: Integers, second: Integers) -> tuple[ChoiceData, Floats]:
@@ -100,8 +102,8 @@ def sparse_pairs(rng: np.random.Generator, n_items: int, degree: int) -> tuple[I
 
 def percentile(fit: GroupFit, cluster: str, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return percentile intervals of all terms by a bootstrap."""
-    found = replicate_estimates(fit, (cluster,), REPLICATES, rng)[0] @ fit.layout.contrasts.T
-    found = found[~np.isnan(found).any(axis=1)]
+    drawn = resampling(fit.data, (cluster,))
+    found = np.concatenate(list(reported_replicates(fit, drawn, REPLICATES, rng)))
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
 
@@ -187,7 +189,7 @@ def _sandwich(data: ChoiceData, terms: list[int]) -> tuple[Floats, Floats]:
 def attributes(n_items: int, spread: float) -> Scenario:
     """Return items whose utility falls with harm and rises with difficulty, two ratings that go together.
 
-    The data sets of a block have the same ratings, and are sampled together, one chain of 600 draws
+    The data sets of a block have the same ratings, and are sampled together, one chain of 400 draws
     each, where `ChoiceFit.attributes` has 4,000 of sixteen chains.
     """
     slopes = np.array([-0.8, 0.3])
@@ -202,9 +204,8 @@ def attributes(n_items: int, spread: float) -> Scenario:
             for each in np.column_stack([utilities, np.zeros(replications)])
         ]
         for fit, utility, coefficients in zip(fits, utilities, _slopes(fits, X, rng), strict=True):
-            rows = fit.layout.contrasts[:n_items]
-            estimates, noise = rows @ fit.maximum.estimated[0], rows @ fit.model_covariance @ rows.T
-            these = regress_utilities(estimates, noise, X)
+            estimates = fit.layout.contrasts[:n_items] @ fit.maximum.estimated[0]
+            these = regress_items(fit, np.arange(n_items), X)
             here = np.linalg.lstsq(X, utility, rcond=None)[0]
             alone = _one_at_a_time(estimates, X[:, 1:])
             for at, name in ((1, "harm"), (2, "difficulty")):
@@ -219,12 +220,16 @@ def attributes(n_items: int, spread: float) -> Scenario:
 
 def _slopes(fits: list[GroupFit], X: Floats, rng: np.random.Generator) -> Floats:
     """Return draws of the coefficients for each of several fits of one graph (fits, draws, p)."""
-    layout = fits[0].layout
-    rows = layout.design.basis[: len(X)]
-    sampling = np.array([np.median(np.diag(fit.model_covariance)[: len(X)]) for fit in fits])
+    layout, items = fits[0].layout, np.arange(len(X))
+    sample = Sample(layout.design.basis[items], X)
+    typical = np.array([np.median(np.diag(fit.model_covariance)[items]) for fit in fits])
     steps = win_steps(layout.design, np.array([fit.data.counts / fit.scale for fit in fits]))
     start = np.array([fit.maximum.estimated[0] for fit in fits])
-    return run_chains(steps, SamplePriors([Sample(rows, X)], sampling[:, None]), start, DRAWS, rng)[1]
+    kept, found, spreads = run_chains(steps, SamplePriors([sample], typical[:, None]), start, DRAWS, rng)
+    for at, fit in enumerate(fits):
+        weight = prior_weights(unbiased_prior(fit, items, X), typical[at], kept[at], spreads[at, :, 0])
+        found[at] = found[at][drawn_again(weight, rng)]
+    return found
 
 
 def _one_at_a_time(estimates: Floats, ratings: Floats) -> list[tuple[float, float]]:

@@ -72,6 +72,46 @@ def test_these_items_are_least_squares_with_the_noise_of_their_utilities() -> No
     assert found.row(np.array([0.0, 1.0]), 0.95)["df"] == np.inf
 
 
+def test_these_items_have_the_precision_of_their_clusters() -> None:
+    fit = rated(3)
+    row: Any = fit.attributes("hard", estimand="these_items").to_frame().iloc[0]
+    group = fit.groups[0]
+    assert group.robust is not None
+    hard = fit.item_classes(["hard"])["hard"].dropna().astype(float)
+    X = np.column_stack([np.ones(len(hard)), hard])
+    nodes = [group.layout.nodes.index(item) for item in hard.index]
+    contrast = (np.linalg.pinv(X) @ group.layout.contrasts[nodes])[1:]
+    assert row["estimate"] == pytest.approx(float((contrast @ group.maximum.estimated[0])[0]))
+    assert row["std_error"] == pytest.approx(float(group.robust.standard_errors(contrast)[0]))
+    assert row["df"] == pytest.approx(float(group.robust.degrees_of_freedom(contrast)[0]))
+    assert row["method"].endswith("CR2, Satterthwaite t")
+
+
+def test_one_cluster_or_none_has_the_precision_of_the_model() -> None:
+    rows, utility = simulated(7, n_items=6, repeats=3)
+    size = {name: float(at % 3) for at, name in enumerate(utility)}
+    rows["size_first"], rows["size_second"] = rows["first"].map(size), rows["second"].map(size)
+    rows["session"] = "one"
+    for cluster in (None, "session"):
+        fit = choice_model(rows, cluster=cluster)
+        found: Any = fit.attributes("size", estimand="these_items").to_frame().iloc[0]
+        assert found["method"] == "least squares, these items, z"
+        assert np.isfinite(found["low"])
+
+
+def test_a_level_that_never_wins_has_finite_bounds() -> None:
+    rows, utility = simulated(8, n_items=15, repeats=1)
+    harm = {name: LEVELS[at % 3] for at, name in enumerate(utility)}
+    worst = [name for name in utility if harm[name] == "severe"]
+    rows = rows[rows["first"].isin(worst) != rows["second"].isin(worst)]
+    rows["outcome"] = np.where(rows["first"].isin(worst), "chose_second", "chose_first")
+    for side in ("first", "second"):
+        rows[f"harm_{side}"] = rows[side].map(harm)
+    found: Any = choice_model(rows, baseline="item 00").dose_response("harm").to_frame()
+    last: Any = found[found["term"] == "harm[severe] - harm[mild]"].iloc[0]
+    assert -25 < last["low"] < last["high"] < 0
+
+
 def scored(seed: int, *, repeats: int, spread: float) -> tuple[ChoiceFit, pd.Series, pd.Series]:
     """Fit items whose utility falls by 1 a grade of harm and differs by `spread` beside."""
     rng = np.random.default_rng(seed)

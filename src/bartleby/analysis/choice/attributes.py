@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.choice.contrast_intervals import t_quantile
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.posteriors.attributes import SlopeDraws, draw_slopes
-from bartleby.analysis.inference.intervals import critical_value
+from bartleby.analysis.inference.sandwich import RobustCovariance
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.analysis.tables.labels import group_prefix, natural_order
@@ -27,9 +28,10 @@ from bartleby.errors import SettingError
 if TYPE_CHECKING:
     from bartleby.analysis.choice.result import ChoiceFit
 
-__all__ = ["Regression", "attribute_effects", "dose_rows", "regress_utilities"]
+__all__ = ["Regression", "attribute_effects", "dose_rows", "regress_items", "regress_utilities"]
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _MOST_LEVELS = 12
 _LEAST_EFFECTIVE = 100
@@ -47,26 +49,41 @@ class Regression:
         Their covariance (p, p).
     between
         NaN: nothing is said of other items.
+    weights
+        What makes the coefficients of the estimated parameters of a choice model (p, q), where there is one.
+    robust
+        Covariance of these parameters that is robust to clusters, where there is one.
     """
 
     coefficients: Floats
     covariance: Floats
     between: float = math.nan
+    weights: Floats | None = None
+    robust: RobustCovariance | None = None
 
     def row(self, contrast: Floats, level: float) -> dict[str, Any]:
         """Return estimate and interval of a contrast of the coefficients."""
         estimate = float(contrast @ self.coefficients)
-        error = math.sqrt(max(float(contrast @ self.covariance @ contrast), 0.0))
-        half = critical_value(level) * error
+        error, df, method = self._precision(contrast)
+        half = float(t_quantile(level, df)) * error
         return {
             "estimate": estimate,
             "std_error": error,
             "low": estimate - half,
             "high": estimate + half,
             "level": level,
-            "method": "least squares, these items, z",
-            "df": math.inf,
+            "method": f"least squares, these items, {method}",
+            "df": df,
         }
+
+    def _precision(self, contrast: Floats) -> tuple[float, float, str]:
+        """Return standard error, degrees of freedom and method: by clusters where these can tell."""
+        if self.robust is not None and self.weights is not None:
+            row = (contrast @ self.weights)[None]
+            error = float(self.robust.standard_errors(row)[0])
+            if math.isfinite(error):
+                return error, float(self.robust.degrees_of_freedom(row)[0]), "CR2, Satterthwaite t"
+        return math.sqrt(max(float(contrast @ self.covariance @ contrast), 0.0)), math.inf, "z"
 
 
 def regress_utilities(utilities: Floats, noise: Floats, X: Floats) -> Regression:
@@ -90,6 +107,14 @@ def regress_utilities(utilities: Floats, noise: Floats, X: Floats) -> Regression
     return Regression(pseudo @ utilities, pseudo @ noise @ pseudo.T)
 
 
+def regress_items(group: GroupFit, nodes: Integers, X: Floats) -> Regression:
+    """Regress the utilities of exactly these items of a fit on their attributes (n, p)."""
+    rows = group.layout.contrasts[nodes]
+    noise = rows @ group.model_covariance @ rows.T
+    found = regress_utilities(rows @ group.maximum.estimated[0], noise, X)
+    return replace(found, weights=np.linalg.pinv(X) @ rows, robust=group.robust)
+
+
 def _regressed(
     group: GroupFit, known: pd.Index[Any], X: Floats, fit: ChoiceFit, estimand: Estimand
 ) -> Regression | SlopeDraws:
@@ -98,15 +123,11 @@ def _regressed(
     if estimand == "new_items" and len(known) > X.shape[1]:
         at = [each.key for each in fit.groups].index(group.key)
         return draw_slopes(group, nodes, X, np.random.default_rng([fit.options.seed, at, 3]))
-    rows = group.layout.contrasts[nodes]
-    noise = rows @ group.model_covariance @ rows.T
-    found = regress_utilities(rows @ group.maximum.estimated[0], noise, X)
+    found = regress_items(group, nodes, X)
+    if estimand == "these_items":
+        return found
     # With as many levels as items nothing says how items of one level differ.
-    return (
-        found
-        if estimand == "these_items"
-        else replace(found, covariance=np.full_like(found.covariance, np.nan))
-    )
+    return replace(found, covariance=np.full_like(found.covariance, np.nan), robust=None)
 
 
 def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, level: float) -> Estimates:

@@ -15,13 +15,18 @@ import numpy.typing as npt
 
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
+from bartleby.analysis.choice.posteriors.unbiased import (
+    drawn_again,
+    prior_weights,
+    unbiased_prior,
+    weighted_size,
+)
 from bartleby.analysis.choice.posteriors.utilities import (
     CHAINS,
     likelihood_steps,
     run_chains,
     scattered,
 )
-from bartleby.analysis.inference.effective_size import effective_size
 
 __all__ = ["SlopeDraws", "draw_slopes"]
 
@@ -80,21 +85,29 @@ def draw_slopes(fit: GroupFit, nodes: Integers, X: Floats, rng: np.random.Genera
 
     Notes
     -----
-    As `draw_utilities`, with the regression in place of the mean of a class: all but flat priors of the
-    coefficients, p(v) proportional to 1 / (v + s) for the variance v that they leave unexplained. Without a
-    baseline, utilities are taken from the mean of their component.
+    As `draw_utilities`, with the regression in place of the mean of a class and, in the end, with
+    `UnbiasedPrior` in place of its prior: draws are drawn again in proportion to the ratio of the two. Under
+    a flat prior slopes of twenty items with ten choices each come out a fifth too large. Without a baseline,
+    utilities are taken from the mean of their component.
     """
     rows = fit.layout.design.basis[nodes]
     own = rows.any(axis=0)
     sampling = np.diag(fit.model_covariance)[own]
-    priors = SamplePriors([Sample(rows, X)], np.array([[np.median(sampling)]]))
+    typical = float(np.median(sampling))
+    priors = SamplePriors([Sample(rows, X)], np.array([[typical]]))
     start = scattered(fit, CHAINS, rng)
     kept, coefficients, spreads = run_chains(likelihood_steps(fit), priors, start, DRAWS // CHAINS, rng)
+    prior = unbiased_prior(fit, nodes, X)
+    weight = prior_weights(prior, typical, kept.reshape(-1, kept.shape[2]), spreads.ravel())
     # Any contrast that is reported of an item, less the item itself, is what utilities are taken from.
     zero = fit.layout.contrasts[nodes[0]] - rows[0]
     constant = np.linalg.pinv(X) @ np.ones(len(X))
     coefficients = coefficients + (kept @ zero)[..., None] * constant
-    effective = min(effective_size(each) for each in np.moveaxis(coefficients, 2, 0))
+    by_chain = weight.reshape(kept.shape[:2])
+    effective = min(weighted_size(each, by_chain) for each in np.moveaxis(coefficients, 2, 0))
+    taken = drawn_again(weight, rng)
     return SlopeDraws(
-        coefficients.reshape(-1, X.shape[1]), float(np.median(np.sqrt(spreads))), float(effective)
+        coefficients.reshape(-1, X.shape[1])[taken],
+        float(np.median(np.sqrt(spreads.ravel()[taken]))),
+        effective,
     )
