@@ -45,5 +45,5 @@ def test_weights_are_kept_and_so_are_trials_without_a_choice() -> None:
 def test_a_table_without_probabilities_is_refused() -> None:
     with pytest.raises(DataError, match="probability_first"):
         expected_choices(table().drop(columns="probability_first"))
-    with pytest.raises(DataError, match="row 0"):
+    with pytest.raises(DataError, match="row 1:"):
         expected_choices(table().assign(probability_first=1.5))

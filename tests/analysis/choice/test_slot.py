@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bartleby.analysis.choice.model import choice_model
+from bartleby.errors import SettingError
 from tests.analysis.choice_tables import choices, simulated
 
 
@@ -30,6 +31,26 @@ def test_pairs_in_one_order_only_have_no_flip() -> None:
     found: Any = choice_model(choices([("a", "b", "chose_first", 3), ("a", "b", "chose_second", 2)])).flips()
     assert len(found.to_frame()) == 0
     assert found.warnings == ("no pair was shown in both orders",)
+
+
+@pytest.mark.parametrize("fdr", [0, 1, 2])
+def test_a_false_discovery_rate_that_is_none_is_refused(fdr: float) -> None:
+    with pytest.raises(SettingError, match="fdr="):
+        choice_model(flipping()).flips(fdr=fdr)
+    with pytest.raises(SettingError, match="level="):
+        choice_model(flipping()).flips(level=fdr)
+
+
+def test_pairs_whose_counts_are_no_whole_numbers_are_said_to_have_no_test() -> None:
+    found: Any = choice_model(flipping().assign(count=0.3)).flips()
+    assert found.to_frame()["p_value"].isna().any()
+    assert "pairs have no p value" in found.warnings[0]
+
+
+def test_slot_effects_of_a_fit_without_the_order_are_refused() -> None:
+    rows = flipping().assign(side_first="x", side_second="x")
+    with pytest.raises(SettingError, match="slot=False"):
+        choice_model(rows, slot=False).slot_by("side")
 
 
 def test_a_slot_effect_that_differs_by_class_is_told_by_class() -> None:

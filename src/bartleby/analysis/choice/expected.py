@@ -53,7 +53,7 @@ def expected_choices(trials: pd.DataFrame) -> pd.DataFrame:
     known = trials["outcome"].isin([str(each) for each in CHOICES]) & (first + second > 0)
     wrong = known & ~(first.between(0, 1) & second.between(0, 1))
     if wrong.any():
-        raise DataError(f"row {int(wrong.to_numpy().argmax())}: a probability is not between 0 and 1")
+        raise DataError(f"row {int(wrong.to_numpy().argmax()) + 1}: a probability is not between 0 and 1")
     weight = trials["count"].astype(float) if "count" in trials else pd.Series(1.0, index=trials.index)
     total = first + second
     parts = [trials[~known].assign(count=weight[~known])]

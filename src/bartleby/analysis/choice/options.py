@@ -60,13 +60,21 @@ class ChoiceOptions:
     def but(
         self, *, estimand: Estimand | None = None, level: float | None = None, seed: int | None = None
     ) -> ChoiceOptions:
-        """Return these settings with others in their place, where others are given."""
-        return replace(
+        """Return these settings with others in their place, where others are given.
+
+        Raises
+        ------
+        SettingError
+            One of them is not allowed.
+        """
+        changed = replace(
             self,
             estimand=self.estimand if estimand is None else estimand,
             level=self.level if level is None else level,
             seed=self.seed if seed is None else seed,
         )
+        changed.check()
+        return changed
 
     @property
     def counted_as(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ from bartleby.analysis.inference.families import adjust_p
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import as_names
 from bartleby.analysis.tables.labels import group_prefix
+from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
     from bartleby.analysis.choice.result import ChoiceFit
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["flipping_pairs", "slot_by_class"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 
 _NO_CLASS = "(none)"
 
 
 def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
     """Return a slot effect for each class of items; see `ChoiceFit.slot_by`."""
+    if not fit.options.slot:
+        raise SettingError("slot effects by class: the fit has slot=False, the order as not recorded")
     classes = fit.item_classes(as_names(by))[by]
     rows, notes = [], []
     for group in fit.groups:
@@ -53,6 +56,8 @@ def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
 
 def flipping_pairs(fit: ChoiceFit, *, level: float, fdr: float) -> Estimates:
     """Return the order effect of each pair with its false discovery rate; see `ChoiceFit.flips`."""
+    if not 0 < fdr < 1:
+        raise SettingError(f"fdr={fdr!r}: must lie between 0 and 1, such as 0.05")
     rows: list[dict[str, Any]] = []
     for group in fit.groups:
         found = _pair_rows(group, level)
@@ -63,6 +68,12 @@ def flipping_pairs(fit: ChoiceFit, *, level: float, fdr: float) -> Estimates:
         rows += found
     lead = (*fit.groups[0].key, "item_1", "item_2")
     notes = [] if rows else ["no pair was shown in both orders"]
+    unknown = sum(math.isnan(row["p_value"]) for row in rows)
+    if unknown:
+        notes.append(
+            f"{unknown} of {len(rows)} pairs have no p value, and so are not told to flip: Fisher's test is "
+            "for whole numbers of choices"
+        )
     settings = {**fit.settings, "level": level, "fdr": fdr}
     return Estimates(estimate_frame(rows, lead), fit.accounting, tuple(notes), settings)
 
