@@ -8,9 +8,11 @@ import pytest
 
 from bartleby.analysis.consistency.triads import (
     Tournament,
+    cyclic_share_interval,
     cyclic_share_variance,
     cyclic_triads,
     largest_cyclic_count,
+    largest_cyclic_share,
     majorities,
     number_of_triads,
 )
@@ -83,6 +85,31 @@ def test_no_tournament_of_four_items_has_more_circles_than_the_largest_number() 
             matrix[b, a] = 1 - matrix[a, b]
         found.add(round(float(cyclic_triads(matrix)), 9))
     assert max(found) == 2
+
+
+def test_the_largest_share_of_circles_nears_a_quarter() -> None:
+    assert largest_cyclic_share(3) == 1
+    assert largest_cyclic_share(5) == 0.5
+    assert 0.25 < largest_cyclic_share(1000) < 0.251
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.15, 0.24, 0.35, 0.6, 1.0])
+def test_the_interval_of_the_share_holds_it_and_nests_with_the_level(share: float) -> None:
+    most = largest_cyclic_share(9)
+    narrow, wide = (
+        cyclic_share_interval(share, 4e-4, 4.0, level=level, fallback=30.0, most=most, method="")
+        for level in (0.8, 0.95)
+    )
+    assert 0 <= wide.low <= narrow.low <= share <= narrow.high <= wide.high <= 1
+    assert wide.high - wide.low > narrow.high - narrow.low > 0
+    assert narrow.estimate == share
+
+
+def test_a_share_with_room_below_the_largest_keeps_within_it() -> None:
+    most = largest_cyclic_share(9)
+    found = cyclic_share_interval(0.25, 0.01, 4.0, level=0.99, fallback=30.0, most=most, method="")
+    assert found.high < most
+    assert found.std_error == pytest.approx(0.1)
 
 
 def test_circles_do_not_depend_on_the_order_of_items() -> None:

@@ -9,14 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.consistency.excess import (
+    cross_agreement,
+    excess_disagreement,
+    excess_of,
+    repeat_agreement,
+)
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
-from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
+from bartleby.analysis.inference.intervals import RateFit
+from bartleby.analysis.inference.unit_means import Units, share_of
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.labels import group_label
 
-__all__ = ["agreement", "cross_agreement", "excess_disagreement", "repeat_agreement", "unit_row"]
-
-Floats = npt.NDArray[np.float64]
+__all__ = ["agreement", "excess_row", "unit_row"]
 
 
 def agreement(
@@ -64,7 +69,8 @@ def agreement(
     -----
     For a cell of n answers, a of which took one item, the U-statistic (C(a, 2) + C(n - a, 2)) / C(n, 2) is
     an unbiased estimate of p^2 + (1 - p)^2, whatever n; for opposite orders p q + (1 - p)(1 - q) is, with
-    the two observed shares. Each cell (pair, order, condition) weighs the same.
+    the two observed shares. Each cell (pair, order, condition) weighs the same. The interval of the cost
+    of order is made for means of squares: `bartleby.analysis.consistency.excess`.
     """
     repeats = read_repeats(trials, by=by, cluster=cluster, within=within, level=level)
     rows: list[dict[str, Any]] = []
@@ -87,49 +93,6 @@ def agreement(
     )
 
 
-def repeat_agreement(low: npt.ArrayLike, n: npt.ArrayLike) -> Floats:
-    """Return the unbiased probability that two of n answers agree, NaN where n is below 2.
-
-    Parameters
-    ----------
-    low, n
-        Answers that took one item, and all answers, of each cell (m,).
-    """
-    a, total = np.asarray(low, dtype=float), np.asarray(n, dtype=float)
-    enough = total >= 2
-    pairs = np.where(enough, total * (total - 1), np.nan)
-    result: Floats = (a * (a - 1) + (total - a) * (total - a - 1)) / pairs
-    return result
-
-
-def cross_agreement(low: npt.ArrayLike, n: npt.ArrayLike, low_y: npt.ArrayLike, n_y: npt.ArrayLike) -> Floats:
-    """Return the unbiased probability that an answer of one cell agrees with one of another (m,)."""
-    p = np.asarray(low, dtype=float) / np.asarray(n, dtype=float)
-    q = np.asarray(low_y, dtype=float) / np.asarray(n_y, dtype=float)
-    result: Floats = p * q + (1 - p) * (1 - q)
-    return result
-
-
-def excess_disagreement(cells: pd.DataFrame) -> Floats:
-    """Return disagreement between two cells beyond that within them, NaN without two answers in each.
-
-    Parameters
-    ----------
-    cells
-        From `matched` (m rows).
-
-    Returns
-    -------
-    array (m,)
-        Unbiased for (p - q)^2, p and q the chances of an item in the two cells; so 0 on average, and in a
-        single cell it can be below 0.
-    """
-    within = repeat_agreement(cells["low_x"], cells["n_x"]) + repeat_agreement(cells["low_y"], cells["n_y"])
-    between = cross_agreement(cells["low_x"], cells["n_x"], cells["low_y"], cells["n_y"])
-    result: Floats = within / 2 - between
-    return result
-
-
 def _rows(cells: pd.DataFrame, repeats: Repeats, level: float) -> list[tuple[dict[str, Any], str]]:
     again = cells[cells["n"] >= 2]
     same = repeat_agreement(again["low"], again["n"])
@@ -140,11 +103,7 @@ def _rows(cells: pd.DataFrame, repeats: Repeats, level: float) -> list[tuple[dic
     fewest = np.minimum(turned["n_x"], turned["n_y"])
     units = units_of(turned, opposite, fewest, repeats.cluster)
     second = unit_row("opposite_order", units, repeats, level, n=float(turned[["n_x", "n_y"]].sum().sum()))
-    excess = excess_disagreement(turned)
-    known = np.isfinite(excess)
-    units = units_of(turned[known], excess[known], fewest[known], repeats.cluster)
-    n = float(turned.loc[known, ["n_x", "n_y"]].sum().sum())
-    third = unit_row("order_cost", units, repeats, level, n=n, limits=(-1.0, 1.0))
+    third = excess_row("order_cost", turned, fewest, repeats, level)
     why = (
         "no pair was asked twice in the same order under the same conditions, so it is undefined",
         "no pair was asked in both orders under the same conditions, so it is undefined",
@@ -155,13 +114,7 @@ def _rows(cells: pd.DataFrame, repeats: Repeats, level: float) -> list[tuple[dic
 
 
 def unit_row(
-    term: str,
-    units: Units,
-    repeats: Repeats,
-    level: float,
-    *,
-    n: float,
-    limits: tuple[float, float] | None = None,
+    term: str, units: Units, repeats: Repeats, level: float, *, n: float, fit: RateFit | None = None
 ) -> dict[str, Any]:
     """Return a row of estimates: the mean of a value over cells.
 
@@ -171,13 +124,11 @@ def unit_row(
         What it is, its values, how they are clustered, the level.
     n
         Choices that it rests on.
-    limits
-        Bounds of a value that is no share; None for a share.
+    fit
+        The mean with its interval; None for that of a share.
     """
-    if limits is None:
+    if fit is None:
         fit = share_of(units, level, by_item=repeats.by_item)
-    else:
-        fit = mean_of(units, level, by_item=repeats.by_item, limits=limits)
     return {
         "term": term,
         "estimate": fit.estimate,
@@ -191,6 +142,28 @@ def unit_row(
         "df": fit.df,
         "cells": len(units.value),
     }
+
+
+def excess_row(
+    term: str, cells: pd.DataFrame, fewest: npt.ArrayLike, repeats: Repeats, level: float
+) -> dict[str, Any]:
+    """Return a row of estimates: how much oftener answers differ between two cells than within them.
+
+    Parameters
+    ----------
+    term, repeats, level
+        As in `unit_row`.
+    cells
+        From `matched` (m rows); those without two answers under both conditions are left out.
+    fewest
+        Answers under the condition that has fewer (m,).
+    """
+    excess = excess_disagreement(cells)
+    known = np.isfinite(excess)
+    again = cells[known]
+    units = units_of(again, excess[known], np.asarray(fewest)[known], repeats.cluster)
+    fit = excess_of(again, units, level, by_item=repeats.by_item)
+    return unit_row(term, units, repeats, level, n=float(again[["n_x", "n_y"]].sum().sum()), fit=fit)
 
 
 def _note(row: Mapping[str, Any], missing: str) -> str:

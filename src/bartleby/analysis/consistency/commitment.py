@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.consistency.agreement import cross_agreement, excess_disagreement, unit_row
+from bartleby.analysis.consistency.agreement import excess_row, unit_row
+from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement
+from bartleby.analysis.consistency.kappa import kappa_of
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
@@ -23,7 +25,7 @@ from bartleby.analysis.tables.labels import group_label
 from bartleby.errors import DataError
 from bartleby.outcome import CHOICES, Outcome
 
-__all__ = ["kappa_values", "stated_and_revealed"]
+__all__ = ["stated_and_revealed"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,7 +74,7 @@ def stated_and_revealed(
     Notes
     -----
     Agreement and shortfall: see `agreement`. Kappa's interval is a t interval of its linearisation over
-    clusters.
+    clusters on the scale of Fisher's z: `bartleby.analysis.consistency.kappa`.
     """
     names = column_names(as_frame(trials))
     extra = (commitment, *(("said",) if "said" in names else ()))
@@ -104,31 +106,6 @@ def stated_and_revealed(
     return Estimates(frame, repeats.accounting(), tuple(warnings), settings)
 
 
-def kappa_values(agree: Floats, stated: Floats, revealed: Floats) -> Floats:
-    """Return values whose mean is Cohen's kappa and whose variation is that of its linearisation.
-
-    Parameters
-    ----------
-    agree
-        Agreement of each cell (m,).
-    stated, revealed
-        Shares of choices of the item shown first, of each cell (m,).
-
-    Returns
-    -------
-    array (m,)
-        NaN throughout if agreement by chance is certain: every answer of both kinds in one place.
-    """
-    a, b, observed = stated.mean(), revealed.mean(), agree.mean()
-    chance = a * b + (1 - a) * (1 - b)
-    if chance >= 1 - 1e-12:
-        return np.full_like(agree, np.nan)
-    by_chance = (2 * b - 1) * (stated - a) + (2 * a - 1) * (revealed - b)
-    change = (agree - observed) / (1 - chance) - (1 - observed) / (1 - chance) ** 2 * by_chance
-    result: Floats = (observed - chance) / (1 - chance) + change
-    return result
-
-
 def _check_values(cells: pd.DataFrame, column: str, values: Sequence[str]) -> None:
     there = sorted(str(value) for value in cells[column].dropna().unique())
     problems = [
@@ -148,34 +125,28 @@ def _compared(
     fewest = np.asarray(np.minimum(cells["n_x"], cells["n_y"]), dtype=float)
     trials = cells[["n_x", "n_y"]].sum(axis=1).to_numpy(dtype=float)
     agree = cross_agreement(cells["low_x"], cells["n_x"], cells["low_y"], cells["n_y"])
-    short = excess_disagreement(cells)
-    again = np.isfinite(short)
-    kappa = _kappa(cells, agree) if len(cells) else np.empty(0)
-    defined = np.isfinite(kappa)
-
-    def row(
-        term: str, value: Floats, which: npt.NDArray[np.bool_], limits: tuple[float, float] | None = None
-    ) -> dict[str, Any]:
-        units = units_of(cells[which], value[which], fewest[which], repeats.cluster)
-        return unit_row(term, units, repeats, level, n=float(trials[which].sum()), limits=limits)
-
-    every = np.ones(len(cells), dtype=bool)
+    again = np.isfinite(excess_disagreement(cells))
+    alone = agree + excess_disagreement(cells)
+    n, n_again = float(trials.sum()), float(trials[again].sum())
+    every = units_of(cells, agree, fewest, repeats.cluster)
+    twice = units_of(cells[again], alone[again], fewest[again], repeats.cluster)
+    kappa = kappa_of(every, *_first_shares(cells), level, by_item=repeats.by_item)
     return [
-        row("agreement", agree, every),
-        row("kappa", kappa, defined, (-1.0, 1.0)),
-        row("repetition", agree + short, again),
-        row("shortfall", short, again, (-1.0, 1.0)),
+        unit_row("agreement", every, repeats, level, n=n),
+        unit_row("kappa", every, repeats, level, n=n, fit=kappa),
+        unit_row("repetition", twice, repeats, level, n=n_again),
+        excess_row("shortfall", cells, fewest, repeats, level),
     ]
 
 
-def _kappa(cells: pd.DataFrame, agree: Floats) -> Floats:
-    """Return the linearised kappa of taking the item shown first."""
+def _first_shares(cells: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the shares of stated and of revealed choices of the item shown first (m,)."""
     forward = cells["forward"].to_numpy(dtype=bool)
     low, low_y = (
         np.asarray(cells[f"low_{at}"], dtype=float) / np.asarray(cells[f"n_{at}"], dtype=float)
         for at in ("x", "y")
     )
-    return kappa_values(agree, np.where(forward, low, 1 - low), np.where(forward, low_y, 1 - low_y))
+    return np.where(forward, low, 1 - low), np.where(forward, low_y, 1 - low_y)
 
 
 def _before_work(
@@ -211,7 +182,7 @@ def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[st
     notes = []
     for row in rows:
         where = group_label(str(row["term"]), key)
-        if row["cells"] == 0:
+        if math.isnan(row["estimate"]):
             notes.append(f"{where}: {why[str(row['term'])]}, so it is undefined")
         elif math.isnan(row["low"]):
             notes.append(f"{where}: no interval: {row['method'].removeprefix('undefined, ')}")

@@ -16,12 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.consistency.agreement import (
-    cross_agreement,
-    excess_disagreement,
-    repeat_agreement,
-    unit_row,
-)
+from bartleby.analysis.consistency.agreement import excess_row, unit_row
+from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement, repeat_agreement
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
@@ -89,7 +85,8 @@ def flips(
     so pairing them by number would have the same expectation and a larger variance. `excess` is unbiased
     for the mean of (p - q)^2, p and q the chances of an item under the two values. Its p value is from
     permuting the values among the answers to the same pair in the same order (one-sided: an excess cannot
-    truly be negative), which is exact however few answers there are, and takes these items as given.
+    truly be negative), which is exact however few answers there are, and takes these items as given. Its
+    interval, over new pairs, is made for means of squares: `bartleby.analysis.consistency.excess`.
     """
     if draws < 1:
         raise SettingError(f"draws={draws!r}: must be 1 or more")
@@ -206,7 +203,7 @@ def _compare(
     rows = [
         unit_row("flip_rate", units(flipped, every), repeats, asked.level, n=n),
         unit_row("repetition", units(alone, known), repeats, asked.level, n=n_again),
-        unit_row("excess", units(excess, known), repeats, asked.level, n=n_again, limits=(-1.0, 1.0)),
+        excess_row("excess", cells, fewest, repeats, asked.level),
     ]
     p = (math.nan, math.nan, permutation_p(again, asked.draws, rng))
     lead = {asked.between: values[1], "reference": values[0]}

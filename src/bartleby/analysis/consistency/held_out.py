@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from bartleby.analysis.choice.plain_fit import fit_plain
 __all__ = ["HeldOut", "cross_validate", "unlinked"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 _LEAST = 1e-12
 """The least chance that a prediction gives to anything."""
 

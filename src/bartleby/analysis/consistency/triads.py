@@ -8,24 +8,32 @@ if all its three pairs were asked.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bartleby.analysis.inference.intervals import RateFit
+from bartleby.analysis.inference.unit_means import logit_interval
+
 __all__ = [
     "Tournament",
+    "cyclic_share_interval",
     "cyclic_share_variance",
     "cyclic_triads",
     "largest_cyclic_count",
+    "largest_cyclic_share",
     "majorities",
     "number_of_triads",
 ]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 _BATCH = 4_000_000
 """Numbers in one batch of matrices."""
+_ROOM = 0.9
+"""Up to this part of the largest share that can be, the scale of the interval ends at that share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +153,32 @@ def largest_cyclic_count(n_items: int) -> float:
     """Return the most cyclic triads of n items with all pairs asked (Kendall & Babington Smith 1940)."""
     n = n_items
     return (n**3 - n) / 24 if n % 2 else (n**3 - 4 * n) / 24
+
+
+def largest_cyclic_share(n_items: int) -> float:
+    """Return the largest share of cyclic triads of n items with all pairs asked, which nears 1/4."""
+    return largest_cyclic_count(n_items) / math.comb(n_items, 3) if n_items >= 3 else 1.0
+
+
+def cyclic_share_interval(
+    share: float, variance: float, df: float, *, level: float, fallback: float, most: float, method: str
+) -> RateFit:
+    """Return a t interval of a share of cyclic triads on the logit scale of what part of `most` it is.
+
+    Parameters
+    ----------
+    share, variance, df
+        The share, its variance and degrees of freedom.
+    level, fallback, method
+        As in `logit_interval`.
+    most
+        The largest share that can be. With that as the end of the scale as many intervals miss above as
+        below; with 1 as its end most miss above. A share close to it, or past it, has no room on
+        such a scale, and has 1 for its end.
+    """
+    end = most if 0 < share <= _ROOM * most else 1.0
+    fit = logit_interval(share / end, variance / end**2, df, level=level, fallback=fallback, method=method)
+    return replace(fit, estimate=share, std_error=fit.std_error * end, low=fit.low * end, high=fit.high * end)
 
 
 def cyclic_share_variance(matrix: Floats, asked: Floats) -> tuple[float, float]:
