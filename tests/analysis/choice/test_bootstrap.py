@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.choice.bootstrap import replicate_estimates
 from bartleby.analysis.choice.model import choice_model
+from bartleby.analysis.choice.replicate import fit_replicates
+from bartleby.analysis.choice.resampling import resampling
 from bartleby.errors import SettingError
 from tests.analysis.choice_tables import CEMS, choices, from_wins, simulated
 
@@ -53,9 +54,20 @@ def test_replicates_in_which_an_item_never_wins_stay_finite() -> None:
         + [(b, a, "chose_first", 1) for a in "abcd" for b in "abcd" if a < b]
     )
     fit = choice_model(rows, baseline="a", bias_reduced=False)
-    drawn, _ = replicate_estimates(fit.groups[0], ["pair"], 200, np.random.default_rng(0))
-    assert np.isfinite(drawn).all()
-    assert np.abs(drawn).max() < 30
+    group = fit.groups[0]
+    batches = fit_replicates(
+        group.layout.design,
+        group.data,
+        resampling(group.data, ["pair"]),
+        group.maximum,
+        replicates=200,
+        rng=np.random.default_rng(0),
+        penalised=False,
+    )
+    for found, converged in batches:
+        assert converged.all()
+        assert np.isfinite(found).all()
+        assert np.abs(found).max() < 30
 
 
 def test_a_separated_fit_and_ties_can_be_bootstrapped() -> None:

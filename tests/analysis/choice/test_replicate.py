@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bartleby.analysis.choice.binary_newton import newton
-from bartleby.analysis.choice.binary_replicates import Pull, approach, binary_cells
+from bartleby.analysis.choice.binary_replicates import Pull, approach, binary_cells, pulled_inverse
 from bartleby.analysis.choice.bradley_terry import maximise
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.model import choice_model
@@ -21,7 +21,7 @@ def fitted(seed: int, *, slot: bool = True, n_items: int = 12, repeats: int = 6)
 
 
 def replicates(group: GroupFit, clusters: tuple[str, ...] = ("pair",), number: int = 40) -> np.ndarray:
-    found, converged = fit_replicates(
+    batches = fit_replicates(
         group.layout.design,
         group.data,
         resampling(group.data, clusters),
@@ -30,6 +30,7 @@ def replicates(group: GroupFit, clusters: tuple[str, ...] = ("pair",), number: i
         rng=np.random.default_rng(7),
         penalised=group.penalised,
     )
+    found, converged = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     assert converged.all()
     return found
 
@@ -124,3 +125,11 @@ def test_ties_and_bias_reduced_fits_keep_jeffreys_penalty() -> None:
         np.add.at(counts[at], group.data.row_cell, weight[:, at, None] * group.data.row_counts)
     expected = maximise(group.layout.design, counts, penalised=True)
     np.testing.assert_allclose(found, expected.estimated, atol=1e-6)
+
+
+def test_the_inverse_is_that_of_information_and_pull() -> None:
+    information = fitted(1).maximum.information[0]
+    before, pull = information.copy(), Pull(np.zeros(len(information)), 0.3)
+    found = pulled_inverse(information, pull)
+    np.testing.assert_allclose(found, np.linalg.inv(before + 0.3 * np.eye(len(before))), atol=1e-12)
+    np.testing.assert_array_equal(information, before)

@@ -40,6 +40,17 @@ def test_the_digraph_and_the_linear_programme_agree(seed: int, slot: bool, n_ite
         assert found.separated == expected
 
 
+def test_one_item_that_met_all_others_connects_them() -> None:
+    others = np.array([0, 1, 3, 4])
+    hub = np.full(4, 2)
+    assert not components(hub, others, 5).any()
+    assert not components(others, hub, 5).any()
+    assert components(hub[:3], others[:3], 5).tolist() == [0, 0, 0, 0, 1]
+    assert components(np.array([0, 1, 2]), np.array([1, 2, 3]), 4).tolist() == [0, 0, 0, 0]
+    assert components(np.array([], dtype=int), np.array([], dtype=int), 2).tolist() == [0, 1]
+    assert components(np.array([], dtype=int), np.array([], dtype=int), 0).tolist() == []
+
+
 def test_an_item_that_only_loses_and_one_that_only_wins_are_named() -> None:
     first, second = np.array([0, 1, 2, 0, 3]), np.array([1, 2, 0, 3, 4])
     wins = np.array([[1, 1], [1, 1], [1, 1], [3, 0], [0, 2]], dtype=float)

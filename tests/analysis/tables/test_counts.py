@@ -67,7 +67,7 @@ def test_many_combinations_are_counted_as_few_are(monkeypatch: pytest.MonkeyPatc
     ],
     ids=lambda labels: f"{labels.dtype} {labels[0]}",
 )
-@pytest.mark.parametrize("piece", [7, 1 << 18])
+@pytest.mark.parametrize("piece", [2, 7, 1 << 18], ids="rows a piece: {}".format)
 def test_whole_numbers_and_others_are_counted_as_words_are(
     labels: npt.NDArray[np.generic], piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,7 @@ def choice_accounting(
             counts[name] = counts.get(name, 0.0) + count
     named = options.counted_as
     ordered = {str(o): counts[o] for o in Outcome if o in counts}
-    bounds = {}
+    bounds: dict[str, tuple[float, float]] = {}
     for group, each in zip(groups, data, strict=True):
         found = _utility_bounds(group)
         pair = _slot_bounds(group, each, options) if options.slot else None
@@ -80,7 +80,7 @@ def _utility_bounds(group: GroupFit) -> dict[str, tuple[float, float]]:
     ]
     if not group.converged or len(items) * len(data.counts) > _MOST_REFITTED:
         return {}
-    bounds = {}
+    bounds: dict[str, tuple[float, float]] = {}
     for at in items:
         if not layout.contrasts[at].any():
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from bartleby.analysis.choice.bradley_terry import Evaluation
 __all__ = ["SIGNS", "BinaryForm", "inverse", "logistic"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.integer[Any]]
 
 SIGNS = np.array([1.0, -1.0, 1.0])
 """How the logit of taking the first item depends on its utility, that of the second, and the slot effect."""
@@ -43,7 +44,7 @@ class BinaryForm:
         Parameters = basis @ estimated, (P, q).
     """
 
-    index: Integers
+    index: Codes
     basis: sparse.csr_array
 
     @cached_property
@@ -87,7 +88,12 @@ class BinaryForm:
         size, number = self.basis.shape[1], weight.shape[1]
         if number > _FEW:
             return np.asarray(self.squares @ weight).T.reshape(number, size, size)
-        return np.stack([self._reduced(self._upper(column)) for column in weight.T])
+        found = []
+        for column in weight.T:
+            half = np.zeros([self.basis.shape[0]] * 2)
+            self._add(column, half)
+            found.append(self._reduced(half))
+        return _together(found)
 
     def spread(self, covariance: Floats) -> Floats:
         """Return the variances of logits (M, B) from covariances of the parameters (B, q, q)."""
@@ -119,15 +125,15 @@ class BinaryForm:
         """Evaluate the likelihood as a sum over blocks of cells, none of which takes much memory."""
         number, size = len(estimated), self.basis.shape[0]
         objective, score = np.zeros(number), np.zeros(estimated.shape)
-        full = np.zeros((number, size, size))
+        halves = np.zeros((number, size, size))
         for start in range(0, len(self.index), _BLOCK):
             block = replace(self, index=self.index[start : start + _BLOCK])
             terms = _terms(counts[:, start : start + _BLOCK], block.logits(estimated))
             objective += terms.objective
             score += block.score(terms.residual)
-            for at in range(number):
-                full[at] += block._upper(terms.weight[:, at])
-        information = np.stack([self._reduced(each) for each in full])
+            for at, half in enumerate(halves):
+                block._add(terms.weight[:, at], half)
+        information = _together([self._reduced(half) for half in halves])
         return Evaluation(objective, score, information, information)
 
     @cached_property
@@ -147,26 +153,29 @@ class BinaryForm:
         return sparse.csr_array(self.basis.T)
 
     @cached_property
-    def _columns(self) -> list[Integers]:
+    def _columns(self) -> list[Codes]:
         return [np.ascontiguousarray(column) for column in self.index.T]
 
-    def _upper(self, weight: Floats) -> Floats:
-        """Return sums of weights (M,) by pair of parameters (P, P), each pair of a cell once.
+    def _add(self, weight: Floats, half: Floats) -> None:
+        """Add sums of weights (M,) by pair of parameters to a matrix (P, P), each pair of a cell once.
 
-        The diagonal has half its sums, as the other triangle is still to be added.
+        The diagonal gets half its sums, as the transpose is still to be added.
         """
-        size = self.basis.shape[0]
-        upper = np.zeros(size * size)
+        size = len(half)
+        flat = half.reshape(-1)
         for one, other in combinations(range(len(self._columns)), 2):
-            place = self._columns[one] * size + self._columns[other]
-            upper += SIGNS[one] * SIGNS[other] * np.bincount(place, weight, size * size)
-        upper[:: size + 1] += 0.5 * sum(np.bincount(column, weight, size) for column in self._columns)
-        return upper.reshape(size, size)
+            place = self._columns[one].astype(np.intp) * size + self._columns[other]
+            # Adds in place, where `bincount` would make a matrix of its own.
+            np.add.at(flat, place, SIGNS[one] * SIGNS[other] * weight)
+        flat[:: size + 1] += 0.5 * sum(np.bincount(column, weight, size) for column in self._columns)
 
-    def _reduced(self, upper: Floats) -> Floats:
-        """Return the information of estimated parameters (q, q) from one triangle of that of all (P, P)."""
-        half = np.asarray(self._basis_across @ (upper + upper.T))
-        return np.asarray(self._basis_across @ half.T)
+    def _reduced(self, half: Floats) -> Floats:
+        """Return the information of estimated parameters (q, q) from a half of that of all (P, P)."""
+        rows = np.asarray(self._basis_across @ half)
+        reduced = np.asarray(self._basis_across @ rows.T)
+        del rows
+        information: Floats = reduced + reduced.T
+        return information
 
     def _spread(self, covariance: Floats) -> Floats:
         full = np.asarray(self.basis @ np.asarray(self.basis @ covariance).T)
@@ -186,6 +195,11 @@ class _Terms:
     chance: Floats
     residual: Floats
     weight: Floats
+
+
+def _together(matrices: list[Floats]) -> Floats:
+    """Return matrices as one array (B, q, q), without a copy if there is only one."""
+    return matrices[0][None] if len(matrices) == 1 else np.stack(matrices)
 
 
 def _terms(counts: Floats, logits: Floats) -> _Terms:

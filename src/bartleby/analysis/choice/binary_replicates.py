@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import linalg, sparse
 
 from bartleby.analysis.choice.binary_form import SIGNS, BinaryForm
 from bartleby.analysis.choice.data import numbered
 from bartleby.analysis.choice.pair_design import PairDesign
+from bartleby.analysis.tables.counts import narrowest
 
-__all__ = ["BinaryCells", "Pull", "approach", "binary_cells"]
+__all__ = ["BinaryCells", "Pull", "approach", "binary_cells", "pulled_inverse"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.integer[Any]]
 Booleans = npt.NDArray[np.bool_]
 
 _ITERATIONS = 30
@@ -35,9 +37,7 @@ _TOLERANCE = 1e-8
 """Logits: the last step. What is left after it is smaller by the rate of convergence, 0.1 to 0.3."""
 _LONGEST_STEP = 2.0
 _BATCH = 100_000
-"""Numbers in one batch of cells by replicates."""
-_FEWEST = 3
-"""Replicates that are fitted together however many cells there are: fewer cost more to start than to do."""
+"""Numbers in one batch of cells by replicates; of more cells, one replicate is fitted at a time."""
 _BLOCK = 32_768
 """Numbers in one block of a batch: what stays in the cache between two operations."""
 _FARTHEST = 300.0
@@ -75,7 +75,7 @@ class BinaryCells:
     @property
     def width(self) -> int:
         """Replicates that are best fitted together."""
-        return max(_FEWEST, _BATCH // max(self.n_cells, 1))
+        return max(1, _BATCH // max(self.n_cells, 1))
 
     @property
     def step(self) -> int:
@@ -102,21 +102,30 @@ class BinaryCells:
             score += gather @ expected
         return np.asarray(self.form.basis.T @ score)
 
+    def score(self, won: Floats) -> Floats:
+        """Return what choices of the first item (C, b) add to the score (q, b)."""
+        score = np.zeros((self.form.basis.shape[0], won.shape[1]))
+        for cells, gather in self.blocks:
+            score += gather @ won[cells]
+        return np.asarray(self.form.basis.T @ score)
+
     @cached_property
-    def blocks(self) -> list[tuple[slice, sparse.csr_array]]:
+    def blocks(self) -> list[tuple[slice, sparse.csc_array]]:
         """Blocks of cells, each with the matrix (P, cells) that adds it up into parameters."""
-        starts = range(0, self.n_cells, self.step)
-        parts = [slice(at, min(at + self.step, self.n_cells)) for at in starts]
-        return [(cells, self._gather(cells)) for cells in parts]
+        local = self.form.index.shape[1]
+        signs = np.tile(SIGNS[:local], self.step)
+        starts = np.arange(0, len(signs) + 1, local, dtype=np.int32)
+        blocks = []
+        for at in range(0, self.n_cells, self.step):
+            index = self.form.index[at : at + self.step]
+            # Signs and starts are the same in every block, and stand in memory once.
+            entries = (signs[: index.size], index.ravel(), starts[: len(index) + 1])
+            shape = (self.form.basis.shape[0], len(index))
+            blocks.append((slice(at, at + len(index)), sparse.csc_array(entries, shape=shape)))
+        return blocks
 
-    def _gather(self, cells: slice) -> sparse.csr_array:
-        index = self.form.index[cells]
-        signs = np.tile(SIGNS[: index.shape[1]], len(index))
-        place = (index.ravel(), np.repeat(np.arange(len(index)), index.shape[1]))
-        return sparse.csr_array((signs, place), shape=(self.form.basis.shape[0], len(index)))
 
-
-def binary_cells(design: PairDesign) -> tuple[BinaryCells, Integers, Booleans]:
+def binary_cells(design: PairDesign) -> tuple[BinaryCells, Codes, Booleans]:
     """Return the cells of a design whose likelihood has two outcomes.
 
     Where the order has no effect both orders of a pair become one cell.
@@ -130,20 +139,33 @@ def binary_cells(design: PairDesign) -> tuple[BinaryCells, Integers, Booleans]:
     swapped (M,)
         Whether that shows the two items in the other order.
     """
-    index = design.index
-    swapped = np.zeros(len(index), dtype=bool)
+    first, second, *slot = design.index.T
+    swapped = np.zeros(len(first), dtype=bool)
     if not design.kernel.slot:
-        swapped = index[:, 0] > index[:, 1]
-        index = np.where(swapped[:, None], index[:, ::-1], index)
+        swapped = first > second
+        first, second = np.minimum(first, second), np.maximum(first, second)
     size = design.n_parameters
-    key = index[:, 0] * size + index[:, 1]
-    if index.shape[1] == 3:
-        key = key * size + index[:, 2]
+    key = first.astype(narrowest(size ** design.index.shape[1]))
+    for column in (second, *slot):
+        key *= size
+        key += column
     distinct, of_cell = numbered(key)
-    shown = np.empty((index.shape[1], len(distinct)), dtype=np.int64)
-    for column, part in zip(shown, index.T, strict=True):
-        column[of_cell] = part
-    return BinaryCells(BinaryForm(shown.T, sparse.csr_array(design.basis))), of_cell, swapped
+    index = np.empty((len(distinct), design.index.shape[1]), dtype=np.int32)
+    for at in reversed(range(index.shape[1])):
+        distinct, index[:, at] = np.divmod(distinct, size)
+    return BinaryCells(BinaryForm(index, sparse.csr_array(design.basis))), of_cell, swapped
+
+
+def pulled_inverse(information: Floats, pull: Pull) -> Floats:
+    """Return the inverse of an information with that of a pull (q, q), made in no more room than it takes."""
+    found = information.copy(order="F")
+    found[np.diag_indices_from(found)] += pull.weight
+    factor, _ = linalg.cho_factor(found, overwrite_a=True)
+    inverse: Floats = linalg.lapack.dpotri(factor, overwrite_c=1)[0]
+    for at in range(len(inverse)):
+        # Only the upper triangle was made.
+        inverse[at:, at] = inverse[at, at:]
+    return inverse
 
 
 def approach(

@@ -6,8 +6,7 @@ a thousand.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +14,15 @@ import numpy.typing as npt
 
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.replicate import fit_replicates
-from bartleby.analysis.choice.resampling import resampling
+from bartleby.analysis.choice.resampling import Resampling, resampling
+from bartleby.analysis.choice.tails import Tails
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
     from bartleby.analysis.choice.result import ChoiceFit
 
-__all__ = ["bootstrap_rows", "replicate_estimates"]
+__all__ = ["bootstrap_rows", "reported_replicates"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,14 +52,17 @@ def bootstrap_rows(
         if not group.converged:
             continue
         rng = np.random.default_rng([seed, at])
-        drawn, n_clusters = replicate_estimates(group, clusters, replicates, rng)
-        lost = np.isnan(drawn).any(axis=1).mean()
-        if lost > _LOST_SHARE:
-            notes.append(f"{lost:.1%} of replicates did not converge and are left out")
-        if n_clusters < 2:
+        drawn = resampling(group.data, clusters)
+        tails = Tails(len(group.layout.terms), replicates, (1 - level) / 2)
+        if drawn.n_clusters < 2:
             notes.append(f"one cluster ({', '.join(clusters)}): a bootstrap of it says nothing, no interval")
-            drawn = np.full_like(drawn, np.nan)
-        rows += _rows(group, fit, drawn, n_clusters=n_clusters, level=level, clusters=clusters)
+        else:
+            for batch in reported_replicates(group, drawn, replicates, rng):
+                tails.add(batch)
+            lost = 1 - tails.number / replicates
+            if lost > _LOST_SHARE:
+                notes.append(f"{lost:.1%} of replicates did not converge and are left out")
+        rows += _rows(group, fit, tails, n_clusters=drawn.n_clusters, level=level, clusters=clusters)
     settings = {**fit.settings, "cluster": list(clusters), "replicates": replicates}
     settings |= {"level": level, "seed": seed}
     return Estimates(
@@ -67,12 +70,11 @@ def bootstrap_rows(
     )
 
 
-def replicate_estimates(
-    group: GroupFit, clusters: Sequence[str], replicates: int, rng: np.random.Generator
-) -> tuple[Floats, int]:
-    """Return estimated parameters of each replicate (B, q), NaN where not converged, and the clusters."""
-    drawn = resampling(group.data, clusters)
-    found, converged = fit_replicates(
+def reported_replicates(
+    group: GroupFit, drawn: Resampling, replicates: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """Yield the reported terms (b, T) of those replicates that converged, a few at a time."""
+    batches = fit_replicates(
         group.layout.design,
         group.data,
         drawn,
@@ -81,27 +83,23 @@ def replicate_estimates(
         rng=rng,
         penalised=group.penalised,
     )
-    found[~converged] = math.nan
-    return found, drawn.n_clusters
+    contrasts = group.layout.contrasts
+    for found, converged in batches:
+        reported = found[converged] @ contrasts.T
+        yield reported[~np.isnan(reported).any(axis=1)]
 
 
 def _rows(
     group: GroupFit,
     fit: ChoiceFit,
-    drawn: Floats,
+    tails: Tails,
     *,
     n_clusters: int,
     level: float,
     clusters: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Return the rows of the fit with intervals of the bootstrap."""
-    reported = drawn @ group.layout.contrasts.T
-    known = reported[~np.isnan(reported).any(axis=1)]
-    told = len(known) > 1
-    tail = (1 - level) / 2
-    nothing = np.full(reported.shape[1], math.nan)
-    spread = known.std(axis=0, ddof=1) if told else nothing
-    low, high = np.quantile(known, [tail, 1 - tail], axis=0) if told else (nothing, nothing)
+    spread, (low, high) = tails.std_error(), tails.interval()
     rows = []
     for at, row in enumerate(group.rows(fit.options, intervals=False)):
         if row["method"] != "baseline" and row["term"] not in group.reasons:

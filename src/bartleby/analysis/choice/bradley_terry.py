@@ -65,6 +65,8 @@ class Evaluation:
 
     def of(self, keep: Booleans) -> Evaluation:
         """Return those of some data sets."""
+        if keep.all():
+            return self
         return Evaluation(
             self.objective[keep], self.score[keep], self.information[keep], self.curvature[keep]
         )
@@ -128,7 +130,7 @@ def maximise(
         now = _onto(now, state.information, *fixed)
         state = design.evaluate(counts, now, penalised=penalised)
     converged = np.zeros(size, dtype=bool)
-    objective, information = state.objective.copy(), state.information.copy()
+    objective, information = state.objective, state.information
     active = np.arange(size)
     for _ in range(max_iterations):
         part = counts if len(counts) == 1 else counts[active]
@@ -142,7 +144,12 @@ def maximise(
             break
         moved, state, lost = _climb(design, part, now[active], step, state, penalised=penalised)
         length = np.abs(moved - now[active]).max(axis=1, initial=0.0)
-        now[active], objective[active], information[active] = moved, state.objective, state.information
+        now[active] = moved
+        if len(active) == size:
+            # What stands for all data sets takes the place of what stood for them.
+            objective, information = state.objective, state.information
+        else:
+            objective[active], information[active] = state.objective, state.information
         done = (length < tolerance) & ~lost & np.isfinite(state.objective)
         converged[active[done]] = True
         keep = ~done & ~lost

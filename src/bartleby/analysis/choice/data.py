@@ -17,12 +17,14 @@ from bartleby.outcome import Outcome
 __all__ = ["ChoiceData", "choice_data", "numbered"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.integer[Any]]
 
 _SPARE = 16
 """Numbers for each key up to which a table of them is quicker than sorting."""
+
+_PIECE = 65_536
+"""Counts that are added up at once, so that what is made of them on the way stays small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +56,11 @@ class ChoiceData:
     """
 
     items: tuple[str, ...]
-    shown: Integers
+    shown: Codes
     counts: Floats
     uncounted: Floats
-    row_cell: Integers
-    row_cluster: Integers
+    row_cell: Codes
+    row_cluster: Codes
     row_counts: Floats
     n_clusters: int
     kernel: PairKernel
@@ -71,15 +73,15 @@ class ChoiceData:
         return len(self.items)
 
     @property
-    def first(self) -> Integers:
+    def first(self) -> Codes:
         """Item that each cell shows first (M,)."""
-        first: Integers = self.shown[0]
+        first: Codes = self.shown[0]
         return first
 
     @property
-    def second(self) -> Integers:
+    def second(self) -> Codes:
         """Item that each cell shows second (M,)."""
-        second: Integers = self.shown[1]
+        second: Codes = self.shown[1]
         return second
 
     @property
@@ -96,7 +98,7 @@ class ChoiceData:
         return found.astype(np.float64)
 
     @property
-    def pairs(self) -> Integers:
+    def pairs(self) -> Codes:
         """A number for the unordered pair of each cell (M,)."""
         low, high = np.minimum(self.first, self.second), np.maximum(self.first, self.second)
         return low * self.n_items + high
@@ -116,7 +118,7 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
     """
     items, first, second = _items(cells)
     count = cells["count"].to_numpy(dtype=float)
-    word, words = cells["outcome"].cat.codes.to_numpy(), [*map(str, cells["outcome"].cat.categories)]
+    word, words = _coded(cells, "outcome")
     outcomes = _totals(word, words, count)
     kernel = _kernel(outcomes, options)
     shares = _outcome_shares(kernel, options)
@@ -130,34 +132,46 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
     used = in_model & (count > 0)
     # A slice takes all of them without a copy.
     keep = slice(None) if used.all() else used
-    labels, cluster_code = numbered(cluster[keep])
-    row_cell, row_cluster, row = _rows(cell[keep], cluster_code)
+    row_cell, row_cluster, row, n_clusters = _rows(cell[keep], cluster[keep])
+    del cluster
+    shown = np.empty((2, len(cell_key)), dtype=cell_key.dtype)
+    np.divmod(cell_key, len(items), out=(shown[0], shown[1]))
     counts = _sum(cell, count, word, share, len(cell_key))
     own_row = np.array_equal(row_cell, np.arange(len(cell_key)))
     return ChoiceData(
         items=items,
-        shown=np.stack(np.divmod(cell_key, len(items))),
+        shown=shown,
         counts=counts,
         uncounted=_uncounted(cell, count, in_model, len(cell_key)),
         row_cell=row_cell,
         row_cluster=row_cluster,
         row_counts=counts if own_row else _sum(row, count[keep], word[keep], share, len(row_cell)),
-        n_clusters=len(labels),
+        n_clusters=n_clusters,
         kernel=kernel,
         outcomes=outcomes,
         unlabelled=unlabelled,
     )
 
 
-def _items(cells: pd.DataFrame) -> tuple[tuple[str, ...], Integers, Integers]:
+def _coded(cells: pd.DataFrame, column: str) -> tuple[Codes, list[str]]:
+    """Return the codes of a column of categories, and its labels."""
+    values: pd.Categorical = cells[column].array
+    return values.codes, values.categories.tolist()
+
+
+def _items(cells: pd.DataFrame) -> tuple[tuple[str, ...], Codes, Codes]:
     """Return items in alphabetical order and the codes of the first and the second item of each row."""
-    labels = cells["first"].cat.categories
-    sides = [cells[side].cat.codes.to_numpy() for side in ("first", "second")]
+    (first, labels), (second, _) = _coded(cells, "first"), _coded(cells, "second")
     there = np.zeros(len(labels), dtype=bool)
-    for codes in sides:
-        there[codes] = True
-    number = np.cumsum(there) - 1
-    return tuple(map(str, labels[there])), number[sides[0]], number[sides[1]]
+    there[first] = there[second] = True
+    # Wide enough for numbers of pairs.
+    number = np.cumsum(there, dtype=_wide_enough(len(labels) ** 2))
+    number -= 1
+    return (
+        tuple(label for label, seen in zip(labels, there, strict=True) if seen),
+        number[first],
+        number[second],
+    )
 
 
 def _totals(word: Codes, words: Sequence[str], count: Floats) -> dict[str, float]:
@@ -167,29 +181,40 @@ def _totals(word: Codes, words: Sequence[str], count: Floats) -> dict[str, float
     return {name: float(total) for name, total, seen in zip(words, totals, there, strict=True) if seen}
 
 
-def numbered(keys: Integers) -> tuple[Integers, Integers]:
-    """Return the distinct keys, which are 0 or more, in order, and which of them each key is."""
+def numbered(keys: Codes) -> tuple[Codes, Codes]:
+    """Return the distinct keys, which are 0 or more, in order, and which of them each key is.
+
+    Both are 32-bit numbers where the keys would fit into those.
+    """
     most = int(keys.max(initial=-1)) + 1
+    kind = _wide_enough(most)
     if most > _SPARE * len(keys):
         distinct, which = np.unique(keys, return_inverse=True)
-        return distinct, which.astype(np.int64)
+        return distinct.astype(kind), which.astype(kind)
     there = np.zeros(most, dtype=bool)
     there[keys] = True
-    number = np.cumsum(there) - 1
-    return np.flatnonzero(there), number[keys]
+    number = np.cumsum(there, dtype=kind)
+    number -= 1
+    return np.flatnonzero(there).astype(kind), number[keys]
 
 
-def _rows(cell: Integers, cluster: Integers) -> tuple[Integers, Integers, Integers]:
-    """Return cell and cluster of each distinct combination, and which of them each row is."""
+def _wide_enough(most: int) -> type[np.signedinteger[Any]]:
+    """Return the integers for numbers up to so many; narrower ones would save little and overflow."""
+    return np.int32 if most <= np.iinfo(np.int32).max else np.int64
+
+
+def _rows(cell: Codes, label: Codes) -> tuple[Codes, Codes, Codes, int]:
+    """Return cell and cluster of each distinct combination, which of them each is, and how many clusters."""
+    labels, cluster = numbered(label)
     cells, number = numbered(cell)
-    cluster_of = np.zeros(len(cells), dtype=np.int64)
+    cluster_of = np.zeros(len(cells), dtype=cluster.dtype)
     cluster_of[number] = cluster
     if np.array_equal(cluster_of[number], cluster):
         # Where each cell is a cluster, one array serves as both.
-        return cells, cells if np.array_equal(cells, cluster_of) else cluster_of, number
+        return cells, cells if np.array_equal(cells, cluster_of) else cluster_of, number, len(labels)
     size = int(cluster.max(initial=0)) + 1
-    key, row = numbered(cell * size + cluster)
-    return key // size, key % size, row
+    key, row = numbered(cell.astype(np.int64) * size + cluster)
+    return key // size, key % size, row, len(labels)
 
 
 def _kernel(outcomes: Mapping[str, float], options: ChoiceOptions) -> PairKernel:
@@ -219,8 +244,8 @@ def _clusters(
     cells: pd.DataFrame,
     options: ChoiceOptions,
     *,
-    cell: Integers,
-    cell_key: Integers,
+    cell: Codes,
+    cell_key: Codes,
     n_items: int,
     has_pair_column: bool,
 ) -> tuple[npt.NDArray[Any], float]:
@@ -238,15 +263,19 @@ def _clusters(
     return codes, float(cells.loc[missing, "count"].sum())
 
 
-def _uncounted(cell: Integers, count: Floats, in_model: Booleans, size: int) -> Floats:
+def _uncounted(cell: Codes, count: Floats, in_model: Booleans, size: int) -> Floats:
     if in_model.all():
         return np.zeros(size)
     return np.bincount(cell, count * ~in_model, size).astype(float, copy=False)
 
 
-def _sum(group: Integers, count: Floats, word: Codes, share: Floats, size: int) -> Floats:
+def _sum(group: Codes, count: Floats, word: Codes, share: Floats, size: int) -> Floats:
     """Return sums by group (size, A) of counts (N,) of words (N,), given what each counts as (A, words)."""
-    found = np.empty((size, len(share)))
-    for at, counted_as in enumerate(share):
-        found[:, at] = np.bincount(group, count * counted_as[word], size)
-    return found
+    found = np.zeros((len(share), size))
+    for start in range(0, len(group), _PIECE):
+        piece = slice(start, start + _PIECE)
+        place, amount, kind = group[piece].astype(np.intp), count[piece], word[piece]
+        for column, counted_as in zip(found, share, strict=True):
+            np.add.at(column, place, amount * counted_as[kind])
+    # Columns are what is read later, so each lies together.
+    return found.T

@@ -19,9 +19,11 @@ from bartleby.analysis.choice.layout import (
     SlotBasis,
     choice_layout,
     find_separation,
+    near_maximum,
     order_confounded,
 )
 from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.pair_design import without_order
 from bartleby.analysis.choice.separation import Separation
 from bartleby.analysis.choice.warnings import cluster_warnings, data_warnings
 from bartleby.analysis.inference.sandwich import RobustCovariance
@@ -45,8 +47,6 @@ class GroupFit:
         Parameters and reported contrasts.
     maximum
         The estimate.
-    covariance
-        Of the estimated parameters (q, q): robust to clusters, or the inverse information without any.
     robust
         What the robust covariance came from, if it is that.
     scale
@@ -65,7 +65,6 @@ class GroupFit:
     data: ChoiceData
     layout: Layout
     maximum: Maximum
-    covariance: Floats
     robust: RobustCovariance | None
     scale: float
     penalised: bool
@@ -81,8 +80,6 @@ class GroupFit:
     @property
     def plain_covariance(self) -> Floats:
         """The inverse information (q, q)."""
-        if self.robust is None:
-            return self.covariance
         return inverse_information(self.maximum.information[0])
 
     @property
@@ -95,22 +92,26 @@ class GroupFit:
         """Return the reported rows, with intervals or without."""
         estimates = self.layout.contrasts @ self.maximum.estimated[0]
         found = _intervals(self, options) if intervals else no_intervals(len(estimates), "")
-        trials = np.append(self.data.trials_of_items, np.full(len(estimates), self.data.used))
+        n_items, n_components = self.data.n_items, self.layout.n_components
+        trials = np.append(self.data.trials_of_items, np.full(len(estimates) - n_items, self.data.used))
+        n_clusters = self.data.n_clusters if options.clusters else math.nan
         names = (*self.layout.nodes, *[None] * len(estimates))
+        numbers = np.stack([estimates, found.std_error, found.low, found.high, trials, found.df], axis=1)
         rows = []
-        for at, term in enumerate(self.layout.terms):
+        for at, (term, values) in enumerate(zip(self.layout.terms, numbers.tolist(), strict=True)):
+            estimate, std_error, low, high, n, df = values
             row = {
                 **self.key,
                 "term": term,
-                "estimate": estimates[at],
-                "std_error": found.std_error[at],
-                "low": found.low[at],
-                "high": found.high[at],
+                "estimate": estimate,
+                "std_error": std_error,
+                "low": low,
+                "high": high,
                 "level": options.level,
-                "n": trials[at] if at < self.data.n_items else self.data.used,
-                "n_clusters": self.data.n_clusters if options.clusters else math.nan,
+                "n": n,
+                "n_clusters": n_clusters,
                 "method": found.method,
-                "df": found.df[at],
+                "df": df,
             }
             if names[at] is not None and names[at] == options.baseline:
                 row |= {"estimate": 0.0, "std_error": math.nan, "low": math.nan, "high": math.nan}
@@ -118,7 +119,7 @@ class GroupFit:
             elif term in self.reasons:
                 row |= dict.fromkeys(("estimate", "std_error", "low", "high", "df"), math.nan)
                 row["method"] = self.reasons[term]
-            if self.layout.n_components > 1:
+            if n_components > 1:
                 row["component"] = self.layout.component[at] + 1 if at < len(self.layout.nodes) else math.nan
             rows.append(row)
         return rows
@@ -158,27 +159,23 @@ def fit_group(
     if separation.separated and not penalised:
         data, layout, gone = _without(data, layout, separation, options, slot_basis)
         reasons |= gone
-    maximum = maximise(layout.design, data.counts[None], penalised=penalised)
+    design, counts = without_order(layout.design, data.counts)
+    maximum = maximise(design, counts[None], penalised=penalised, start=near_maximum(data, layout))
     notes += data_warnings(data, layout, separation, options, penalised=penalised)
     if not maximum.converged[0]:
         notes.append("the fit did not converge: no estimate is reported")
         reasons = dict.fromkeys(layout.terms, "did not converge")
     robust = robust_covariance(data, layout, maximum) if options.clusters and maximum.converged[0] else None
     scale = 1.0
-    if robust is None:
-        covariance = inverse_information(maximum.information[0])
-    else:
-        covariance = robust.covariance
+    if robust is not None:
         scale = overdispersion(robust, maximum, data)
         notes += cluster_warnings(robust, layout, options, reasons, penalised=penalised)
-    return GroupFit(
-        key, data, layout, maximum, covariance, robust, scale, penalised, separation, reasons, tuple(notes)
-    )
+    return GroupFit(key, data, layout, maximum, robust, scale, penalised, separation, reasons, tuple(notes))
 
 
 def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
     """Return standard errors, bounds, degrees of freedom and the method of all terms."""
-    size = len(fit.layout.contrasts)
+    size = len(fit.layout.terms)
     if not fit.converged:
         return no_intervals(size, "did not converge")
     named = "Bradley-Terry, bias-reduced (Firth)" if fit.penalised else "Bradley-Terry, maximum likelihood"

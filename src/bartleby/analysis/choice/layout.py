@@ -8,7 +8,7 @@ component where no baseline was named.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,25 @@ from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.pair_design import PairDesign
 from bartleby.analysis.choice.separation import Separation, components, pair_separation, polyhedral_separation
 
-__all__ = ["NEITHER", "Layout", "SlotBasis", "choice_layout", "find_separation", "order_confounded"]
+__all__ = [
+    "NEITHER",
+    "Layout",
+    "SlotBasis",
+    "choice_layout",
+    "find_separation",
+    "near_maximum",
+    "order_confounded",
+]
 
 NEITHER = "neither"
 """The term of the utility of taking neither item."""
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
+_ATTENUATION = (16 * np.sqrt(3) / (15 * np.pi)) ** 2
+"""How much of the odds averaged over opponents their variance takes (Zeger, Liang & Albert 1988)."""
+_LEAST_LEFT = 0.5
+"""Of the squared odds, however far apart they are: too far a start is worse than one too near."""
 SlotBasis: TypeAlias = tuple[Integers, Floats]
 
 
@@ -42,8 +54,8 @@ class Layout:
         Connected component of each node, -1 for an item without a trial in the model.
     terms
         Names of the reported rows: nodes, then `slot`, then the tie parameter.
-    contrasts
-        Each term as a contrast of the estimated parameters (T, q); zeros for the baseline.
+    baseline
+        The node whose utility is zero; None where utilities sum to zero.
     placed
         Whether each term can be told from these data (T,).
     """
@@ -52,8 +64,23 @@ class Layout:
     nodes: tuple[str, ...]
     component: Integers
     terms: tuple[str, ...]
-    contrasts: Floats
+    baseline: str | None
     placed: npt.NDArray[np.bool_]
+
+    @property
+    def contrasts(self) -> Floats:
+        """Each term as a contrast of the estimated parameters (T, q); zeros for the baseline."""
+        basis, n_nodes = self.design.basis, len(self.nodes)
+        found = np.zeros((len(self.terms), basis.shape[1]))
+        found[:n_nodes] = basis[:n_nodes]
+        home = _home(self.nodes, self.component, self.baseline)
+        for each in range(self.n_components):
+            members = self.component == each
+            if each != home:
+                found[:n_nodes][members] -= basis[:n_nodes][members].mean(axis=0)
+        estimated = np.flatnonzero(basis[n_nodes:].any(axis=0))
+        found[np.arange(n_nodes, len(found)), estimated] = 1.0
+        return found
 
     @property
     def n_components(self) -> int:
@@ -93,9 +120,29 @@ def choice_layout(data: ChoiceData, baseline: str | None, *, slot_basis: SlotBas
     design = PairDesign(
         kernel, np.vstack([data.shown, *columns]).T if columns else data.shown.T, len(nodes) + n_extra, basis
     )
-    contrasts, placed = _contrasts(nodes, component, baseline, basis)
     terms = (*nodes, *_extra_terms(data, slot_map.shape[1]))
-    return Layout(design, nodes, component, terms, contrasts, placed)
+    placed = np.append(_placed(nodes, component, baseline), np.ones(len(terms) - len(nodes), dtype=bool))
+    return Layout(design, nodes, component, terms, baseline, placed)
+
+
+def near_maximum(data: ChoiceData, layout: Layout) -> Floats | None:
+    """Return where a fit may start (1, q): the log odds of each item's trials, as among equal opponents.
+
+    Opponents differ, which brings the odds of all items closer to even; how much is told from how far apart
+    they are nevertheless. None with more than two outcomes, or more than one component.
+    """
+    if len(data.kernel.outcomes) > 2 or layout.n_components != 1:
+        return None
+    basis, n_items = layout.design.basis, data.n_items
+    won = np.bincount(data.first, data.counts[:, 0], n_items) + np.bincount(
+        data.second, data.counts[:, 1], n_items
+    )
+    odds = np.log((won + 0.5) / (data.trials_of_items - won + 0.5))
+    there = layout.component >= 0
+    stretched = odds / np.sqrt(max(_LEAST_LEFT, 1 - _ATTENUATION * odds[there].var()))
+    held = np.flatnonzero(there & ~basis[:n_items].any(axis=1))[0]
+    start: Floats = (stretched - stretched[held]) @ basis[:n_items]
+    return start[None]
 
 
 def order_confounded(data: ChoiceData) -> bool:
@@ -187,23 +234,16 @@ def _with_slot_map(basis: Floats, n_nodes: int, slot_map: Floats) -> Floats:
     return np.concatenate([basis[:, :at], mapped, basis[:, at + n_slots :]], axis=1)
 
 
-def _contrasts(
-    nodes: tuple[str, ...], component: Integers, baseline: str | None, basis: Floats
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    n_nodes = len(nodes)
-    item_rows = basis[:n_nodes].copy()
-    placed = component >= 0
-    home = component[nodes.index(baseline)] if baseline in nodes else None
-    for each in range(int(component.max(initial=-1)) + 1):
-        members = component == each
-        if home is None or each != home:
-            item_rows[members] -= item_rows[members].mean(axis=0)
-        if home is not None and each != home:
-            placed &= ~members
-    extra = basis[n_nodes:]
-    estimated = np.flatnonzero(extra.any(axis=0))
-    extra_rows = np.eye(basis.shape[1])[estimated]
-    return np.concatenate([item_rows, extra_rows]), np.append(placed, np.ones(len(extra_rows), dtype=bool))
+def _home(nodes: tuple[str, ...], component: Integers, baseline: str | None) -> int | None:
+    """Return the component of the baseline, if there is one."""
+    return int(component[nodes.index(baseline)]) if baseline in nodes else None
+
+
+def _placed(nodes: tuple[str, ...], component: Integers, baseline: str | None) -> npt.NDArray[np.bool_]:
+    """Tell which nodes can be compared with what they are reported against."""
+    home = _home(nodes, component, baseline)
+    placed: npt.NDArray[np.bool_] = (component >= 0) & (home is None or component == home)
+    return placed
 
 
 def _extra_terms(data: ChoiceData, n_slots: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,13 @@ from scipy import sparse
 
 from bartleby.analysis.choice.binary_form import BinaryForm, inverse
 from bartleby.analysis.choice.bradley_terry import Evaluation
+from bartleby.analysis.choice.data import numbered
 from bartleby.analysis.choice.pair_likelihood import LocalTerms, PairKernel
 
-__all__ = ["PairDesign"]
+__all__ = ["PairDesign", "without_order"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +138,27 @@ class PairDesign:
     def cells(self, keep: npt.NDArray[np.generic]) -> PairDesign:
         """Return the design of some of the cells."""
         return replace(self, index=self.index[keep])
+
+
+def without_order(design: PairDesign, counts: Floats) -> tuple[PairDesign, Floats]:
+    """Return the same likelihood with one cell a pair, where it does not matter which item was shown first.
+
+    Parameters
+    ----------
+    design, counts
+        With outcomes by cell (M, A); returned as they are where there are more than two outcomes or a slot
+        effect.
+    """
+    if design.kernel.slot or len(design.kernel.outcomes) > 2:
+        return design, counts
+    first, second = design.index.T
+    turned = first > second
+    key, pair = numbered(np.minimum(first, second) * design.n_parameters + np.maximum(first, second))
+    sides = (np.where(turned, counts[:, 1], counts[:, 0]), np.where(turned, counts[:, 0], counts[:, 1]))
+    merged: Floats = np.stack([np.bincount(pair, side, len(key)) for side in sides]).T.astype(
+        float, copy=False
+    )
+    return replace(design, index=np.stack(np.divmod(key, design.n_parameters)).T), merged
 
 
 def _penalty_score(

@@ -6,16 +6,15 @@ sparse product, and all are fitted together from the estimate of the full data.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from bartleby.analysis.choice.binary_form import SIGNS
 from bartleby.analysis.choice.binary_newton import newton
-from bartleby.analysis.choice.binary_replicates import Pull, approach, binary_cells
+from bartleby.analysis.choice.binary_replicates import Pull, approach, binary_cells, pulled_inverse
 from bartleby.analysis.choice.bradley_terry import Maximum, maximise
 from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.pair_design import PairDesign
@@ -40,8 +39,8 @@ def fit_replicates(
     replicates: int,
     rng: np.random.Generator,
     penalised: bool,
-) -> tuple[Floats, Booleans]:
-    """Fit replicates of a data set.
+) -> Iterator[tuple[Floats, Booleans]]:
+    """Fit replicates of a data set, a few at a time.
 
     Parameters
     ----------
@@ -65,18 +64,15 @@ def fit_replicates(
 
     Returns
     -------
-    estimates (B, q), converged (B,)
+    iterator of estimates (b, q) and whether they converged (b,)
+        Replicates are drawn and fitted as they are asked for.
     """
     fits: _Fits
     if len(design.kernel.outcomes) == 2 and not penalised:
         fits = _BinaryFits(design, data, drawn, top)
     else:
         fits = _PenalisedFits(design, data, drawn, top)
-    estimates, converged = np.empty((replicates, design.n_estimated)), np.empty(replicates, dtype=bool)
-    for at in range(0, replicates, fits.width):
-        batch = slice(at, min(at + fits.width, replicates))
-        estimates[batch], converged[batch] = fits.fit(batch.stop - at, rng)
-    return estimates, converged
+    return (fits.fit(min(fits.width, replicates - at), rng) for at in range(0, replicates, fits.width))
 
 
 class _Fits(Protocol):
@@ -96,33 +92,34 @@ class _BinaryFits:
     def __init__(self, design: PairDesign, data: ChoiceData, drawn: Resampling, top: Maximum) -> None:
         self._drawn = drawn
         self._cells, of_cell, swapped = binary_cells(design)
+        amounts = _amounts(data, swapped)
+        self._won, self._total = drawn.held(of_cell[data.row_cell], amounts, self._cells.n_cells)
+        del of_cell, swapped
         self._pull = Pull(top.estimated[0], 1 / PULL_SD**2)
-        self._inverse = np.linalg.inv(top.information[0] + self._pull.weight * np.eye(design.n_estimated))
-        place, counts = of_cell[data.row_cell], data.row_counts
-        won = np.where(swapped[data.row_cell], counts[:, 1], counts[:, 0])
-        self._total = drawn.held(place, counts.sum(axis=1), self._cells.n_cells)
-        parts = [
-            drawn.held(column[place], sign * won, design.n_parameters)
-            for sign, column in zip(SIGNS, self._cells.form.index.T, strict=False)
-        ]
-        self._won = sparse.csr_array(self._cells.form.basis.T @ sum(parts[1:], parts[0]))
+        self._inverse = pulled_inverse(top.information[0], self._pull)
 
     @property
     def width(self) -> int:
         return self._cells.width
 
     def fit(self, number: int, rng: np.random.Generator) -> tuple[Floats, Booleans]:
-        won, total = self._sums(self._drawn.draw(number, rng))
-        found, converged = approach(self._cells, won, total, self._pull, self._inverse)
+        weights = self._drawn.draw(number, rng)
+        score = self._cells.score(self._won @ weights)
+        total = self._total @ weights
+        del weights
+        found, converged = approach(self._cells, score, total, self._pull, self._inverse)
         lost = np.flatnonzero(~converged)
         if lost.size:
             found[:, lost], converged[lost] = newton(
-                self._cells.form, won[:, lost], total[:, lost], self._pull
+                self._cells.form, score[:, lost], total[:, lost], self._pull
             )
         return found.T, converged
 
-    def _sums(self, weights: Floats) -> tuple[Floats, Floats]:
-        return self._won @ weights, self._total @ weights
+
+def _amounts(data: ChoiceData, swapped: Booleans) -> Iterator[Floats]:
+    """Yield how often each row (N,) chose the item first in its merged cell, and how often it chose."""
+    yield np.where(swapped[data.row_cell], data.row_counts[:, 1], data.row_counts[:, 0])
+    yield data.row_counts.sum(axis=1)
 
 
 class _PenalisedFits:
@@ -133,7 +130,7 @@ class _PenalisedFits:
         cells, outcomes = data.counts.shape
         place = (data.row_cell[:, None] * outcomes + np.arange(outcomes)).ravel()
         rows = replace(drawn, unit=np.repeat(drawn.unit, outcomes))
-        self._held = rows.held(place, data.row_counts.ravel(), cells * outcomes)
+        (self._held,) = rows.held(place, (data.row_counts.ravel(),), cells * outcomes)
         self._shape = (cells, outcomes)
 
     @property

@@ -7,8 +7,9 @@ with its weight; a million trials cost no more than a thousand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,39 @@ from bartleby.analysis.choice.data import ChoiceData, numbered
 __all__ = ["Resampling", "resampling"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
+Codes = npt.NDArray[np.integer[Any]]
+
+_PIECE = 32_768
+"""Draws that stand in memory at once."""
+
+
+class Held(Protocol):
+    """A matrix of what each unit holds of each cell (C, U)."""
+
+    def __matmul__(self, weights: Floats, /) -> Floats:
+        """Return the sums by cell (C, b), given weights of units (U, b)."""
+
+
+@dataclass(frozen=True, eq=False)
+class OneEach:
+    """A matrix with one number in each row.
+
+    Parameters
+    ----------
+    column
+        Where it is (C,).
+    amounts
+        What it is (C,).
+    """
+
+    column: Codes
+    amounts: npt.NDArray[Any]
+
+    def __matmul__(self, weights: Floats) -> Floats:
+        product = weights[self.column]
+        product *= self.amounts[:, None]
+        return product
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +84,26 @@ class Resampling:
             column[:] = self._products(rng) if self.levels else self._multiplicities(rng)
         return weights
 
-    def held(self, row_cell: Integers, amounts: Floats, n_cells: int) -> sparse.csr_array:
-        """Return amounts (N,) of rows as a matrix of cells by units (n_cells, U)."""
+    def held(self, row_cell: Codes, amounts: Iterable[npt.NDArray[Any]], n_cells: int) -> list[Held]:
+        """Return amounts (N,) of rows as matrices of cells by units (n_cells, U)."""
+        unit_of = np.zeros(n_cells, dtype=self.unit.dtype)
+        unit_of[row_cell] = self.unit
+        if np.array_equal(unit_of[row_cell], self.unit):
+            return [OneEach(unit_of, _narrowed(np.bincount(row_cell, each, n_cells))) for each in amounts]
+        return [self._by_row(row_cell, each, n_cells) for each in amounts]
+
+    def _by_row(self, row_cell: Codes, amounts: npt.NDArray[Any], n_cells: int) -> sparse.csr_array:
         kept = amounts != 0
         place = (row_cell[kept].astype(np.int32), self.unit[kept].astype(np.int32))
         return sparse.csr_array((amounts[kept], place), shape=(n_cells, self.n_units))
 
-    def _multiplicities(self, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    def _multiplicities(self, rng: np.random.Generator) -> Floats:
         """Return how often each unit was drawn; counting draws is much quicker than a multinomial one."""
-        return np.bincount(
-            rng.integers(0, self.n_units, self.n_units, dtype=np.int32), minlength=self.n_units
-        )
+        times = np.zeros(self.n_units)
+        for start in range(0, self.n_units, _PIECE):
+            size = min(_PIECE, self.n_units - start)
+            np.add.at(times, rng.integers(0, self.n_units, size, dtype=np.int32), 1.0)
+        return times
 
     def _products(self, rng: np.random.Generator) -> Floats:
         weight = np.ones(self.n_units)
@@ -94,6 +136,14 @@ def resampling(data: ChoiceData, clusters: Sequence[str]) -> Resampling:
         rows = np.arange(len(data.row_cell), dtype=np.int64)
         return Resampling(rows, len(rows), levels, min(sizes))
     return Resampling(levels[0][:, 0], sizes[0], (), sizes[0])
+
+
+def _narrowed(amounts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return numbers in the narrowest type that holds them exactly: most are small and whole."""
+    for kind in (np.uint8, np.uint16):
+        if np.all((amounts >= 0) & (amounts <= np.iinfo(kind).max) & (amounts == np.trunc(amounts))):
+            return amounts.astype(kind)
+    return amounts
 
 
 def _levels(data: ChoiceData, name: str) -> Integers:

@@ -19,7 +19,7 @@ from scipy.sparse import csgraph
 __all__ = ["Separation", "components", "pair_separation", "polyhedral_separation"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 Booleans = npt.NDArray[np.bool_]
 
 _BLOCK = 65_536
@@ -72,6 +72,8 @@ class Separation:
 
 def components(first: Integers, second: Integers, n_items: int) -> Integers:
     """Return the number of the connected component of each item (n_items,), the largest being 0."""
+    if _one_met_all(first, second, n_items):
+        return np.zeros(n_items, dtype=np.int64)
     label: Integers = np.arange(n_items)
     for start in range(0, len(first), _BLOCK):
         ends = (label[first[start : start + _BLOCK]], label[second[start : start + _BLOCK]])
@@ -81,6 +83,16 @@ def components(first: Integers, second: Integers, n_items: int) -> Integers:
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
     return rank[label]
+
+
+def _one_met_all(first: Integers, second: Integers, n_items: int) -> bool:
+    """Tell, quickly, whether the item met most often met all others, which connects them all."""
+    if len(first) < n_items - 1 or not len(first):
+        return False
+    one = np.argmax(np.bincount(first, minlength=n_items) + np.bincount(second, minlength=n_items))
+    met = np.zeros(n_items, dtype=bool)
+    met[one] = met[second[first == one]] = met[first[second == one]] = True
+    return bool(met.all())
 
 
 def pair_separation(
@@ -150,8 +162,11 @@ def _apart(
     seen, both = won | lost, won & lost
     if np.array_equal(seen, both):
         return (), (), ()
+    mutual = components(first[both], second[both], n_items)
+    if not mutual.any():
+        return (), (), ()
     weak = components(first[seen], second[seen], n_items)
-    if components(first[both], second[both], n_items).max(initial=0) == weak.max(initial=0):
+    if mutual.max() == weak.max():
         # Pairs that beat each other already connect all that is connected.
         return (), (), ()
     winner = np.concatenate([first[won], second[lost]])

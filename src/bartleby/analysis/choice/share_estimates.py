@@ -224,9 +224,7 @@ def draw_groups(
     return found
 
 
-def _ends(
-    fit: ChoiceFit, group: GroupFit, drawn: ClassDraws, settings: ShareSettings
-) -> tuple[float, float]:
+def _ends(fit: ChoiceFit, group: GroupFit, drawn: ClassDraws, settings: ShareSettings) -> tuple[float, float]:
     """Return the bounds of a share, which is both of them where no trial is uncounted."""
     if group.data.uncounted.any():
         return _bounds(fit, group, drawn, settings)

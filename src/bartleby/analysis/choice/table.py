@@ -177,7 +177,7 @@ def _row_problems(frame: Frame, cells: pd.DataFrame, text: Mapping[str, pd.Categ
         place = _place(frame, nw.col("outcome") == value)
         allowed = ", ".join(sorted(known))
         problems.append(f"{place}column 'outcome': {value!r} (in {rows}) is no outcome; allowed: {allowed}")
-    named = [*text["first"].categories, *text["second"].categories]
+    named = text["first"].categories.tolist()
     for term in (term for term in TERMS if term in named):
         problems.append(
             f"columns 'first' and 'second': an item is called {term!r}, as a term of the model is; rename it"

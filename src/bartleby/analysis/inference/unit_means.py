@@ -160,7 +160,7 @@ def item_degrees(n_items: int) -> float:
     return max((n_items - 1) / 2, 1.0)
 
 
-def shared_item_variance(residual: Floats, items: Integers, weight: Floats) -> float:
+def shared_item_variance(residual: Floats, items: npt.NDArray[np.integer], weight: Floats) -> float:
     """Return the variance of the sum of residuals of pairs that are dependent where they share an item.
 
     Parameters

@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from narwhals.exceptions import NarwhalsError
+from scipy import sparse
 
 from bartleby.errors import DataError
 
-__all__ = ["Frame", "as_frame", "column_names", "count_rows", "distinct_rows", "first_row"]
+__all__ = ["Frame", "as_frame", "column_names", "count_rows", "distinct_rows", "first_row", "narrowest"]
 
 Frame: TypeAlias = Any
 """What `narwhals` reads: an eager or lazy frame of any engine."""
@@ -66,7 +67,8 @@ def as_frame(trials: object) -> Frame:
 
 def column_names(frame: Frame) -> list[str]:
     """Return the names of a frame's columns, in order."""
-    return list(frame.collect_schema().names())
+    # What the columns hold is not asked of a frame that knows their names.
+    return list(frame.columns if isinstance(frame, nw.DataFrame) else frame.collect_schema().names())
 
 
 def count_rows(
@@ -176,22 +178,55 @@ def _cells(coded: Sequence[_Coded]) -> float:
 def _count_flat(coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
     """Count in one flat array of all combinations, in pieces so that wide codes stay few."""
     cells = int(_cells(coded))
-    rows = np.zeros(cells, dtype=np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64)
-    total = None if weights is None else np.zeros(cells)
     size = max(1, min(_PIECE, n_rows))
-    narrow, wide = np.empty((2, size), dtype=_narrowest(cells)), np.empty(size, dtype=np.intp)
-    one = rows.dtype.type(1)
+    tally = _DenseTally if cells > size else _SparseTally
+    rows = tally(cells, size, np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64)
+    total = None if weights is None else tally(cells, size, np.float64)
+    narrow = np.empty((2, size), dtype=narrowest(cells))
     for start in range(0, n_rows, size):
         piece = slice(start, min(start + size, n_rows))
-        flat = wide[: piece.stop - start]
-        flat[:] = _flat_codes(coded, piece, *narrow[:, : len(flat)])
-        # Adds in place, where `bincount` would make an array of all combinations for every piece.
-        np.add.at(rows, flat, one)
+        flat = _flat_codes(coded, piece, *narrow[:, : piece.stop - start])
+        rows.add(flat, 1)
         if total is not None and weights is not None:
-            np.add.at(total, flat, weights[piece])
-    present = np.flatnonzero(rows).astype(_narrowest(cells))
-    counted = (rows if total is None else total)[present].astype(np.float64)
+            total.add(flat, weights[piece])
+    present = np.flatnonzero(rows.sums).astype(narrowest(cells))
+    counted = (rows if total is None else total).sums[present].astype(np.float64)
     return _taken_apart(present, coded), counted
+
+
+class _DenseTally:
+    """Sums by combination, added to in place."""
+
+    def __init__(self, cells: int, size: int, kind: type[np.number[Any]]) -> None:
+        self.sums = np.zeros(cells, dtype=kind)
+        self._index = np.empty(size, dtype=np.intp)
+
+    def add(self, flat: Codes, amounts: npt.ArrayLike) -> None:
+        """Add amounts of as many rows as there are numbers of combinations."""
+        index = self._index[: len(flat)]
+        index[:] = flat
+        np.add.at(self.sums, index, np.asarray(amounts, dtype=self.sums.dtype))
+
+
+class _SparseTally:
+    """Sums by combination, from a sparse matrix of one row that sums each piece as it is made dense.
+
+    Much quicker than adding in place, while there are no more combinations than rows in a piece.
+    """
+
+    def __init__(self, cells: int, size: int, kind: type[np.number[Any]]) -> None:
+        self.sums = np.zeros(cells, dtype=kind)
+        self._piece = np.empty((1, cells), dtype=kind)
+        amounts, index = np.zeros(size, dtype=kind), np.zeros(size, dtype=np.int32)
+        self._row = sparse.csr_array((amounts, index, np.array([0, size], dtype=np.int32)), shape=(1, cells))
+
+    def add(self, flat: Codes, amounts: npt.ArrayLike) -> None:
+        """Add amounts of as many rows as there are numbers of combinations."""
+        self._row.indices[: len(flat)] = flat
+        self._row.data[: len(flat)] = amounts
+        # What the last piece is short of counts nothing.
+        self._row.data[len(flat) :] = 0
+        self.sums += self._row.toarray(out=self._piece)[0]
 
 
 def _taken_apart(flat: Codes, coded: Sequence[_Coded]) -> list[Codes]:
@@ -199,13 +234,13 @@ def _taken_apart(flat: Codes, coded: Sequence[_Coded]) -> list[Codes]:
     parts = []
     for each in reversed(coded):
         size = len(each.labels) + 1
-        narrow = _narrowest(size)
+        narrow = narrowest(size)
         parts.append((flat % size).astype(narrow) - narrow(1))
         flat = flat // size
     return parts[::-1]
 
 
-def _narrowest(cells: int) -> type[np.signedinteger[Any]]:
+def narrowest(cells: int) -> type[np.signedinteger[Any]]:
     """Return the narrowest integers that can number so many cells: less to move, more at once."""
     return next(kind for kind in (np.int16, np.int32, np.int64) if cells <= np.iinfo(kind).max)
 

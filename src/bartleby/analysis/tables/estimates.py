@@ -150,7 +150,7 @@ def _identifying(frame: pd.DataFrame) -> list[str]:
 
 
 def _json_value(value: object) -> object:
-    """Return a JSON value: numpy scalars unwrapped, NaN and infinities as None, dates and the like as text."""
+    """Return a JSON value: numpy scalars unwrapped, NaN and infinities as None, dates and such as text."""
     if isinstance(value, Mapping):
         return {str(key): _json_value(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

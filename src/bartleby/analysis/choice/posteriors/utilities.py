@@ -182,7 +182,7 @@ def scattered(fit: GroupFit, chains: int, rng: np.random.Generator) -> Floats:
     return start
 
 
-def _columns(basis: Floats, members: Integers) -> Integers:
+def _columns(basis: Floats, members: npt.NDArray[np.integer]) -> Integers:
     """Return the estimated parameters that are the utilities of some nodes."""
     return np.flatnonzero(basis[members].any(axis=0)).astype(np.int64)
 
