@@ -186,7 +186,7 @@ def _count_flat(coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.fl
     for start in range(0, n_rows, size):
         piece = slice(start, min(start + size, n_rows))
         flat = _flat_codes(coded, piece, *narrow[:, : piece.stop - start])
-        rows.add(flat, 1)
+        rows.add(flat)
         if total is not None and weights is not None:
             total.add(flat, weights[piece])
     present = np.flatnonzero(rows.sums).astype(narrowest(cells))
@@ -201,11 +201,11 @@ class _DenseTally:
         self.sums = np.zeros(cells, dtype=kind)
         self._index = np.empty(size, dtype=np.intp)
 
-    def add(self, flat: Codes, amounts: npt.ArrayLike) -> None:
-        """Add amounts of as many rows as there are numbers of combinations."""
+    def add(self, flat: Codes, amounts: npt.NDArray[np.float64] | None = None) -> None:
+        """Add amounts, or 1, of as many rows as there are numbers of combinations."""
         index = self._index[: len(flat)]
         index[:] = flat
-        np.add.at(self.sums, index, np.asarray(amounts, dtype=self.sums.dtype))
+        np.add.at(self.sums, index, self.sums.dtype.type(1) if amounts is None else amounts)
 
 
 class _SparseTally:
@@ -217,13 +217,17 @@ class _SparseTally:
     def __init__(self, cells: int, size: int, kind: type[np.number[Any]]) -> None:
         self.sums = np.zeros(cells, dtype=kind)
         self._piece = np.empty((1, cells), dtype=kind)
-        amounts, index = np.zeros(size, dtype=kind), np.zeros(size, dtype=np.int32)
+        amounts, index = np.ones(size, dtype=kind), np.zeros(size, dtype=np.int32)
         self._row = sparse.csr_array((amounts, index, np.array([0, size], dtype=np.int32)), shape=(1, cells))
 
-    def add(self, flat: Codes, amounts: npt.ArrayLike) -> None:
-        """Add amounts of as many rows as there are numbers of combinations."""
+    def add(self, flat: Codes, amounts: npt.NDArray[np.float64] | None = None) -> None:
+        """Add amounts, or 1, of as many rows as there are numbers of combinations."""
+        # The sparse matrix does not look whether its columns exist. A number below 0 is a large one unsigned.
+        if flat.view(f"u{flat.itemsize}").max(initial=0) >= len(self.sums):
+            raise DataError("the codes of a categorical column go beyond its categories")
         self._row.indices[: len(flat)] = flat
-        self._row.data[: len(flat)] = amounts
+        if amounts is not None:
+            self._row.data[: len(flat)] = amounts
         # What the last piece is short of counts nothing.
         self._row.data[len(flat) :] = 0
         self.sums += self._row.toarray(out=self._piece)[0]
