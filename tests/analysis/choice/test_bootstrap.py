@@ -12,6 +12,8 @@ from bartleby.analysis.choice.resampling import resampling
 from bartleby.errors import SettingError
 from tests.analysis.choice_tables import CEMS, choices, from_wins, simulated
 
+WORDS = ("first", "second")
+
 
 def test_the_bootstrap_by_pair_agrees_with_the_sandwich() -> None:
     rows, _ = simulated(1, n_items=12, repeats=4)
@@ -21,6 +23,13 @@ def test_the_bootstrap_by_pair_agrees_with_the_sandwich() -> None:
     ratio = (found["std_error"].drop("item 00") / robust).to_numpy()
     assert np.all((ratio > 0.75) & (ratio < 1.3))
     assert found.loc["item 00", "method"] == "baseline"
+
+
+def test_replicates_that_do_not_vary_have_no_interval() -> None:
+    rows = [(one, other, f"chose_{side}", 1) for one, other in ("ab", "ba", "bc", "cb") for side in WORDS]
+    found = choice_model(choices(rows)).bootstrap("pair", replicates=40)
+    assert found.frame[["std_error", "low", "high"]].isna().all().all()
+    assert any("replicates do not vary" in text for text in found.warnings)
 
 
 def test_the_same_seed_gives_the_same_intervals() -> None:

@@ -65,6 +65,14 @@ def test_the_same_seed_gives_the_same_share() -> None:
     assert one.settings["seed"] == 1
 
 
+def test_a_level_beyond_what_draws_can_tell_is_warned_of() -> None:
+    fit = two_classes(10)
+    for found in (fit.share_below, fit.compare_shares):
+        few = found(by="impact", draws=300, level=0.999)
+        assert any("more than 300 draws can tell" in text for text in few.warnings)
+        assert not any("draws can tell" in text for text in found(by="impact", draws=300).warnings)
+
+
 def test_intervals_nest_with_level() -> None:
     fit = two_classes(5, gap=1.0)
     narrow, wide = (fit.share_below(by="impact", level=level, draws=500).to_frame() for level in (0.8, 0.95))

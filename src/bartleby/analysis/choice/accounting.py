@@ -81,8 +81,9 @@ def _utility_bounds(group: GroupFit) -> dict[str, tuple[float, float]]:
     if not group.converged or len(items) * len(data.counts) > _MOST_REFITTED:
         return {}
     bounds: dict[str, tuple[float, float]] = {}
+    contrasts = layout.contrasts
     for at in items:
-        if not layout.contrasts[at].any():
+        if not contrasts[at].any():
             continue
         filled = np.stack([data.counts, data.counts])
         for side in (0, 1):
@@ -91,7 +92,7 @@ def _utility_bounds(group: GroupFit) -> dict[str, tuple[float, float]]:
             filled[1, :, side] += shown
         start = np.repeat(group.maximum.estimated, 2, axis=0)
         found = maximise(layout.design, filled, penalised=group.penalised, start=start, max_iterations=30)
-        ends = found.estimated @ layout.contrasts[at]
+        ends = found.estimated @ contrasts[at]
         low, high = np.where(found.converged, ends, [-np.inf, np.inf])
         bounds[layout.terms[at]] = (float(low), float(high))
     return bounds

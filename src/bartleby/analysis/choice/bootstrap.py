@@ -27,6 +27,10 @@ __all__ = ["bootstrap_rows", "reported_replicates"]
 Floats = npt.NDArray[np.float64]
 
 _LOST_SHARE = 0.01
+_FEW_BEYOND = 1
+"""Replicates beyond each bound, with fewer than which it is the lowest or the highest of them."""
+_ROUNDING = 1e-9
+"""Logits: replicates that differ by less are the same, as where every cluster is fitted exactly."""
 
 
 def bootstrap_rows(
@@ -48,6 +52,8 @@ def bootstrap_rows(
     if problems:
         raise SettingError("\n".join(problems))
     rows, notes = [], list(fit.warnings)
+    if replicates * (1 - level) / 2 < _FEW_BEYOND:
+        notes.append(f"level={level:g} is more than {replicates} replicates can tell: ask for more")
     for at, group in enumerate(fit.groups):
         if not group.converged:
             continue
@@ -62,6 +68,8 @@ def bootstrap_rows(
             lost = 1 - tails.number / replicates
             if lost > _LOST_SHARE:
                 notes.append(f"{lost:.1%} of replicates did not converge and are left out")
+        if tails.number > 1 and not (tails.std_error() > _ROUNDING).any():
+            notes.append("replicates do not vary: nothing says how clusters differ, no interval")
         rows += _rows(group, fit, tails, n_clusters=drawn.n_clusters, level=level, clusters=clusters)
     settings = {**fit.settings, "cluster": list(clusters), "replicates": replicates}
     settings |= {"level": level, "seed": seed}
@@ -99,7 +107,8 @@ def _rows(
     clusters: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Return the rows of the fit with intervals of the bootstrap."""
-    spread, (low, high) = tails.std_error(), tails.interval()
+    varies = tails.std_error() > _ROUNDING
+    spread, low, high = (np.where(varies, each, np.nan) for each in (tails.std_error(), *tails.interval()))
     rows = []
     for at, row in enumerate(group.rows(fit.options, intervals=False)):
         if row["method"] != "baseline" and row["term"] not in group.reasons:

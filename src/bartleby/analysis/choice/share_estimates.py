@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 _BOUND_DRAWS = 400
 _FEW = 5
-"""A class of fewer items says little of items like them."""
+"""A class of fewer items says little of items like them; fewer draws beyond a bound say little of it."""
 _LEAST_EFFECTIVE = 100
 """Fewer independent draws leave the noise of the sampler in the bounds of an interval."""
 
@@ -66,6 +66,12 @@ class ShareSettings:
         if problems:
             raise SettingError("\n".join(problems))
 
+    def warnings(self) -> list[str]:
+        """Return a warning where so few draws lie beyond each bound that it is one of them, or nearly."""
+        if self.draws * (1 - self.level) / 2 >= _FEW:
+            return []
+        return [f"level={self.level:g} is more than {self.draws} draws can tell: ask for more with draws="]
+
     def method(self, drawn: ClassDraws) -> str:
         """Return how a share was estimated, in words."""
         if self.estimand == "these_items":
@@ -88,7 +94,7 @@ def shares_below(
         fits and posteriors a class.
     """
     settings.check()
-    rows, notes = [], list(fit.warnings)
+    rows, notes = [], [*fit.warnings, *settings.warnings()]
     bounded = dict(fit.accounting.bounds)
     for drawn, key, at in draw_groups(fit, by, settings):
         group = fit.groups[at]
@@ -167,7 +173,7 @@ def share_differences(
     lead = (*[name for name in names if name != between], between, "reference")
     told = {**fit.settings, "between": between, "reference": reference, **asdict(settings)}
     accounting = replace(fit.accounting, bounds=bounded)
-    return Estimates(estimate_frame(rows, lead), accounting, fit.warnings, told)
+    return Estimates(estimate_frame(rows, lead), accounting, (*fit.warnings, *settings.warnings()), told)
 
 
 def pair_of_shares(

@@ -43,7 +43,8 @@ def agreement(
         Columns that split the table; `model` does so by itself.
     cluster
         `pair`: pairs are independent; `item`: pairs that share an item hang together; or a column, in one
-        value of which repeats must lie; None takes every cell alone.
+        value of which repeats must lie; None takes every cell alone. By `item` intervals cover a little
+        less than they say where items are few: 92% with ten (docs/coverage.md).
     within
         Columns that repeats must share; None takes wording, labels, channel, exits and commitment, as far
         as they are there.
