@@ -297,7 +297,7 @@ def test_uncounted_trials_bound_the_slot_effect() -> None:
 
 
 def test_uncounted_trials_bound_the_utilities_of_the_items_they_show() -> None:
-    # Two items, half a trial open each way: utilities are log odds.
+    # Two items without a slot effect: the utility is the log odds, 12 to 6, and four trials are open.
     fit = choice_model(
         choices(
             [
@@ -319,7 +319,7 @@ def test_uncounted_trials_bound_the_utilities_of_the_items_they_show() -> None:
 
 def test_what_was_uncounted_bounds_an_item_that_hardly_ever_loses() -> None:
     rows = [("a", "b", "chose_first", 6), ("b", "a", "chose_second", 5), ("b", "a", "chose_first", 1)]
-    # What was uncounted is a first choice of `a` at worst, and the only loss of it is known.
+    # Eleven wins and one loss; two trials are open.
     fit = choice_model(choices([*rows, ("a", "b", "refused", 2)]), baseline="b", slot=False, cluster=None)
     low, high = fit.accounting.bounds["a"]
     assert low == pytest.approx(math.log(11 / 3), abs=1e-8)

@@ -24,7 +24,7 @@ from bartleby.analysis.tables.counts import (
     distinct_rows,
     first_row,
 )
-from bartleby.analysis.tables.estimates import COLUMNS
+from bartleby.analysis.tables.grouping import taken_names
 from bartleby.errors import DataError
 from bartleby.outcome import Outcome
 
@@ -99,7 +99,7 @@ def read_choices(
     names = column_names(frame)
     groups = tuple(dict.fromkeys([*(["model"] if "model" in names else []), *by]))
     wanted = [name for name in clusters if name != "item" and (name != "pair" or "pair" in names)]
-    problems = [*_missing_columns(names, groups, wanted), *_taken_names(groups)]
+    problems = [*_missing_columns(names, groups, wanted), *_required_names(groups), *taken_names(groups)]
     weight = "count" if "count" in names else None
     if weight:
         problems += _count_problems(frame)
@@ -137,12 +137,12 @@ def _missing_columns(names: list[str], groups: Sequence[str], clusters: Sequence
     return problems
 
 
-def _taken_names(groups: Sequence[str]) -> list[str]:
-    """Report groups by columns that have a meaning of their own, here or in the table of estimates."""
+def _required_names(groups: Sequence[str]) -> list[str]:
+    """Report groups by columns that have a meaning of their own in a table of choices."""
     return [
-        f"by: {name!r}: tables of choices or of estimates have a column of that name; rename the column"
+        f"by: {name!r}: tables of choices have a column of that name; rename the column"
         for name in groups
-        if name in {*REQUIRED, "count", *COLUMNS}
+        if name in {*REQUIRED, "count"}
     ]
 
 
