@@ -14,7 +14,9 @@ from bartleby.analysis.tables.labels import order_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = [
+    "CLUSTER_COLUMNS",
     "ITEM_PAIR",
+    "TURN_CLUSTERS",
     "Cluster",
     "Estimand",
     "as_names",
@@ -28,8 +30,17 @@ __all__ = [
 
 Estimand: TypeAlias = Literal["new_items", "these_items"]
 
-CLUSTER_COLUMNS = ("item", "item_id", "scenario", "scenario_id", "prompt", "prompt_id", "pair")
-"""Columns taken as clusters if none is named: repeats of one of these are not independent."""
+CLUSTER_COLUMNS = (
+    *("item", "item_id", "scenario", "scenario_id", "prompt", "prompt_id", "pair"),
+    *("family", "item_family", "scenario_family"),
+)
+"""Columns of a table of trials taken as clusters if none is named: repeats of one are not independent."""
+TURN_CLUSTERS = (
+    *("scenario", "scenario_id", "item", "item_id", "prompt", "prompt_id"),
+    *("conversation", "conversation_id", "dialogue", "dialogue_id", "transcript", "transcript_id", "trial"),
+)
+"""The same for tables with a row a turn, a coding or a coded unit: the widest first, as turns lie within
+conversations and these within scenarios."""
 FURTHER_COLUMNS = (
     *("quantity", "events", "missing", "rate", "reference", "reference_rate", "p_value", "p_adjusted", "df"),
     *("bound_low", "bound_high", "margin_low", "margin_high", "p_equivalence", "equivalent", "component"),
@@ -134,8 +145,14 @@ def split_groups(frame: pd.DataFrame, groups: Sequence[str]) -> list[tuple[dict[
     return sorted(parts, key=lambda pair: [order[name](value) for name, value in pair[0].items()])
 
 
-def choose_cluster(frame: Frame, cluster: str | bool | None) -> Cluster:
-    """Return the clusters: those named, or the first column that looks like an item, or none.
+def choose_cluster(
+    frame: Frame,
+    cluster: str | bool | None,
+    candidates: Sequence[str] = CLUSTER_COLUMNS,
+    *,
+    unit: str = "row",
+) -> Cluster:
+    """Return the clusters: the column named, or the first of some candidates that is there, or none.
 
     Parameters
     ----------
@@ -143,7 +160,20 @@ def choose_cluster(frame: Frame, cluster: str | bool | None) -> Cluster:
         From `as_frame`.
     cluster
         A column; `pair` makes the unordered pair of `first` and `second` if there is no such column.
-        None looks for an item, scenario, prompt or pair. False takes rows as independent.
+        None takes the first of the candidates. False takes rows as independent.
+    candidates
+        Column names by kind of table: `CLUSTER_COLUMNS` for trials, `TURN_CLUSTERS` for turns and codings. A
+        column without any value is not taken. Where `pair` is a candidate and there is no such column, it is
+        the unordered pair of `first` and `second`, last of all.
+    unit
+        What a row is, for the warning: row, turn, unit, conversation.
+
+    Raises
+    ------
+    DataError
+        The column is not there.
+    SettingError
+        `cluster` is neither a name nor None nor False.
     """
     names = column_names(frame)
     if cluster is False:
@@ -158,17 +188,24 @@ def choose_cluster(frame: Frame, cluster: str | bool | None) -> Cluster:
         raise SettingError(
             f"cluster={cluster!r}: must be one column, None to look for one, or False for none"
         )
-    for name in CLUSTER_COLUMNS:
+    for name in candidates:
         if name in names and not _all_empty(frame, name):
             return Cluster(name, f"{name} (found in the table)")
-    if {"first", "second"} <= set(names):
+    if "pair" in candidates and {"first", "second"} <= set(names):
         return Cluster(ITEM_PAIR, "pair (of first and second, found in the table)")
     return Cluster(
         None,
-        "none found: rows taken as independent",
-        "no column names an item, scenario or pair, so every row is taken as independent; if some are "
-        "repeats of one item the intervals are too narrow: name its column with cluster=",
+        f"none found: {unit}s taken as independent",
+        f"no column names {_alternatives(candidates)}, so every {unit} is taken as independent; if some are "
+        "repeats of one the intervals are too narrow: name its column with cluster=",
     )
+
+
+def _alternatives(candidates: Sequence[str]) -> str:
+    """Return candidates in words, without their variants: `an item, scenario or pair`."""
+    nouns = [name for name in candidates if "_" not in name]
+    article = "an" if nouns[0][0] in "aeiou" else "a"
+    return f"{article} {', '.join(nouns[:-1])} or {nouns[-1]}" if nouns[1:] else f"{article} {nouns[0]}"
 
 
 def _all_empty(frame: Frame, name: str) -> bool:
