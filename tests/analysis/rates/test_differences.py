@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from bartleby.analysis.rates.contrasts import independent_contrast, pairs_contrast
 from bartleby.analysis.rates.differences import difference
@@ -159,9 +160,23 @@ def test_bounds_say_what_the_missing_could_have_done() -> None:
     )
     found = difference(trials, between="arm", reference="b", cluster=False)
     row = found.frame.iloc[0]
-    assert [row["bound_low"], row["bound_high"]] == pytest.approx([0.3, 0.8])
+    # By hand: 5 of 10 and 10 of 10 against 2 of 10, Newcombe's interval of each.
+    low, high = (
+        confint_proportions_2indep(events, 10, 2, 10, method="newcomb")[end]
+        for end, events in enumerate((5, 10))
+    )
+    assert [row["bound_low"], row["bound_high"]] == pytest.approx([low, high])
     assert row["missing"] == 5
-    assert found.accounting.bounds["a - b"] == pytest.approx((0.3, 0.8))
+    assert found.accounting.bounds["a - b"] == pytest.approx((low, high))
+
+
+def test_missing_trials_that_could_carry_a_difference_out_of_its_interval_are_a_warning() -> None:
+    trials = pd.DataFrame({"arm": ["a"] * 4000 + ["b"] * 4000, "outcome": "completed"})
+    trials.loc[:59, "outcome"] = "unparsed"
+    found = difference(trials, between="arm", cluster=False)
+    (warning,) = found.warnings
+    assert warning.startswith("b - a: 60 of 8000 trials (0.8%) are missing")
+    assert "between -0.015 and 0" in warning
 
 
 def test_models_can_be_compared_and_counts_equal_rows() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from bartleby.analysis.rates.differences import difference
 from bartleby.analysis.rates.effects import effects
@@ -32,23 +33,28 @@ def row(found: pd.DataFrame, quantity: str) -> pd.Series:
 def test_the_marginal_effect_of_a_condition_has_the_bounds_of_the_difference() -> None:
     trials = table()
     found = row(effects(trials, "opted_out ~ channel").frame, "marginal_effect")
-    other = difference(trials, "opted_out", between="channel").frame.iloc[0]
+    other = difference(trials, "opted_out", between="channel", method="t").frame.iloc[0]
     assert found["estimate"] == pytest.approx(other["estimate"])
-    assert found["bound_low"] == pytest.approx(other["bound_low"])
-    assert found["bound_high"] == pytest.approx(other["bound_high"])
+    # Degrees of freedom are those of two working models, logistic and linear.
+    assert found["bound_low"] == pytest.approx(other["bound_low"], abs=5e-4)
+    assert found["bound_high"] == pytest.approx(other["bound_high"], abs=5e-4)
 
 
 def test_the_bounds_of_a_coefficient_are_log_odds_ratios_of_filled_tables() -> None:
     trials = table()
-    found = effects(trials, "opted_out ~ channel")
+    found = effects(trials, "opted_out ~ channel", cluster=False)
     events = trials[trials["outcome"] == "opted_out"].groupby("channel").size()
     n = trials.groupby("channel").size()
 
-    def logit(share: float) -> float:
-        return float(np.log(share / (1 - share)))
+    def side(tool: int, text: int) -> float:
+        # A log odds ratio of independent trials, and its standard error, by hand.
+        counts = [events["tool"] + tool, events["text"] + text]
+        counts += [n["tool"] - counts[0], n["text"] - counts[1]]
+        error = np.sqrt(sum(1 / count for count in counts))
+        log_odds = np.log(counts[0] * counts[3] / (counts[1] * counts[2]))
+        return float(log_odds + (1 if tool else -1) * norm.ppf(0.975) * error)
 
-    high = logit((events["tool"] + 5) / n["tool"]) - logit(events["text"] / n["text"])
-    low = logit(events["tool"] / n["tool"]) - logit((events["text"] + 3) / n["text"])
+    low, high = side(0, 3), side(5, 0)
     coefficient, odds = (row(found.frame, each) for each in ("coefficient", "odds_ratio"))
     assert [coefficient["bound_low"], coefficient["bound_high"]] == pytest.approx([low, high])
     assert [odds["bound_low"], odds["bound_high"]] == pytest.approx([np.exp(low), np.exp(high)])
@@ -56,10 +62,23 @@ def test_the_bounds_of_a_coefficient_are_log_odds_ratios_of_filled_tables() -> N
     assert told == pytest.approx((low, high))
 
 
-def test_without_missing_trials_an_estimate_is_its_own_bound() -> None:
+def test_without_missing_trials_the_interval_is_its_own_bound() -> None:
     found = effects(table((0, 0)), "opted_out ~ channel").frame
-    np.testing.assert_allclose(found["bound_low"], found["estimate"])
-    np.testing.assert_allclose(found["bound_high"], found["estimate"])
+    np.testing.assert_allclose(found["bound_low"], found["low"])
+    np.testing.assert_allclose(found["bound_high"], found["high"])
+
+
+def test_effects_that_few_missing_trials_could_undo_are_a_warning() -> None:
+    rng = np.random.default_rng(3)
+    trials = pd.DataFrame(
+        {"item": np.arange(4000) % 200, "channel": np.where(np.arange(4000) < 2000, "a", "b")}
+    )
+    trials["outcome"] = np.where(rng.random(4000) < 0.01, "opted_out", "completed")
+    assert not effects(trials, "opted_out ~ channel").warnings
+    trials.loc[trials.index[-80:], "outcome"] = "unparsed"
+    found = effects(trials, "opted_out ~ channel")
+    assert any(text.startswith("coefficient channel[b]: 80 of 4000 trials (2.0%)") for text in found.warnings)
+    assert any(text.startswith("marginal_effect channel[b - a]: 80") for text in found.warnings)
 
 
 def test_more_missing_means_wider_bounds() -> None:
@@ -111,7 +130,7 @@ def test_trials_without_a_predictor_cannot_be_bounded_and_are_left_out() -> None
     trials["harm"] = np.arange(len(trials)) % 3.0
     trials.loc[5, "harm"] = np.nan
     found = effects(trials, "opted_out ~ harm").frame
-    np.testing.assert_allclose(found["bound_low"], found["estimate"])
+    np.testing.assert_allclose(found["bound_low"], found["low"])
 
 
 def test_mixed_fits_say_that_they_have_no_bounds() -> None:

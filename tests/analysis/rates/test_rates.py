@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
 
 from bartleby.analysis.rates.rates import rate
 from bartleby.errors import DataError, SettingError
@@ -43,8 +44,34 @@ def test_every_outcome_is_counted_and_said_how() -> None:
     assert found.accounting.counts == {"opted_out": 6, "completed": 10, "refused": 3, "abandoned": 1}
     assert found.accounting.counted_as["refused"] == "counted as not opted_out"
     assert found.accounting.counted_as["abandoned"] == "left out: missing"
-    assert found.accounting.bounds == {"opted_out": (6 / 20, 7 / 20)}
-    assert (row["bound_low"], row["bound_high"]) == (6 / 20, 7 / 20)
+    low, high = (proportion_confint(events, 20, method="wilson")[end] for end, events in enumerate((6, 7)))
+    assert found.accounting.bounds["opted_out"] == pytest.approx((low, high))
+    assert (row["bound_low"], row["bound_high"]) == pytest.approx((low, high))
+
+
+def test_few_missing_trials_that_could_carry_a_rate_out_of_its_interval_are_a_warning() -> None:
+    found = rate(table({"completed": 16_000, "unparsed": 427}), cluster=False)
+    assert found.frame["high"].iloc[0] < 0.001
+    assert found.frame["bound_high"].iloc[0] == pytest.approx(
+        proportion_confint(427, 16_427, method="wilson")[1]
+    )
+    (warning,) = found.warnings
+    assert "427 of 16427 trials (2.6%)" in warning
+    assert "0.026" in warning
+
+
+def test_missing_trials_that_matter_less_than_chance_are_no_warning() -> None:
+    assert not rate(table({"opted_out": 50, "completed": 50, "unparsed": 1}), cluster=False).warnings
+
+
+def test_bounds_hold_the_interval_and_both_extremes_with_clusters() -> None:
+    trials = by_item([0, 1, 2, 5, 8, 9, 3, 1], 10)
+    trials.loc[::7, "outcome"] = "error"
+    row = rate(trials).frame.iloc[0]
+    for end, word in (("low", "completed"), ("high", "opted_out")):
+        extreme = rate(trials.replace({"outcome": {"error": word}})).frame.iloc[0]
+        assert row[f"bound_{end}"] == pytest.approx(extreme[end])
+    assert row["bound_low"] < row["low"] < row["high"] < row["bound_high"]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +294,7 @@ def test_published_stop_button_counts_come_out_and_the_abandoned_are_noticed() -
     rows: Any = found.frame.set_index("model")
     assert (rows.loc["qwen3-235b-a22b", "events"], rows.loc["qwen3-235b-a22b", "n"]) == (1562, 1610)
     assert rows.loc["gpt-5-mini", ["events", "n", "missing"]].tolist() == [12, 76, 679]
-    assert rows.loc["gpt-5-mini", "bound_low"] == pytest.approx(12 / 755)
+    assert rows.loc["gpt-5-mini", "bound_low"] < 12 / 755
     assert rows.loc["gpt-5-mini", "n_clusters"] < 76
     assert any("gpt-5-mini" in text and "679 abandoned" in text for text in found.warnings)
     assert found.settings["cluster"] == "scenario_id (found in the table)"

@@ -65,7 +65,8 @@ def abandoned_warnings(rates: pd.DataFrame, groups: Sequence[str]) -> list[str]:
     much = much[(much["n"] > 0) & (much["events"] > 0)].sort_values("missing", ascending=False)
     told = [
         f"{group_label('leaving', {name: row[name] for name in groups})}: counting the {row['missing']:g} "
-        f"missing trials as stayed would make {row['bound_low']:.1%} of {row['estimate']:.1%}"
+        f"missing trials as stayed would make "
+        f"{row['events'] / (row['n'] + row['missing']):.1%} of {row['estimate']:.1%}"
         for row in much.head(_SHOWN).to_dict("records")
     ]
     return told

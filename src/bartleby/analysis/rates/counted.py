@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pandas as pd
 from bartleby.analysis.inference.logistic import Cells
 from bartleby.analysis.rates.formulas import Design, Terms, make_design
 
-__all__ = ["Counted", "counted_cells", "merged_cells", "used_categories"]
+__all__ = ["Counted", "counted_cells"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -20,13 +20,22 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Counted:
-    """The data of a regression: design, events, trials, clusters (None: independent rows), a second way."""
+    """The data of a regression: design, events, trials, clusters (None: independent rows), a second way.
+
+    `missing` are trials of each cell whose outcome is missing, beyond `n`; None if there are none.
+    """
 
     design: Design
     events: Floats
     n: Floats
     cluster: Codes | None
     second: Codes | None = None
+    missing: Floats | None = None
+
+    def filled(self, share: Floats | float) -> Counted:
+        """Return the data had a share of each cell's missing trials had the event."""
+        missing = np.zeros_like(self.n) if self.missing is None else self.missing
+        return replace(self, events=self.events + missing * share, n=self.n + missing, missing=None)
 
     def cells(self) -> Cells:
         """Return what the fits take."""
@@ -56,7 +65,7 @@ def counted_cells(
     Parameters
     ----------
     used, data
-        Cells with `_event` and `count`, and their predictors.
+        Cells with `_event` (NaN where missing) and `count`, and their predictors.
     terms
         The formula.
     columns
@@ -68,22 +77,28 @@ def counted_cells(
     codes = {
         name: pd.factorize(used[column].astype(str))[0] for name, column in zip(names, columns, strict=True)
     }
-    table = data.assign(**codes, _y=used["_event"] * used["count"], _n=used["count"])
-    merged = merged_cells(table, [*data.columns, *names], ["_y", "_n"])
-    design = make_design(terms, used_categories(merged, data), leave_out_constant=leave_out_constant)
-    events, n = (merged[name].to_numpy(dtype=float) for name in ("_y", "_n"))
+    seen = used["_event"].notna()
+    table = data.assign(
+        **codes,
+        _y=used["_event"].fillna(0.0) * used["count"],
+        _n=used["count"].where(seen, 0.0),
+        _missing=used["count"].where(~seen, 0.0),
+    )
+    merged = _merged_cells(table, [*data.columns, *names], ["_y", "_n", "_missing"])
+    design = make_design(terms, _used_categories(merged, data), leave_out_constant=leave_out_constant)
+    events, n, missing = (merged[name].to_numpy(dtype=float) for name in ("_y", "_n", "_missing"))
     first, second = [*(merged[name].to_numpy(dtype=np.int64) for name in names), None, None][:2]
-    return Counted(design, events, n, first, second)
+    return Counted(design, events, n, first, second, missing if missing.any() else None)
 
 
-def merged_cells(table: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:
+def _merged_cells(table: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:
     """Return sums over rows that agree in all keys; of the whole table where there are none."""
     if not keys:
         return table[sums].sum().to_frame().T
     return table.groupby(keys, sort=True, observed=True)[sums].sum().reset_index()
 
 
-def used_categories(merged: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:
+def _used_categories(merged: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:
     """Return the predictors of merged cells, without categories that none of them has."""
     predictors = merged[list(data.columns)].copy()
     for name in predictors:

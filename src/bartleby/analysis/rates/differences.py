@@ -17,7 +17,9 @@ from bartleby.analysis.inference.equivalence import check_margin, tost_interval
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.rates.arms import Comparison, contrast_of
+from bartleby.analysis.rates.rates import filled
 from bartleby.analysis.rates.two_way import choose_clusters
+from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
@@ -75,9 +77,9 @@ def difference(
     -------
     Estimates
         Beside the fixed columns: the column `between`, `reference`, `rate`, `reference_rate`, `p_value`,
-        `p_adjusted`, `missing`, `bound_low` and `bound_high` (had the missing all gone against and for
-        the difference), `df`, and with a margin `margin_low`, `margin_high`, `p_equivalence`, `equivalent`
-        (at 1 - level).
+        `p_adjusted`, `missing`, `bound_low` and `bound_high` (worst-case bounds with their sampling error:
+        the missing all gone against and for the difference), `df`, and with a margin `margin_low`,
+        `margin_high`, `p_equivalence`, `equivalent` (at 1 - level).
 
     Raises
     ------
@@ -129,8 +131,10 @@ def difference(
     if len(cells) < len(table.cells):
         warnings.append(f"{between}: empty in some trials, which are left out of every comparison")
     rows: list[dict[str, Any]] = []
+    cases: list[WorstCase] = []
     for key, part in split_groups(cells, groups):
-        rows += _compare(part, key, options, warnings)
+        rows += _compare(part, key, options, warnings, cases)
+    warnings += bound_warnings(cases)
     for row, p in zip(rows, adjust_p([row["p_value"] for row in rows], adjust), strict=True):
         row["p_adjusted"] = p
     bounds = {
@@ -173,7 +177,11 @@ def _reference(cells: pd.DataFrame, between: str, reference: object) -> object:
 
 
 def _compare(
-    part: pd.DataFrame, key: Mapping[str, Any], options: Comparison, warnings: list[str]
+    part: pd.DataFrame,
+    key: Mapping[str, Any],
+    options: Comparison,
+    warnings: list[str],
+    cases: list[WorstCase],
 ) -> list[dict[str, Any]]:
     """Return the rows of one group: every other value against the reference."""
     there = natural_order(part[options.between].unique())
@@ -186,21 +194,28 @@ def _compare(
     for value in there:
         if value == options.reference:
             continue
-        row = _difference_row(part, value, options)
+        row, extremes = _difference_row(part, value, options)
+        term = group_label(row["term"], key)
+        total = row["n"] + row["missing"]
+        cases.append(WorstCase(term, row["low"], row["high"], extremes, row["missing"], total))
         if np.isnan(row["low"]):
-            term = group_label(row["term"], key)
             warnings.append(f"{term}: no interval, because an arm has no usable trial or only one cluster")
         rows.append({**key, **row})
     return rows
 
 
-def _difference_row(part: pd.DataFrame, value: object, options: Comparison) -> dict[str, Any]:
-    arms = [part[part[options.between] == each] for each in (value, options.reference)]
-    used = [arm[arm["_event"].notna()] for arm in arms]
-    contrast, n = contrast_of(used, options)
+def _difference_row(
+    part: pd.DataFrame, value: object, options: Comparison
+) -> tuple[dict[str, Any], tuple[float, float]]:
+    """Return a row, and the differences had the missing all gone against and for it."""
+    arms = [part[part[options.between] == name] for name in (value, options.reference)]
+    contrast, n = contrast_of([arm[arm["_event"].notna()] for arm in arms], options)
     interval = contrast.t_interval if options.method == "t" else contrast.interval
     low, high = interval(options.level)
-    bounds = [_bounds(arm) for arm in arms]
+    missing = sum(float(arm.loc[arm["_event"].isna(), "count"].sum()) for arm in arms)
+    least, most = (
+        _worst(arms, options) if missing else ((contrast.estimate(), low), (contrast.estimate(), high))
+    )
     row = {
         options.between: value,
         "reference": options.reference,
@@ -216,21 +231,25 @@ def _difference_row(part: pd.DataFrame, value: object, options: Comparison) -> d
         "rate": contrast.arm(0.5).estimate,
         "reference_rate": contrast.reference(0.5).estimate,
         "p_value": p_from_interval(interval),
-        "missing": sum(float(arm.loc[arm["_event"].isna(), "count"].sum()) for arm in arms),
-        "bound_low": bounds[0][0] - bounds[1][1],
-        "bound_high": bounds[0][1] - bounds[1][0],
+        "missing": missing,
+        "bound_low": float(np.fmin(low, least[1])),
+        "bound_high": float(np.fmax(high, most[1])),
         "df": contrast.df,
     }
+    extremes = (least[0], most[0])
     if options.margin is None:
-        return row
+        return row, extremes
     test = tost_interval(interval, options.margin)
     shown = None if np.isnan(test.p_value) else bool(test.p_value < 1 - options.level)
     tested = {"margin_low": test.low, "margin_high": test.high, "p_equivalence": test.p_value}
-    return {**row, **tested, "equivalent": shown}
+    return {**row, **tested, "equivalent": shown}, extremes
 
 
-def _bounds(arm: pd.DataFrame) -> tuple[float, float]:
-    total = float(arm["count"].sum())
-    events = float((arm["_event"].fillna(0) * arm["count"]).sum())
-    missing = float(arm.loc[arm["_event"].isna(), "count"].sum())
-    return events / total, (events + missing) / total
+def _worst(arms: list[pd.DataFrame], options: Comparison) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the least and the greatest difference, each with the outer end of its interval."""
+    ends = []
+    for side in (0, 1):
+        contrast, _ = contrast_of([filled(arms[0], float(side)), filled(arms[1], 1.0 - side)], options)
+        interval = contrast.t_interval if options.method == "t" else contrast.interval
+        ends.append((contrast.estimate(), interval(options.level)[side]))
+    return ends[0], ends[1]

@@ -4,63 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bartleby.analysis.inference.logistic import (
-    Cells,
-    LogisticFit,
-    fit_firth,
-    fit_logistic,
-    separated_columns,
-)
-from bartleby.analysis.rates.formulas import Design
+from bartleby.analysis.inference.logistic import fit_firth
+from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.marginal import marginal_effects
+from bartleby.analysis.rates.regression import Regression
 
-__all__ = ["Filled", "effect_bounds"]
+__all__ = ["EffectBounds", "effect_bounds"]
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, str]
 """Quantity and term, as in a row of estimates."""
+Rows = dict[Key, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Filled:
-    """Counted cells with the trials whose outcome is missing.
+class EffectBounds:
+    """An effect with the missing trials all against it and all for it: estimates, and outer interval ends."""
+
+    least: float
+    most: float
+    low: float
+    high: float
+
+
+def effect_bounds(
+    data: Counted, regress: Callable[[Counted], Regression], level: float
+) -> dict[Key, EffectBounds]:
+    """Return the worst cases of coefficients, odds ratios and average marginal effects.
 
     Parameters
     ----------
-    design
-        One row a cell (m, p).
-    events, n, missing
-        Events, trials and missing trials of each cell (m,).
-    """
-
-    design: Design
-    events: Floats
-    n: Floats
-    missing: Floats
-
-    def cells(self, share: Floats | float) -> Cells:
-        """Return cells in which a share of the missing trials had the event."""
-        return Cells(self.design.matrix, self.events + self.missing * share, self.n + self.missing)
-
-
-def effect_bounds(filled: Filled, *, bias_reduced: bool) -> dict[Key, tuple[float, float]]:
-    """Return the bounds of coefficients and average marginal effects.
-
-    Parameters
-    ----------
-    filled
-        The data, with at least one trial missing.
-    bias_reduced
-        Whether fits are Firth's; they are where the filled data are separated.
-
-    Returns
-    -------
-    dict
-        Lowest and highest by quantity (`coefficient` or `marginal_effect`) and term.
+    data
+        With at least one trial missing.
+    regress
+        The regression, of complete data.
+    level
+        Of the intervals whose outer ends are the bounds.
 
     Notes
     -----
@@ -69,31 +53,38 @@ def effect_bounds(filled: Filled, *, bias_reduced: bool) -> dict[Key, tuple[floa
     zero. For one condition of two that is: all missing trials of this condition had the event, and none of
     the other, as in `difference`.
     """
-    middle = _fit(filled.cells(0.5), bias_reduced=bias_reduced)
-    total = filled.n + filled.missing
+    matrix, missing = data.design.matrix, data.missing
+    if missing is None:
+        return {}
+    # Firth's fit exists whatever the data are, and only the signs of first-order changes are taken from it.
+    middle = fit_firth(data.filled(0.5).cells())
+    fits: dict[bytes, Rows] = {}
 
-    def effects(beta: Floats) -> list[tuple[str, float, Floats]]:
-        found = marginal_effects(filled.design, total, beta)
-        return [(effect.term, effect.estimate, effect.gradient) for effect in found]
+    def rows(toward: npt.NDArray[np.bool_]) -> Rows:
+        """Return the rows of the fit with events in these missing trials; effects often share one."""
+        key = (toward & (missing > 0)).tobytes()
+        if key not in fits:
+            fit = regress(data.filled(toward.astype(float)))
+            fits[key] = {(row["quantity"], row["term"]): row for row in fit.rows(level)}
+        return fits[key]
 
-    def side(gradient: Floats, value: Callable[[Floats], float]) -> tuple[float, float]:
-        toward = filled.design.matrix @ (middle.covariance @ gradient) > 0
-        shares = (np.where(toward, 1.0, 0.0), np.where(toward, 0.0, 1.0))
-        fits = [_fit(filled.cells(each), bias_reduced=bias_reduced) for each in shares]
-        high, low = (value(fit.beta) for fit in fits)
-        return min(low, high), max(low, high)
-
-    bounds: dict[Key, tuple[float, float]] = {}
-    for at, term in enumerate(filled.design.columns):
-        gradient = np.eye(len(middle.beta))[at]
-        bounds["coefficient", term] = side(gradient, lambda beta, at=at: float(beta[at]))  # type: ignore[misc]
-    for at, (term, _, gradient) in enumerate(effects(middle.beta)):
-        bounds["marginal_effect", term] = side(gradient, lambda beta, at=at: effects(beta)[at][1])  # type: ignore[misc]
+    bounds: dict[Key, EffectBounds] = {}
+    for quantities, term, gradient in _gradients(data, middle.beta):
+        toward = matrix @ (middle.covariance @ gradient) > 0
+        sides = rows(~toward), rows(toward)
+        for key in ((quantity, term) for quantity in quantities):
+            if key in sides[0] and key in sides[1]:
+                estimates = [side[key]["estimate"] for side in sides]
+                low, high = min(side[key]["low"] for side in sides), max(side[key]["high"] for side in sides)
+                bounds[key] = EffectBounds(min(estimates), max(estimates), low, high)
     return bounds
 
 
-def _fit(cells: Cells, *, bias_reduced: bool) -> LogisticFit:
-    if bias_reduced:
-        return fit_firth(cells)
-    fit = fit_logistic(cells)
-    return fit_firth(cells) if not fit.converged or separated_columns(cells, fit) else fit
+def _gradients(data: Counted, beta: Floats) -> list[tuple[tuple[str, ...], str, Floats]]:
+    """Return the quantities, term and gradient of every effect."""
+    effects = marginal_effects(data.design, data.filled(0.5).n, beta)
+    coefficients = zip(data.design.columns, np.eye(len(beta)), strict=True)
+    return [
+        *((("coefficient", "odds_ratio"), term, gradient) for term, gradient in coefficients),
+        *((("marginal_effect",), effect.term, effect.gradient) for effect in effects),
+    ]

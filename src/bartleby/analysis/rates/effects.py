@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.rates.counted import counted_cells, merged_cells, used_categories
-from bartleby.analysis.rates.effect_bounds import Filled, effect_bounds
-from bartleby.analysis.rates.formulas import Terms, as_predictors, make_design, read_formula
+from bartleby.analysis.rates.counted import Counted, counted_cells
+from bartleby.analysis.rates.effect_bounds import EffectBounds, effect_bounds
+from bartleby.analysis.rates.formulas import Terms, as_predictors, read_formula
 from bartleby.analysis.rates.regression import Regression, regress
 from bartleby.analysis.rates.two_way import choose_clusters
+from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
@@ -28,6 +30,8 @@ from bartleby.analysis.tables.outcomes import EventTable, Refusals, missing_warn
 __all__ = ["effects"]
 
 Method = Literal["auto", "logistic", "firth", "mixed"]
+
+_UNKNOWN = EffectBounds(*(math.nan,) * 4)
 
 
 def effects(
@@ -67,8 +71,8 @@ def effects(
     Estimates
         The column `quantity` tells `coefficient` (logits), `odds_ratio` and `marginal_effect` (average
         change of the probability, for `mixed` averaged over clusters) apart; further columns `p_value`,
-        `df`, `bound_low` and `bound_high` (had the missing trials all gone against and for the effect; not
-        for `mixed`).
+        `df`, `bound_low` and `bound_high` (worst-case bounds with their sampling error: the missing trials
+        all gone against and for the effect; not for `mixed`).
 
     Raises
     ------
@@ -101,6 +105,7 @@ def effects(
     data = as_predictors(table.cells, terms, frame)
     rows: list[dict[str, Any]] = []
     bounds: dict[str, tuple[float, float]] = {}
+    cases: list[WorstCase] = []
     for key, part in split_groups(table.cells, groups):
         used = part[part["_event"].notna()]
         if used.empty:
@@ -109,12 +114,14 @@ def effects(
         counted = counted_cells(used, data.loc[used.index], terms, both.columns)
         fit = regress(counted, method, repeats_independent=estimand == "these_items")
         warnings += [f"{group_label(terms.outcome, key)}: {text}" for text in fit.warnings]
-        found = _with_bounds(fit, fit.rows(level), part, data, terms)
-        label = group_label("", key)
-        bounds |= {
-            f"{row['quantity']} {row['term']}{label}": (row["bound_low"], row["bound_high"]) for row in found
-        }
-        rows += [{**key, **row} for row in found]
+        completed, worst = _with_bounds(fit, _complete(part, data, terms, both.columns), estimand, level)
+        for row, case in zip(completed, worst, strict=True):
+            label = group_label(case.term, key)
+            bounds[label] = (row["bound_low"], row["bound_high"])
+            rows.append({**key, **row})
+            # The odds ratio says again what the coefficient says.
+            cases += [] if row["quantity"] == "odds_ratio" else [replace(case, term=label)]
+    warnings += bound_warnings(cases)
     settings = {
         "formula": formula,
         "estimand": estimand,
@@ -136,50 +143,42 @@ def effects(
 
 
 def _with_bounds(
-    fit: Regression, rows: list[dict[str, Any]], part: pd.DataFrame, data: pd.DataFrame, terms: Terms
-) -> list[dict[str, Any]]:
-    """Return rows with what they would be had the missing trials gone against and for each effect."""
-    bounds: dict[tuple[str, str], tuple[float, float]] = {}
-    filled = _filled(part, data, terms)
-    if fit.bounded and filled is not None and filled.design.columns == fit.data.design.columns:
-        bounds = effect_bounds(filled, bias_reduced=fit.method.startswith("firth"))
-        odds = {("odds_ratio", term): pair for (quantity, term), pair in bounds.items() if quantity[0] == "c"}
-        bounds |= {key: (math.exp(low), math.exp(high)) for key, (low, high) in odds.items()}
-    told = []
-    for row in rows:
-        # Nothing missing: the estimate is its own bound. Missing, and no bound known: undefined.
-        alone = (row["estimate"],) * 2 if filled is None else (math.nan, math.nan)
-        low, high = bounds.get((row["quantity"], row["term"]), alone)
-        told.append(
-            {**row, "bound_low": min(row["estimate"], low), "bound_high": max(row["estimate"], high)}
-            if low <= high
-            else {**row, "bound_low": math.nan, "bound_high": math.nan}
+    fit: Regression, complete: Counted | None, estimand: Estimand, level: float
+) -> tuple[list[dict[str, Any]], list[WorstCase]]:
+    """Return the rows with the worst that the missing trials can do to each effect, and those worst cases."""
+    bounds: dict[tuple[str, str], EffectBounds] = {}
+    if fit.bounded and complete is not None and complete.design.columns == fit.data.design.columns:
+        method, independent = "firth" if fit.profile else "auto", estimand == "these_items"
+        bounds = effect_bounds(
+            complete, lambda data: regress(data, method, repeats_independent=independent), level
         )
-    return told
+    lost = 0.0 if complete is None or complete.missing is None else float(complete.missing.sum())
+    rows, cases = [], []
+    for row in fit.rows(level):
+        # Nothing missing: the interval is its own bound. Missing, and no bound known: undefined.
+        alone = EffectBounds(row["estimate"], row["estimate"], row["low"], row["high"])
+        worst = bounds.get((row["quantity"], row["term"]), alone if complete is None else _UNKNOWN)
+        low, high = np.minimum(worst.low, row["low"]), np.maximum(worst.high, row["high"])
+        rows.append({**row, "bound_low": float(low), "bound_high": float(high)})
+        label, extremes = f"{row['quantity']} {row['term']}", (worst.least, worst.most)
+        cases.append(WorstCase(label, row["low"], row["high"], extremes, lost, row["n"] + lost))
+    return rows, cases
 
 
-def _filled(part: pd.DataFrame, data: pd.DataFrame, terms: Terms) -> Filled | None:
-    """Return the cells with missing trials, None if there are none; trials without a predictor have no cell.
+def _complete(part: pd.DataFrame, data: pd.DataFrame, terms: Terms, columns: Sequence[str]) -> Counted | None:
+    """Return the data with missing trials, None if there are none; trials without a predictor are excluded.
 
-    Levels of a category of which no trial is usable have no effect to bound, and are left out.
+    So are levels of a category of which no trial is usable: they have no effect to bound.
     """
     used = part["_event"].notna()
-    known = used | data.loc[part.index].notna().all(axis=1)
+    possible = used | data.loc[part.index].notna().all(axis=1)
     for name in data:
         if isinstance(data[name].dtype, pd.CategoricalDtype):
-            known &= data[name].loc[part.index].isin(data[name].loc[part.index[used]].unique())
-    if not (known & ~used).any():
+            possible &= data[name].loc[part.index].isin(data[name].loc[part.index[used]].unique())
+    if not (possible & ~used).any():
         return None
-    cells = part[known]
-    event = cells["_event"]
-    table = data.loc[cells.index].assign(
-        _y=event.fillna(0) * cells["count"],
-        _n=cells["count"].where(event.notna(), 0.0),
-        _missing=cells["count"].where(event.isna(), 0.0),
-    )
-    merged = merged_cells(table, list(data.columns), ["_y", "_n", "_missing"])
-    design = make_design(terms, used_categories(merged, data))
-    return Filled(design, *(merged[name].to_numpy(dtype=float) for name in ("_y", "_n", "_missing")))
+    cells = part[possible]
+    return counted_cells(cells, data.loc[cells.index], terms, columns)
 
 
 def _without_empty(table: EventTable, terms: Terms, warnings: list[str]) -> EventTable:

@@ -17,13 +17,14 @@ import pandas as pd
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate, independent_rate
 from bartleby.analysis.inference.stratified import stratified_rate
 from bartleby.analysis.rates.two_way import choose_clusters, crossed_rates
+from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals, missing_warnings, read_events
 
-__all__ = ["RateOptions", "fit_rate", "rate", "sums_by"]
+__all__ = ["RateOptions", "filled", "fit_rate", "rate", "sums_by"]
 
 Method = Literal["auto", "logit_t", "wilson", "beta_binomial"]
 
@@ -88,8 +89,10 @@ def rate(
     Returns
     -------
     Estimates
-        Beside the fixed columns: `events`, `missing` (trials left out as missing), `bound_low` and
-        `bound_high` (the rate if all of those had gone one way or the other), `df`.
+        Beside the fixed columns: `events`, `missing` (trials excluded as missing), `bound_low` and
+        `bound_high` (worst-case bounds with their sampling error: the low end of the interval had all of
+        those been without the outcome, the high end had all had it), `df`. A warning names each rate whose
+        worst cases leave its interval.
 
     Raises
     ------
@@ -113,13 +116,18 @@ def rate(
     keys = list(dict.fromkeys([*groups, *both.columns]))
     table = read_events(frame, outcome, keys=keys, may_be_empty=groups, refusals=refusals)
     options = RateOptions(clusters.column, level, estimand, method, both.second)
-    rows, bounds, warnings = [], {}, missing_warnings(table, groups)
+    rows, bounds, warnings, cases = [], {}, missing_warnings(table, groups), []
     warnings += [clusters.warning] if clusters.warning else []
     for key, part in split_groups(table.cells, groups):
         row = _rate_row(part, table.event, options)
         warnings += _row_warnings(row, key, options)
-        bounds[group_label(table.event, key)] = (row["bound_low"], row["bound_high"])
+        label = group_label(table.event, key)
+        bounds[label] = (row["bound_low"], row["bound_high"])
+        total = row["n"] + row["missing"]
+        extremes = (row["events"] / total, (row["events"] + row["missing"]) / total)
+        cases.append(WorstCase(label, row["low"], row["high"], extremes, row["missing"], total))
         rows.append({**key, **row})
+    warnings += bound_warnings(cases)
     settings = {
         "estimand": estimand,
         "level": level,
@@ -137,7 +145,7 @@ def _rate_row(part: pd.DataFrame, event: str, options: RateOptions) -> dict[str,
     fit, n_clusters = fit_rate(used, options)
     events = float((used["_event"] * used["count"]).sum())
     missing = float(part.loc[part["_event"].isna(), "count"].sum())
-    total = float(part["count"].sum())
+    worst = [fit_rate(filled(part, value), options)[0] for value in (0.0, 1.0)] if missing else [fit, fit]
     return {
         "term": event,
         "estimate": fit.estimate,
@@ -150,8 +158,8 @@ def _rate_row(part: pd.DataFrame, event: str, options: RateOptions) -> dict[str,
         "method": fit.method,
         "events": events,
         "missing": missing,
-        "bound_low": events / total,
-        "bound_high": (events + missing) / total,
+        "bound_low": float(np.fmin(fit.low, worst[0].low)),
+        "bound_high": float(np.fmax(fit.high, worst[1].high)),
         "df": fit.df,
     }
 
@@ -190,6 +198,11 @@ def fit_rate(used: pd.DataFrame, options: RateOptions) -> tuple[RateFit, float]:
         fit = crossed_rates(events, n, codes.astype(np.int64), method=options.method)(options.level)
         return fit, float(codes.max(axis=0).min() + 1)
     return clustered_rate(events, n, options.level, method=options.method), len(sums)
+
+
+def filled(part: pd.DataFrame, value: float) -> pd.DataFrame:
+    """Return trials with the missing ones as if they all had the event (1) or all had not (0)."""
+    return part.assign(_event=part["_event"].fillna(value))
 
 
 def sums_by(used: pd.DataFrame, column: str | list[str]) -> pd.DataFrame:
