@@ -99,7 +99,7 @@ def test_one_cluster_or_none_has_the_precision_of_the_model() -> None:
         assert np.isfinite(found["low"])
 
 
-def test_a_level_that_never_wins_has_finite_bounds() -> None:
+def test_a_level_that_never_wins_is_unbounded_on_that_side_only() -> None:
     rows, utility = simulated(8, n_items=15, repeats=1)
     harm = {name: LEVELS[at % 3] for at, name in enumerate(utility)}
     worst = [name for name in utility if harm[name] == "severe"]
@@ -107,9 +107,32 @@ def test_a_level_that_never_wins_has_finite_bounds() -> None:
     rows["outcome"] = np.where(rows["first"].isin(worst), "chose_second", "chose_first")
     for side in ("first", "second"):
         rows[f"harm_{side}"] = rows[side].map(harm)
-    found: Any = choice_model(rows, baseline="item 00").dose_response("harm").to_frame()
-    last: Any = found[found["term"] == "harm[severe] - harm[mild]"].iloc[0]
-    assert -25 < last["low"] < last["high"] < 0
+    found = choice_model(rows, baseline="item 00").dose_response("harm")
+    table: Any = found.to_frame().set_index("term")
+    last = table.loc["harm[severe] - harm[mild]"]
+    assert last["low"] == -np.inf
+    assert last["estimate"] <= last["high"] < -1
+    assert np.isnan(last["std_error"])
+    # Mild and benign items were never compared, nor with an item in common that both could lose to.
+    assert table.loc["harm[mild] - harm[none]", ["low", "high"]].tolist() == [-np.inf, np.inf]
+    assert any("harm[severe] - harm[mild]" in text and "no lower bound" in text for text in found.warnings)
+
+
+def test_levels_that_are_told_apart_keep_their_bounds_beside_one_that_never_wins() -> None:
+    rows, utility = simulated(8, n_items=15, repeats=1)
+    harm = {name: LEVELS[at % 3] for at, name in enumerate(utility)}
+    first, second = ((rows[side].map(harm) == "severe").to_numpy() for side in ("first", "second"))
+    rows["outcome"] = np.select(
+        [first & ~second, second & ~first], ["chose_second", "chose_first"], rows["outcome"]
+    )
+    for side in ("first", "second"):
+        rows[f"harm_{side}"] = rows[side].map(harm)
+    table: Any = choice_model(rows, baseline="item 00").dose_response("harm").to_frame().set_index("term")
+    known = table.loc["harm[mild] - harm[none]"]
+    assert np.isfinite([known["std_error"], known["low"], known["high"]]).all()
+    last = table.loc["harm[severe] - harm[mild]"]
+    assert last["low"] == -np.inf
+    assert -6 < last["high"] < -2
 
 
 def scored(seed: int, *, repeats: int, spread: float) -> tuple[ChoiceFit, pd.Series, pd.Series]:

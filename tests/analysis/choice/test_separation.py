@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from bartleby.analysis.choice.separation import components, pair_separation, polyhedral_separation
+from bartleby.analysis.choice.separation import components, open_sides, pair_separation, polyhedral_separation
 
 
 def by_linear_programme(
@@ -77,3 +77,12 @@ def test_components_are_numbered_by_size() -> None:
 
 def test_nothing_observed_separates_nothing() -> None:
     assert not polyhedral_separation(sparse.csr_array((0, 3))).any()
+
+
+def test_sides_are_open_where_no_outcome_speaks_against_them() -> None:
+    # Two parameters: the first can only rise, the second is held between two outcomes.
+    rows = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    assert open_sides(rows, np.array([1.0, 0.0])) == (False, True)
+    assert open_sides(rows, np.array([-1.0, 0.0])) == (True, False)
+    assert open_sides(rows, np.array([0.0, 1.0])) == (False, False)
+    assert open_sides(rows[:1], np.array([0.0, 1.0])) == (True, True)

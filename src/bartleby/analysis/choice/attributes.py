@@ -18,7 +18,9 @@ import pandas as pd
 
 from bartleby.analysis.choice.contrast_intervals import t_quantile
 from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.layout import outcome_contrasts
 from bartleby.analysis.choice.posteriors.attributes import SlopeDraws, draw_slopes
+from bartleby.analysis.choice.separation import open_sides
 from bartleby.analysis.inference.sandwich import RobustCovariance
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand
@@ -115,15 +117,90 @@ def regress_items(group: GroupFit, nodes: Integers, X: Floats) -> Regression:
     return replace(found, weights=np.linalg.pinv(X) @ rows, robust=group.robust)
 
 
+@dataclass(frozen=True, eq=False)
+class OpenSlopes:
+    """Slopes of which some have no bound on one side or both, since no choice speaks against larger ones.
+
+    Parameters
+    ----------
+    drawn
+        Draws of the coefficients, for the sides that have a bound.
+    middle
+        The regression of these items' bias-reduced utilities, for estimates: the mean of draws whose tail has
+        no end is only that of the tail which they reached.
+    rows
+        What makes each kind of outcome that occurred likely, in the coefficients and other parameters (m, q).
+    reported
+        What turns a contrast of the coefficients into one of the columns of `rows` (p, q).
+    """
+
+    drawn: SlopeDraws
+    middle: Regression
+    rows: Floats
+    reported: Floats
+
+    @property
+    def between(self) -> float:
+        """As in `SlopeDraws`."""
+        return self.drawn.between
+
+    @property
+    def draws(self) -> int:
+        """As in `SlopeDraws`."""
+        return self.drawn.draws
+
+    @property
+    def effective(self) -> float:
+        """As in `SlopeDraws`."""
+        return self.drawn.effective
+
+    def row(self, contrast: Floats, level: float) -> dict[str, Any]:
+        """Return estimate and interval of a contrast, infinite where it is open."""
+        row = self.drawn.row(contrast, level)
+        low, high = open_sides(self.rows, contrast @ self.reported)
+        if not (low or high):
+            return row
+        row["low"], row["high"] = -np.inf if low else row["low"], np.inf if high else row["high"]
+        estimate = float(np.clip(contrast @ self.middle.coefficients, row["low"], row["high"]))
+        return {**row, "estimate": estimate, "std_error": math.nan}
+
+
+def _open_rows(group: GroupFit, nodes: Integers, X: Floats) -> tuple[Floats, Floats] | None:
+    """Return what `OpenSlopes` takes, for utilities that are exactly a regression; None if none is open."""
+    if not group.separation.separated:
+        return None
+    layout, counts = group.layout, group.data.counts
+    own = layout.design.basis[nodes]
+    held = ~own.any(axis=1)
+    others = np.flatnonzero(~own.any(axis=0))
+    # Estimated parameters are those of the regression, and what does not belong to it.
+    made = np.zeros((own.shape[1], X.shape[1] + len(others)))
+    made[:, : X.shape[1]] = own.T @ X
+    made[others, X.shape[1] + np.arange(len(others))] = 1.0
+    cells = np.flatnonzero(counts.sum(axis=1) > 0)
+    rows = outcome_contrasts(layout.design, counts, cells) @ made
+    fixed = np.pad(X[held], ((0, 0), (0, len(others))))
+    rows = np.unique(np.concatenate([rows, fixed, -fixed]).round(9), axis=0)
+    constant = np.linalg.pinv(X) @ np.ones(len(X))
+    zero = (layout.contrasts[nodes[0]] - own[0]) @ made
+    reported = np.eye(len(constant), made.shape[1]) + constant[:, None] * zero
+    if not any(any(open_sides(rows, each)) for each in reported):
+        return None
+    return rows, reported
+
+
 def _regressed(
     group: GroupFit, known: pd.Index[Any], X: Floats, fit: ChoiceFit, estimand: Estimand
-) -> Regression | SlopeDraws:
+) -> Regression | SlopeDraws | OpenSlopes:
     """Return the regression of the utilities of some items that the question calls for."""
     nodes = pd.Index(group.layout.nodes).get_indexer(known).astype(np.int64)
+    found = regress_items(group, nodes, X)
     if estimand == "new_items" and len(known) > X.shape[1]:
         at = [each.key for each in fit.groups].index(group.key)
-        return draw_slopes(group, nodes, X, np.random.default_rng([fit.options.seed, at, 3]))
-    found = regress_items(group, nodes, X)
+        rng = np.random.default_rng([fit.options.seed, at, 3])
+        open_rows = _open_rows(group, nodes, X)
+        drawn = draw_slopes(group, nodes, X, rng, open_ended=open_rows is not None)
+        return drawn if open_rows is None else OpenSlopes(drawn, found, *open_rows)
     if estimand == "these_items":
         return found
     # With as many levels as items nothing says how items of one level differ.
@@ -158,6 +235,7 @@ def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, 
                     "sd_between_items": found.between,
                 }
             )
+    notes += _unbounded(rows)
     settings = {**fit.settings, "attributes": list(names), "estimand": estimand, "level": level}
     lead = (*fit.groups[0].key, "attribute")
     return Estimates(estimate_frame(rows, lead), fit.accounting, tuple(dict.fromkeys(notes)), settings)
@@ -184,6 +262,7 @@ def dose_rows(fit: ChoiceFit, name: str, estimand: Estimand, level: float) -> Es
             rows.append(
                 {**shared, "quantity": quantity, "term": term, **found.row(contrast, level), "n": int(n)}
             )
+    notes += _unbounded(rows)
     settings = {**fit.settings, "attribute": name, "estimand": estimand, "level": level}
     lead = (*fit.groups[0].key, "quantity")
     return Estimates(estimate_frame(rows, lead), fit.accounting, tuple(notes), settings)
@@ -204,12 +283,27 @@ def _dose_contrasts(name: str, levels: Sequence[Any]) -> list[tuple[str, str, Fl
     return [*means, *steps, trend]
 
 
-def _rough(found: Regression | SlopeDraws, group: GroupFit) -> list[str]:
+def _rough(found: Regression | SlopeDraws | OpenSlopes, group: GroupFit) -> list[str]:
     if isinstance(found, Regression) or found.effective >= _LEAST_EFFECTIVE:
         return []
     return [
-        f"{group_prefix(group.key)}{len(found.coefficients)} posterior draws are worth "
+        f"{group_prefix(group.key)}{found.draws} posterior draws are worth "
         f"{found.effective:.0f} independent ones, so the bounds are rough"
+    ]
+
+
+def _unbounded(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Name the contrasts that have no bound on some side."""
+    sides = {(True, False): "no lower bound", (False, True): "no upper bound", (True, True): "no bounds"}
+    terms: dict[str, list[str]] = {}
+    for row in rows:
+        side = (math.isinf(row["low"]), math.isinf(row["high"]))
+        if any(side):
+            terms.setdefault(sides[side], []).append(str(row["term"]))
+    return [
+        f"{', '.join(dict.fromkeys(names))}: {side}, because no choice contradicts ever larger "
+        "values or too few posterior draws lie beyond it"
+        for side, names in terms.items()
     ]
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "find_separation",
     "near_maximum",
     "order_confounded",
+    "outcome_contrasts",
 ]
 
 NEITHER = "neither"
@@ -172,7 +173,7 @@ def find_separation(data: ChoiceData, layout: Layout) -> Separation:
         # With every extra outcome observed, finite utilities leave the other parameters nowhere to go.
         return found
     used = data.counts.sum(axis=1) > 0
-    rows = _outcome_contrasts(layout.design, data.counts, np.flatnonzero(used))
+    rows = outcome_contrasts(layout.design, data.counts, np.flatnonzero(used))
     moved = polyhedral_separation(rows)
     if not moved.any():
         return Separation(separated=False)
@@ -253,7 +254,7 @@ def _extra_terms(data: ChoiceData, n_slots: int) -> tuple[str, ...]:
     return (*(slots if kernel.slot else ()), *tie)
 
 
-def _outcome_contrasts(design: PairDesign, counts: Floats, cells: Integers) -> sparse.csr_array:
+def outcome_contrasts(design: PairDesign, counts: Floats, cells: Integers) -> sparse.csr_array:
     """Return features of each outcome that occurred minus those of each alternative, (m, q)."""
     features = design.kernel.features
     blocks = []

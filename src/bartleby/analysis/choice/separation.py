@@ -16,12 +16,14 @@ import numpy.typing as npt
 from scipy import optimize, sparse
 from scipy.sparse import csgraph
 
-__all__ = ["Separation", "components", "pair_separation", "polyhedral_separation"]
+__all__ = ["Separation", "components", "open_sides", "pair_separation", "polyhedral_separation"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 Booleans = npt.NDArray[np.bool_]
 
+_NO_DIRECTION = 1e-6
+"""A contrast that moves by less along every direction, of size 1 at most, does not move."""
 _BLOCK = 65_536
 """Comparisons that are made into a graph at once; components of one block are joined by the next."""
 
@@ -153,6 +155,30 @@ def polyhedral_separation(rows: sparse.csr_array) -> npt.NDArray[np.bool_]:
         return np.zeros(n_parameters, dtype=bool)
     moved: npt.NDArray[np.bool_] = np.abs(found.x[:n_parameters]) > 1e-7
     return moved
+
+
+def open_sides(rows: Floats, contrast: Floats) -> tuple[bool, bool]:
+    """Return whether no choice speaks against a contrast of the parameters being ever lower, or ever higher.
+
+    Parameters
+    ----------
+    rows
+        One row (m, q) for each kind of outcome that occurred: what makes it likely, in logits.
+    contrast
+        (q,).
+
+    Notes
+    -----
+    Two linear programmes over the directions d with rows @ d >= 0, within a box. What they find does not
+    depend on the seed, nor on how a processor rounds.
+    """
+    return _rises(rows, -contrast), _rises(rows, contrast)
+
+
+def _rises(rows: Floats, contrast: Floats) -> bool:
+    box: Any = [(-1.0, 1.0)] * len(contrast)
+    best = optimize.linprog(-contrast, A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=box, method="highs")
+    return best.fun is not None and bool(best.fun < -_NO_DIRECTION)
 
 
 def _apart(

@@ -37,11 +37,13 @@ class Measured:
         """Learn nothing."""
 
 
-def grid(seen: Floats, x: Floats, known: Floats, typical: float, far: float) -> dict[str, Floats]:
-    """Return quantiles of b and of log v by summing: y ~ N(x b, v + known), b ~ N(0, far)."""
+def grid(
+    seen: Floats, x: Floats, known: Floats, typical: float, far: float, less: float = 0.0
+) -> dict[str, Floats]:
+    """Return quantiles of b and log v by summing: y ~ N(x b, v + known), b ~ N(0, far), by exp(-less v)."""
     b, log_v = np.meshgrid(np.linspace(-8, 8, 801), np.linspace(-14, 6, 801), indexing="ij")
     v = np.exp(log_v)
-    height = log_v - np.log(v + typical) - 0.5 * b**2 / far
+    height = log_v - np.log(v + typical) - 0.5 * b**2 / far - less * v
     for y, each, noise in zip(seen, x, known, strict=True):
         height = height - 0.5 * np.log(v + noise) - 0.5 * (y - each * b) ** 2 / (v + noise)
     weight = np.exp(height - height.max())
@@ -66,6 +68,19 @@ def test_mean_and_spread_of_a_class_have_the_posterior_that_a_grid_has(error: fl
     wanted = grid(seen, np.ones(6), np.full(6, error**2), typical, FAR)
     np.testing.assert_allclose(np.quantile(means, LEVELS), wanted["coefficient"], atol=0.05)
     # Below a small variance the likelihood is flat; only the wide range of its log matters.
+    np.testing.assert_allclose(np.quantile(np.log(spreads), LEVELS[1:]), wanted["log_v"][1:], atol=0.12)
+
+
+def test_a_further_factor_of_the_density_has_its_part_in_every_step() -> None:
+    seen, typical = np.array([0.3, 1.4, -0.2, 0.9, 2.0, 0.6]), 0.49
+    priors = class_priors([np.arange(6)], 6, np.array([[typical]]))
+    start = np.tile(seen, (200, 1))
+    rng = np.random.default_rng(5)
+    _, means, spreads = run_chains(
+        Measured(seen, 0.7), priors, start, 150, rng, favour=lambda _, spread: -2.0 * spread[:, 0]
+    )
+    wanted = grid(seen, np.ones(6), np.full(6, 0.49), typical, FAR, less=2.0)
+    np.testing.assert_allclose(np.quantile(means, LEVELS), wanted["coefficient"], atol=0.05)
     np.testing.assert_allclose(np.quantile(np.log(spreads), LEVELS[1:]), wanted["log_v"][1:], atol=0.12)
 
 

@@ -34,6 +34,10 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 DRAWS = 4000
+_REACHING = (32, 200)
+"""Chains, and draws of each, where some direction is open: its tail is long and takes many."""
+_LEAST_BEYOND = 1.0
+"""Independent draws beyond a bound without which it is not reached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,11 @@ class SlopeDraws:
     Parameters
     ----------
     coefficients
-        (draws, p).
+        By chain (K, draws, p).
+    weight
+        How often each draw counts (K, draws).
+    taken
+        Which draws stand for them (D,), each as often as it counts.
     between
         Standard deviation of utilities between items that attributes leave unexplained, in logits: median.
     effective
@@ -51,25 +59,41 @@ class SlopeDraws:
     """
 
     coefficients: Floats
+    weight: Floats
+    taken: Integers
     between: float
     effective: float
 
+    @property
+    def draws(self) -> int:
+        """How many there are."""
+        return int(self.weight.size)
+
     def row(self, contrast: Floats, level: float) -> dict[str, Any]:
-        """Return estimate and interval of a contrast of the coefficients."""
-        drawn = self.coefficients @ contrast
+        """Return estimate and interval of a contrast; bounds that the draws do not reach are infinite."""
+        by_chain = self.coefficients @ contrast
+        drawn = by_chain.ravel()[self.taken]
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        reached = [self._beyond(beyond, level) for beyond in (by_chain < low, by_chain > high)]
         return {
             "estimate": float(drawn.mean()),
             "std_error": float(drawn.std()),
-            "low": float(low),
-            "high": float(high),
+            "low": float(low) if reached[0] else -np.inf,
+            "high": float(high) if reached[1] else np.inf,
             "level": level,
             "method": "hierarchical regression, posterior",
             "df": float("nan"),
         }
 
+    def _beyond(self, beyond: npt.NDArray[np.bool_], level: float) -> bool:
+        """Tell whether there are enough independent draws beyond a bound for it to be one."""
+        worth = weighted_size(beyond.astype(float), self.weight) * (1 - level) / 2
+        return worth >= _LEAST_BEYOND
 
-def draw_slopes(fit: GroupFit, nodes: Integers, X: Floats, rng: np.random.Generator) -> SlopeDraws:
+
+def draw_slopes(
+    fit: GroupFit, nodes: Integers, X: Floats, rng: np.random.Generator, *, open_ended: bool = False
+) -> SlopeDraws:
     """Draw the coefficients of a regression of utilities on attributes, from their joint posterior.
 
     Parameters
@@ -82,32 +106,45 @@ def draw_slopes(fit: GroupFit, nodes: Integers, X: Floats, rng: np.random.Genera
         Their attributes, of full rank (n, p), p below n, with a constant in their span.
     rng
         Random numbers.
+    open_ended
+        No choice speaks against some contrast of the coefficients being ever larger.
 
     Notes
     -----
     As `draw_utilities`, with the regression in place of the mean of a class and, in the end, with
     `UnbiasedPrior` in place of its prior: draws are drawn again in proportion to the ratio of the two. Under
     a flat prior slopes of twenty items with ten choices each come out a fifth too large. Without a baseline,
-    utilities are taken from the mean of their component.
+    utilities are taken from the mean of their component. Where the likelihood is flat in some direction
+    the two priors differ too much for that, and `UnbiasedPrior` has a part in every step.
     """
     rows = fit.layout.design.basis[nodes]
     own = rows.any(axis=0)
     sampling = np.diag(fit.model_covariance)[own]
     typical = float(np.median(sampling))
     priors = SamplePriors([Sample(rows, X)], np.array([[typical]]))
-    start = scattered(fit, CHAINS, rng)
-    kept, coefficients, spreads = run_chains(likelihood_steps(fit), priors, start, DRAWS // CHAINS, rng)
     prior = unbiased_prior(fit, nodes, X)
-    weight = prior_weights(prior, typical, kept.reshape(-1, kept.shape[2]), spreads.ravel())
+    chains, draws = _REACHING if open_ended else (CHAINS, DRAWS // CHAINS)
+    kept, coefficients, spreads = run_chains(
+        likelihood_steps(fit),
+        priors,
+        scattered(fit, chains, rng),
+        draws,
+        rng,
+        favour=(lambda now, spread: prior.gain(now, spread[:, 0], typical)) if open_ended else None,
+    )
+    weight = np.ones(kept.shape[:2])
+    if not open_ended:
+        flat = prior_weights(prior, typical, kept.reshape(-1, kept.shape[2]), spreads.ravel())
+        weight = flat.reshape(weight.shape)
     # Any contrast that is reported of an item, less the item itself, is what utilities are taken from.
     zero = fit.layout.contrasts[nodes[0]] - rows[0]
     constant = np.linalg.pinv(X) @ np.ones(len(X))
     coefficients = coefficients + (kept @ zero)[..., None] * constant
-    by_chain = weight.reshape(kept.shape[:2])
-    effective = min(weighted_size(each, by_chain) for each in np.moveaxis(coefficients, 2, 0))
-    taken = drawn_again(weight, rng)
+    taken = drawn_again(weight.ravel(), rng)
     return SlopeDraws(
-        coefficients.reshape(-1, X.shape[1])[taken],
+        coefficients,
+        weight,
+        taken,
         float(np.median(np.sqrt(spreads.ravel()[taken]))),
-        effective,
+        min(weighted_size(each, weight) for each in np.moveaxis(coefficients, 2, 0)),
     )

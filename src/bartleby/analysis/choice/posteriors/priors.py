@@ -148,11 +148,17 @@ class SamplePriors:
             gain = self.favour(at, proposed) - self.favour(at, old)
             gain += _log_normal(amounts, proposed + far) - _log_normal(amounts, old + far)
             spread = np.where(np.log(rng.random(len(now))) <= gain, proposed, old)
-            known = (far / (spread + far))[:, None]
-            noise = rng.standard_normal(amounts.shape)
-            along.append(known * amounts + np.sqrt(known * spread[:, None]) * noise)
+            along.append(_shared(amounts, spread, far, rng))
             drawn.append(spread)
         return self._coefficients(along, len(now)), _beside(drawn, len(now))
+
+    def common(self, now: Floats, spreads: Floats, rng: np.random.Generator) -> Floats:
+        """Draw coefficients (K, c), given the parameters (K, q) and the variances (K, G)."""
+        along = [
+            _shared(sample.amounts(now)[0], spread, FAR * len(sample.rows), rng)
+            for sample, spread in zip(self.samples, spreads.T, strict=True)
+        ]
+        return self._coefficients(along, len(now))
 
     def stretched(
         self, at: int, now: Floats, coefficients: Floats, spread: Floats, factor: Floats
@@ -219,6 +225,13 @@ def class_priors(groups: Sequence[Integers], size: int, typical: Floats) -> Samp
 
 def _beside(columns: Sequence[Floats], chains: int) -> Floats:
     return np.stack(columns, axis=1) if columns else np.empty((chains, 0))
+
+
+def _shared(amounts: Floats, spread: Floats, far: float, rng: np.random.Generator) -> Floats:
+    """Draw what items have in common along its directions (K, p), given where they are on average."""
+    known = (far / (spread + far))[:, None]
+    drawn: Floats = known * amounts + np.sqrt(known * spread[:, None]) * rng.standard_normal(amounts.shape)
+    return drawn
 
 
 def _log_normal(values: Floats, variance: Floats) -> Floats:

@@ -70,6 +70,11 @@ class UnbiasedPrior:
         parts = [slice(at, at + step) for at in range(0, len(spreads), step)]
         return np.concatenate([self._log_density(parameters[part], spreads[part]) for part in parts])
 
+    def gain(self, parameters: Floats, spreads: Floats, typical: float) -> Floats:
+        """Return the log of the ratio of this prior to that of `SamplePriors` (D,), but for a constant."""
+        gain: Floats = self.log_density(parameters, spreads) + np.log(spreads + typical)
+        return gain
+
     def _log_density(self, parameters: Floats, spreads: Floats) -> Floats:
         eta = parameters @ self.logits.T
         weight = self.trials * special.expit(eta) * special.expit(-eta)
@@ -128,7 +133,7 @@ def prior_weights(prior: UnbiasedPrior, typical: float, parameters: Floats, spre
     parameters, spreads
         The draws: parameters (D, q) and variances (D,).
     """
-    gain = prior.log_density(parameters, spreads) + np.log(spreads + typical)
+    gain = prior.gain(parameters, spreads, typical)
     weight = np.exp(gain - gain.max())
     scaled: Floats = weight / weight.mean()
     return scaled

@@ -8,7 +8,7 @@ distribution: estimates from few trials are drawn towards their class, well-know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +107,8 @@ def run_chains(
     start: Floats,
     draws: int,
     rng: np.random.Generator,
+    *,
+    favour: Callable[[Floats, Floats], Floats] | None = None,
 ) -> tuple[Floats, Floats, Floats]:
     """Run chains side by side.
 
@@ -120,6 +122,8 @@ def run_chains(
         To keep of each chain, after steps that are not kept.
     rng
         Random numbers.
+    favour
+        The log of a further factor of the density (K,), of parameters (K, q) and variances (K, G).
 
     Returns
     -------
@@ -129,16 +133,29 @@ def run_chains(
     -----
     Utilities are drawn with what their sample has in common integrated out, and the spread of a sample
     both given its utilities and, by a Metropolis step, together with them: the one is quick where utilities
-    are well known, the other where they are not (Yu & Meng 2011).
+    are well known, the other where they are not (Yu & Meng 2011). With a further factor, each step goes
+    through these draws and back through them in the opposite order, which makes it reversible, and is
+    accepted or not by the ratio of the factor (Metropolis-Hastings).
     """
     now = start.copy()
     means, spreads = priors.start(now)
+    height = favour(now, spreads) if favour else np.zeros(len(now))
     kept = np.empty((len(now), draws, now.shape[1]))
     centres, variances = (np.empty((len(now), draws, each.shape[1])) for each in (means, spreads))
     for step in range(-_BURN_IN, draws):
-        now = steps.draw(now, priors.normal(spreads, now.shape[1]), rng)
-        means, spreads = priors.draw(now, spreads, rng)
-        now, spreads = _stretch(steps, priors, now, (means, spreads), rng)
+        tried = steps.draw(now, priors.normal(spreads, now.shape[1]), rng)
+        means, wider = priors.draw(tried, spreads, rng)
+        tried, wider = _stretch(steps, priors, tried, (means, wider), rng)
+        if favour:
+            _, wider = priors.draw(tried, wider, rng)
+            tried = steps.draw(tried, priors.normal(wider, now.shape[1]), rng)
+            reached = favour(tried, wider)
+            taken = np.log(rng.random(len(now))) <= reached - height
+            now, spreads = np.where(taken[:, None], tried, now), np.where(taken[:, None], wider, spreads)
+            height = np.where(taken, reached, height)
+            means = priors.common(now, spreads, rng)
+        else:
+            now, spreads = tried, wider
         if step + _BURN_IN in _SETTLING:
             steps.settle(now)
         if step >= 0:
