@@ -24,7 +24,7 @@ def load(path: Path) -> pd.DataFrame:
 
 def main(source: Path, folder: Path) -> None:
     """Estimate utilities and shares, and save tables and the figure."""
-    fit = bb.choice_model(load(source), baseline=BASELINE, cluster="pair")
+    fit = bb.choice_model(load(source), baseline=BASELINE)
     shares = fit.share_below(by="impact")
     write_table(fit.to_frame(), folder / "utilities.csv")
     write_table(shares.to_frame(), folder / "shares.csv")

@@ -106,7 +106,7 @@ def ours_point(data: Choices, replicates: int) -> tuple[Callable[[], Any], Calla
     from bartleby.analysis.choice.model import choice_model
 
     table = data.table()
-    return lambda: choice_model(table, cluster=None, slot=False), lambda fit: {
+    return lambda: choice_model(table, cluster=False, slot=False), lambda fit: {
         "point": _utilities(fit.to_frame(), "estimate")
     }
 
@@ -118,7 +118,7 @@ def ours_bootstrap(data: Choices, replicates: int) -> tuple[Callable[[], Any], C
     table = data.table()
 
     def run() -> Any:  # noqa: ANN401
-        fit = choice_model(table, cluster=None, slot=False)
+        fit = choice_model(table, cluster=False, slot=False)
         return fit, fit.bootstrap("pair", replicates=replicates, seed=1)
 
     return run, lambda found: {

@@ -11,7 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bartleby.analysis.choice.expected import expected_choices
     from bartleby.analysis.choice.model import choice_model
     from bartleby.analysis.choice.sets.model import choice_sets
     from bartleby.analysis.coding.coded import judge_codings, units_table
@@ -122,7 +121,6 @@ __all__ = [
     "episodes",
     "exit_margins",
     "exits",
-    "expected_choices",
     "export",
     "flips",
     "follows_request",
@@ -210,7 +208,6 @@ _WHERE = {
     "episodes": "analysis.patterns.episodes",
     "exit_margins": "analysis.exits.margins",
     "exits": "analysis.exits.rates",
-    "expected_choices": "analysis.choice.expected",
     "export": "verbs.logs",
     "flips": "analysis.consistency.framing",
     "follows_request": "analysis.exits.rules",

@@ -60,6 +60,13 @@ def _add_choice(estimators: Commands) -> None:
         default=None,
         help="Firth's bias reduction (without it: where the data are separated)",
     )
+    choice.add_argument(
+        "--probabilities",
+        choices=("auto", "use", "ignore"),
+        default="auto",
+        help="exact probabilities of the answers, where the table has them, in place of drawn answers "
+        "(default: auto)",
+    )
     choice.add_argument("--no-slot", action="store_true", help="the order was not recorded")
     for name in ("opted-out", "refusals"):
         choice.add_argument(
@@ -206,7 +213,6 @@ def _choice(options: argparse.Namespace) -> int:
     from bartleby.analysis.choice.model import choice_model
     from bartleby.analysis.tables.estimates import joined
 
-    shared = _shared(options)
     fit = choice_model(
         _table(options),
         baseline=options.baseline,
@@ -215,7 +221,8 @@ def _choice(options: argparse.Namespace) -> int:
         bias_reduced=options.bias_reduced,
         opted_out=options.opted_out,
         refusals=options.refusals,
-        **{**shared, "cluster": "pair" if shared["cluster"] is None else shared["cluster"]},
+        probabilities=options.probabilities,
+        **_shared(options),
     )
     shares = [] if options.share_by is None else [fit.share_below(by=options.share_by)]
     return _print(joined(fit, *shares), options)

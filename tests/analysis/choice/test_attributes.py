@@ -92,7 +92,7 @@ def test_one_cluster_or_none_has_the_precision_of_the_model() -> None:
     size = {name: float(at % 3) for at, name in enumerate(utility)}
     rows["size_first"], rows["size_second"] = rows["first"].map(size), rows["second"].map(size)
     rows["session"] = "one"
-    for cluster in (None, "session"):
+    for cluster in (False, "session"):
         fit = choice_model(rows, cluster=cluster)
         found: Any = fit.attributes("size", estimand="these_items").to_frame().iloc[0]
         assert found["method"] == "least squares, these items, z"

@@ -1,4 +1,4 @@
-"""Exact probabilities in place of draws: the same utilities, less noise."""
+"""Exact probabilities in place of draws: the same utilities, less noise, and observed trials as observed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.choice.expected import expected_choices
 from bartleby.analysis.choice.model import choice_model
-from bartleby.errors import DataError
+from bartleby.errors import DataError, SettingError
 
 UTILITY = {"a": 0.0, "b": 0.7, "c": -1.1, "d": 0.2}
 SLOT = 1.5
 
 
-def table(seed: int = 0) -> pd.DataFrame:
+def table(seed: int = 0, noise: float = 0.0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     rows = []
     for first, second in permutations(UTILITY, 2):
-        chance = 1 / (1 + np.exp(-(UTILITY[first] - UTILITY[second] + SLOT)))
+        logit = UTILITY[first] - UTILITY[second] + SLOT + rng.normal(0, noise)
+        chance = 1 / (1 + np.exp(-logit))
         outcome = "chose_first" if rng.random() < chance else "chose_second"
         rows.append((first, second, outcome, chance, 1 - chance))
     rows.append(("a", "b", "unparsed", np.nan, np.nan))
@@ -29,21 +29,114 @@ def table(seed: int = 0) -> pd.DataFrame:
     )
 
 
+def numbers(trials: pd.DataFrame, **settings: object) -> np.ndarray:
+    fit = choice_model(trials, baseline="a", **settings)  # type: ignore[arg-type]
+    return fit.frame[["estimate", "std_error", "low", "high"]].to_numpy()
+
+
 def test_probabilities_that_follow_the_model_give_its_utilities_exactly() -> None:
-    fit = choice_model(expected_choices(table()), baseline="a").to_frame().set_index("term")["estimate"]
-    assert fit["slot"] == pytest.approx(SLOT, abs=1e-6)
-    assert {name: fit[name] for name in UTILITY} == pytest.approx(UTILITY, abs=1e-6)
+    fit = choice_model(table(), baseline="a")
+    found = fit.to_frame().set_index("term")
+    assert found["estimate"]["slot"] == pytest.approx(SLOT, abs=1e-6)
+    assert {name: found["estimate"][name] for name in UTILITY} == pytest.approx(UTILITY, abs=1e-6)
+    assert fit.settings["probabilities"] == "use"
+    assert "of exact probabilities" in found["method"]["b"]
 
 
-def test_weights_are_kept_and_so_are_trials_without_a_choice() -> None:
-    expected = expected_choices(table().assign(count=3))
-    assert expected["count"].sum() == pytest.approx(3 * 13)
-    assert expected.loc[expected["outcome"] == "unparsed", "count"].tolist() == [3]
-    assert len(expected) == 2 * 12 + 1
+def test_outcomes_and_trials_are_those_observed() -> None:
+    trials = table()
+    fit, drawn = choice_model(trials, baseline="a"), choice_model(trials, probabilities="ignore")
+    assert fit.accounting.counts == drawn.accounting.counts == trials["outcome"].value_counts().to_dict()
+    assert fit.accounting.used == 12
+    assert fit.frame["n"].tolist() == drawn.frame["n"].tolist()
 
 
-def test_a_table_without_probabilities_is_refused() -> None:
-    with pytest.raises(DataError, match="probability_first"):
-        expected_choices(table().drop(columns="probability_first"))
-    with pytest.raises(DataError, match="row 1:"):
-        expected_choices(table().assign(probability_first=1.5))
+def test_the_setting_to_ignore_them_is_the_fit_without_the_columns() -> None:
+    trials = table()
+    plain = trials.drop(columns=["probability_first", "probability_second"])
+    np.testing.assert_array_equal(numbers(trials, probabilities="ignore"), numbers(plain))
+    assert choice_model(plain).settings["probabilities"] == "ignore"
+
+
+@pytest.mark.parametrize("cluster", [None, False, "trial", "sample"])
+def test_samples_of_one_prompt_are_one_observation(cluster: str | bool | None) -> None:
+    once = table(noise=0.3).assign(trial=lambda t: "t" + t.index.astype(str), sample="0")
+    again = [once.assign(trial=once["trial"] + f"-{k}", sample=str(k)) for k in range(1, 5)]
+    few = numbers(once, cluster=None if cluster == "sample" else cluster)
+    if cluster == "sample":
+        assert np.isnan(numbers(pd.concat([once, *again]), cluster=cluster)[:, 2:]).all()
+    else:
+        np.testing.assert_allclose(numbers(pd.concat([once, *again]), cluster=cluster), few, atol=1e-9)
+
+
+def test_weights_are_trials() -> None:
+    fit = choice_model(table().assign(count=3), baseline="a")
+    assert (fit.accounting.used, fit.accounting.total) == (36, 39)
+
+
+def test_models_with_and_without_probabilities_are_told_apart() -> None:
+    seen, hidden = table().assign(model="seen"), table(1).assign(model="hidden")
+    hidden[["probability_first", "probability_second"]] = np.nan
+    both = choice_model(pd.concat([seen, hidden]), baseline="a")
+    assert both.settings["probabilities"] == "use in model=seen"
+    by_model = both.frame.query("term == 'slot'").set_index("model")
+    assert by_model["estimate"]["seen"] == pytest.approx(SLOT, abs=1e-6)
+    assert "exact" not in by_model["method"]["hidden"]
+    alone = choice_model(hidden.drop(columns="model"), baseline="a").frame.query("term == 'slot'")
+    assert by_model["estimate"]["hidden"] == pytest.approx(alone["estimate"].item())
+    with pytest.raises(SettingError, match="model=hidden: no choice has its probabilities"):
+        choice_model(pd.concat([seen, hidden]), probabilities="use")
+
+
+def test_few_known_probabilities_are_reported_and_not_used_unless_wanted() -> None:
+    trials = table()
+    trials.loc[:5, ["probability_first", "probability_second"]] = np.nan
+    fit = choice_model(trials)
+    assert fit.settings["probabilities"] == "ignore"
+    assert any("known for 6 of 12 choices: not used" in warning for warning in fit.warnings)
+    assert choice_model(trials, probabilities="use").settings["probabilities"] == "use"
+
+
+def test_other_answers_in_the_model_are_fitted_to_the_draws() -> None:
+    trials = table()
+    tie = pd.DataFrame([["a", "c", "indifferent", 0.4, 0.3]], columns=trials.columns)
+    trials = pd.concat([trials, tie])
+    assert choice_model(trials).settings["probabilities"] == "use"
+    tied = choice_model(trials, ties="davidson")
+    assert tied.settings["probabilities"] == "ignore"
+    assert any("of the two items only" in warning for warning in tied.warnings)
+    with pytest.raises(SettingError, match="of the two items only"):
+        choice_model(trials, ties="davidson", probabilities="use")
+
+
+def test_the_order_effect_of_a_pair_is_known_and_has_no_interval() -> None:
+    flips = choice_model(table()).flips().frame
+    assert flips["estimate"].to_numpy() == pytest.approx(SLOT, abs=1e-9)
+    assert flips[["low", "high", "p_value"]].isna().all(axis=None)
+    assert flips.set_index(["item_1", "item_2"])["flips"].to_dict()["a", "b"]
+
+
+def test_probabilities_that_are_none_are_refused() -> None:
+    with pytest.raises(DataError, match=r"1\.5 is not between 0 and 1"):
+        choice_model(table().assign(probability_first=1.5))
+    with pytest.raises(DataError, match="is the sum of probabilities and above 1"):
+        choice_model(table().assign(probability_first=1.0))
+    with pytest.raises(DataError, match="must be numbers"):
+        choice_model(table().assign(probability_first="likely"))
+    with pytest.raises(SettingError, match="the table lacks probability_first"):
+        choice_model(table().drop(columns="probability_first"), probabilities="use")
+    with pytest.raises(SettingError, match="probabilities='yes'"):
+        choice_model(table(), probabilities="yes")  # type: ignore[arg-type]
+
+
+def test_items_that_are_always_taken_have_bounds_on_one_side() -> None:
+    trials = table()
+    with_b = trials["first"].eq("b") | trials["second"].eq("b")
+    trials.loc[with_b, "probability_first"] = trials.loc[with_b, "first"].eq("b").astype(float)
+    trials.loc[with_b, "probability_second"] = 1 - trials.loc[with_b, "probability_first"]
+    trials.loc[with_b, "outcome"] = np.where(
+        trials.loc[with_b, "first"].eq("b"), "chose_first", "chose_second"
+    )
+    fit = choice_model(trials.iloc[:12], baseline="a")
+    assert fit.separated() == {"b"}
+    assert fit.frame.set_index("term")["estimate"]["b"] > 1

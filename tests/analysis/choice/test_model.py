@@ -27,7 +27,7 @@ def table(fit: Estimates) -> Any:  # noqa: ANN401
 
 
 def test_baseball_with_home_effect_is_as_in_r() -> None:
-    fit = choice_model(baseball(), baseline="Baltimore", cluster=None)
+    fit = choice_model(baseball(), baseline="Baltimore", cluster=False)
     # BradleyTerry2 1.1: BTm(cbind(home.wins, away.wins), home.team, away.team, ~ team + at.home)
     expected = {
         "Boston": (1.143802653297, 0.337842188911),
@@ -61,7 +61,7 @@ def test_baseball_without_slot_is_as_in_r() -> None:
 def test_citations_are_as_in_r(bias_reduced: bool, expected: tuple[float, ...]) -> None:
     # BradleyTerry2 with br = FALSE and TRUE; the cited journal is the winner.
     fit = choice_model(
-        from_wins(CITATIONS), baseline="Biometrika", slot=False, bias_reduced=bias_reduced, cluster=None
+        from_wins(CITATIONS), baseline="Biometrika", slot=False, bias_reduced=bias_reduced, cluster=False
     )
     found = [column(fit)[name] for name in ("Comm Statist", "JASA", "JRSS-B")]
     assert found == pytest.approx(expected, abs=2e-7)
@@ -69,7 +69,7 @@ def test_citations_are_as_in_r(bias_reduced: bool, expected: tuple[float, ...]) 
 
 def test_cems_with_davidson_ties_is_as_in_r() -> None:
     # glm(n ~ pair + schools + tie, poisson), the log-linear form of Dittrich et al. (1998)
-    fit = choice_model(from_wins(CEMS), baseline="Stockholm", ties="davidson", slot=False, cluster=None)
+    fit = choice_model(from_wins(CEMS), baseline="Stockholm", ties="davidson", slot=False, cluster=False)
     expected = {
         "London": (1.822801976674, 0.0831448900698),
         "Paris": (1.032533859743, 0.0775710542373),
@@ -84,7 +84,7 @@ def test_cems_with_davidson_ties_is_as_in_r() -> None:
 
 
 def test_cems_with_davidson_ties_and_slot_is_as_in_r() -> None:
-    fit = choice_model(from_wins(CEMS), baseline="Stockholm", ties="davidson", cluster=None)
+    fit = choice_model(from_wins(CEMS), baseline="Stockholm", ties="davidson", cluster=False)
     assert column(fit)["slot"] == pytest.approx(-0.0104861609816, abs=1e-8)
     assert column(fit)["log_nu"] == pytest.approx(-1.3171650453609, abs=1e-8)
     assert column(fit, "std_error")["slot"] == pytest.approx(0.0739289856855, rel=1e-5)
@@ -221,7 +221,7 @@ def test_one_cluster_has_no_interval_and_says_why() -> None:
     assert np.isfinite(frame.loc["b", "estimate"])
     assert frame.loc[["b", "slot"], ["std_error", "low", "high"]].isna().all().all()
     assert any("one cluster" in each for each in fit.warnings)
-    independent = table(choice_model(rows, baseline="a", cluster=None))
+    independent = table(choice_model(rows, baseline="a", cluster=False))
     assert independent.loc["b", "low"] < independent.loc["b", "high"]
 
 
@@ -251,7 +251,7 @@ def test_an_item_whose_every_trial_was_refused_has_no_utility() -> None:
 
 def test_a_slot_effect_that_cannot_be_told_from_items_is_not_estimated() -> None:
     rows = choices([("a", "b", o, n) for o, n in (("chose_first", 5), ("chose_second", 3))])
-    fit = choice_model(rows, baseline="a", cluster=None)
+    fit = choice_model(rows, baseline="a", cluster=False)
     assert "slot" not in set(fit.to_frame()["term"])
     assert column(fit)["b"] == pytest.approx(math.log(3 / 5), abs=1e-9)
     assert any("both orders" in each for each in fit.warnings)
@@ -277,13 +277,13 @@ def test_neither_is_an_option_with_a_utility_where_it_is_asked_for() -> None:
             for o, n in (("chose_first", mine), ("chose_second", theirs), ("opted_out", 10))
         ]
     )
-    fit = choice_model(rows, baseline="neither", opted_out="neither", slot=False, cluster=None)
+    fit = choice_model(rows, baseline="neither", opted_out="neither", slot=False, cluster=False)
     found = column(fit)
     assert found["a"] == pytest.approx(math.log(4), abs=1e-9)
     assert found["b"] == pytest.approx(math.log(2), abs=1e-9)
     assert found["neither"] == 0
     assert fit.accounting.counted_as["opted_out"] == "a choice of neither item"
-    left = choice_model(rows, baseline="a", slot=False, cluster=None)
+    left = choice_model(rows, baseline="a", slot=False, cluster=False)
     assert left.accounting.left_out == 20
     assert any("left out" in each for each in left.warnings)
 
@@ -311,7 +311,7 @@ def test_uncounted_trials_bound_the_utilities_of_the_items_they_show() -> None:
         ),
         baseline="b",
         slot=False,
-        cluster=None,
+        cluster=False,
     )
     assert fit.accounting.bounds["a"] == pytest.approx((math.log(12 / 10), math.log(16 / 6)), abs=1e-8)
     assert "b" not in fit.accounting.bounds
@@ -320,7 +320,7 @@ def test_uncounted_trials_bound_the_utilities_of_the_items_they_show() -> None:
 def test_what_was_uncounted_bounds_an_item_that_hardly_ever_loses() -> None:
     rows = [("a", "b", "chose_first", 6), ("b", "a", "chose_second", 5), ("b", "a", "chose_first", 1)]
     # Eleven wins and one loss; two trials are open.
-    fit = choice_model(choices([*rows, ("a", "b", "refused", 2)]), baseline="b", slot=False, cluster=None)
+    fit = choice_model(choices([*rows, ("a", "b", "refused", 2)]), baseline="b", slot=False, cluster=False)
     low, high = fit.accounting.bounds["a"]
     assert low == pytest.approx(math.log(11 / 3), abs=1e-8)
     assert high == pytest.approx(math.log(13), abs=1e-8)
@@ -418,9 +418,12 @@ def test_a_baseline_may_be_a_number_as_items_may() -> None:
     assert column(fit)["0"] == 0
 
 
-def test_false_and_none_take_trials_as_independent() -> None:
-    one, other = (choice_model(baseball(), cluster=cluster).frame for cluster in (False, None))
-    pd.testing.assert_frame_equal(one, other)
+def test_without_a_setting_pairs_are_the_clusters_and_false_takes_trials_as_independent() -> None:
+    found, pairs, alone = (choice_model(baseball(), cluster=cluster) for cluster in (None, "pair", False))
+    pd.testing.assert_frame_equal(found.frame, pairs.frame)
+    assert found.settings["cluster"] == "pair"
+    assert alone.settings["cluster"] == "none: trials independent"
+    assert "trials independent" in alone.frame["method"].iloc[-1]
 
 
 def test_an_unknown_baseline_is_refused() -> None:
@@ -437,11 +440,6 @@ def test_settings_that_are_not_allowed_are_all_named() -> None:
     assert len(str(error.value).splitlines()) == 4
 
 
-def test_no_clusters_are_asked_for_by_none_or_false() -> None:
-    asked = [table(choice_model(baseball(), cluster=cluster))["std_error"] for cluster in (None, False)]
-    pd.testing.assert_series_equal(*asked)
-
-
 def test_pairs_that_are_fitted_exactly_have_no_interval_and_are_told() -> None:
     rows = [(a, b, "indifferent", 3) for a in "abcd" for b in "abcd" if a != b]
     fit = choice_model(choices(rows), ties="half")
@@ -455,7 +453,7 @@ def test_a_thing_that_is_no_table_is_refused() -> None:
 
 
 def test_one_trial_gives_numbers_and_no_nonsense() -> None:
-    fit = choice_model(choices([("a", "b", "chose_first", 1)]), baseline="a", cluster=None)
+    fit = choice_model(choices([("a", "b", "chose_first", 1)]), baseline="a", cluster=False)
     row = table(fit).loc["b"]
     assert row["low"] < row["estimate"] < row["high"] or math.isinf(row["low"])
 

@@ -46,7 +46,7 @@ def overdispersion(robust: RobustCovariance, maximum: Maximum, data: ChoiceData)
     """Return the mean variance by clusters over that of the model, in the directions clusters can tell.
 
     Draws cannot vary less than the model says, so for them it is at least 1. Fractional counts are exact
-    probabilities in place of draws (`expected_choices`) and vary much less.
+    probabilities in place of draws and vary much less.
     """
     if robust.n_clusters < 2:
         return 1.0
@@ -55,7 +55,7 @@ def overdispersion(robust: RobustCovariance, maximum: Maximum, data: ChoiceData)
     directions = len(information) - alone
     if directions <= 0:
         return 1.0
-    drawn = bool(np.all(data.counts == np.round(data.counts)))
+    drawn = not data.exact and bool(np.all(data.counts == np.round(data.counts)))
     least = 1.0 if drawn else _LEAST_DISPERSION
     return max(least, float(np.sum(robust.covariance * information)) / directions)
 

@@ -53,6 +53,9 @@ class ChoiceData:
         Trials by outcome, counted or not.
     unlabelled
         Trials without a cluster, each of which was made a cluster of its own cell.
+    trials
+        Observed trials of each cell that are in the model (M,), where `counts` are expected from exact
+        probabilities; None where they were counted.
     """
 
     items: tuple[str, ...]
@@ -66,6 +69,18 @@ class ChoiceData:
     kernel: PairKernel
     outcomes: Mapping[str, float]
     unlabelled: float = 0.0
+    trials: Floats | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether counts are expected from exact probabilities, so that no draw made them vary."""
+        return self.trials is not None
+
+    @property
+    def observed(self) -> Floats:
+        """Observed trials of each cell that are in the model (M,)."""
+        total: Floats = self.counts.sum(axis=1) if self.trials is None else self.trials
+        return total
 
     @property
     def n_items(self) -> int:
@@ -87,12 +102,12 @@ class ChoiceData:
     @property
     def used(self) -> float:
         """Trials in the model."""
-        return float(self.counts.sum())
+        return float(self.observed.sum())
 
     @property
     def trials_of_items(self) -> Floats:
         """Trials in the model by item (K,)."""
-        total = self.counts.sum(axis=1)
+        total = self.observed
         size = self.n_items
         found = np.bincount(self.first, total, size) + np.bincount(self.second, total, size)
         return found.astype(np.float64)
@@ -110,7 +125,8 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
     Parameters
     ----------
     cells
-        Columns `first`, `second`, `outcome`, `count` and the cluster column, if there is one.
+        Columns `first`, `second`, `outcome`, `count` and the cluster column, if there is one; and `trials`,
+        where counts are expected from exact probabilities.
     options
         How outcomes are counted and what the clusters are.
     has_pair_column
@@ -119,7 +135,8 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
     items, first, second = _items(cells)
     count = cells["count"].to_numpy(dtype=float)
     word, words = _coded(cells, "outcome")
-    outcomes = _totals(word, words, count)
+    observed = _observed(cells)
+    outcomes = _totals(word, words, count if observed is None else observed)
     kernel = _kernel(outcomes, options)
     shares = _outcome_shares(kernel, options)
     share = np.stack([shares.get(name, np.zeros(len(kernel.outcomes))) for name in words], axis=1)
@@ -142,7 +159,7 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
         items=items,
         shown=shown,
         counts=counts,
-        uncounted=_uncounted(cell, count, in_model, len(cell_key)),
+        uncounted=_uncounted(cell, count if observed is None else observed, in_model, len(cell_key)),
         row_cell=row_cell,
         row_cluster=row_cluster,
         row_counts=counts if own_row else _sum(row, count[keep], word[keep], share, len(row_cell)),
@@ -150,7 +167,16 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
         kernel=kernel,
         outcomes=outcomes,
         unlabelled=unlabelled,
+        trials=None if observed is None else _sums(cell, observed * in_model, len(cell_key)),
     )
+
+
+def _observed(cells: pd.DataFrame) -> Floats | None:
+    """Return observed trials of each row; None where `count` is just that."""
+    if "trials" not in cells.columns or cells["trials"].isna().all():
+        return None
+    observed: Floats = cells["trials"].fillna(cells["count"]).to_numpy(dtype=float)
+    return observed
 
 
 def _coded(cells: pd.DataFrame, column: str) -> tuple[Codes, list[str]]:
@@ -176,9 +202,8 @@ def _items(cells: pd.DataFrame) -> tuple[tuple[str, ...], Codes, Codes]:
 
 def _totals(word: Codes, words: Sequence[str], count: Floats) -> dict[str, float]:
     """Return the trials of each outcome that occurs."""
-    there = np.bincount(word, minlength=len(words)) > 0
     totals = np.bincount(word, count, len(words))
-    return {name: float(total) for name, total, seen in zip(words, totals, there, strict=True) if seen}
+    return {name: float(total) for name, total in zip(words, totals, strict=True) if total > 0}
 
 
 def numbered(keys: Codes) -> tuple[Codes, Codes]:
@@ -263,10 +288,14 @@ def _clusters(
     return codes, float(cells.loc[missing, "count"].sum())
 
 
+def _sums(cell: Codes, amount: Floats, size: int) -> Floats:
+    return np.bincount(cell, amount, size).astype(float, copy=False)
+
+
 def _uncounted(cell: Codes, count: Floats, in_model: Booleans, size: int) -> Floats:
     if in_model.all():
         return np.zeros(size)
-    return np.bincount(cell, count * ~in_model, size).astype(float, copy=False)
+    return _sums(cell, count * ~in_model, size)
 
 
 def _sum(group: Codes, count: Floats, word: Codes, share: Floats, size: int) -> Floats:

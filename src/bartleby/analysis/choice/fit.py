@@ -94,7 +94,7 @@ class GroupFit:
         found = _intervals(self, options) if intervals else no_intervals(len(estimates), "")
         n_items, n_components = self.data.n_items, self.layout.n_components
         trials = np.append(self.data.trials_of_items, np.full(len(estimates) - n_items, self.data.used))
-        n_clusters = self.data.n_clusters if options.clusters else math.nan
+        n_clusters = self.data.n_clusters if self.robust is not None or options.clusters else math.nan
         names = (*self.layout.nodes, *[None] * len(estimates))
         numbers = np.stack([estimates, found.std_error, found.low, found.high, trials, found.df], axis=1)
         rows = []
@@ -165,7 +165,9 @@ def fit_group(
     if not maximum.converged[0]:
         notes.append("the fit did not converge: no estimate is reported")
         reasons = dict.fromkeys(layout.terms, "did not converge")
-    robust = robust_covariance(data, layout, maximum) if options.clusters and maximum.converged[0] else None
+    # Exact probabilities have no variance of draws, so that what varies is how prompts depart from the model.
+    varies = bool(options.clusters) or data.exact
+    robust = robust_covariance(data, layout, maximum) if varies and maximum.converged[0] else None
     scale = 1.0
     if robust is not None:
         scale = overdispersion(robust, maximum, data)
@@ -179,6 +181,7 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
     if not fit.converged:
         return no_intervals(size, "did not converge")
     named = "Bradley-Terry, bias-reduced (Firth)" if fit.penalised else "Bradley-Terry, maximum likelihood"
+    named += " of exact probabilities" if fit.data.exact else ""
     reference = "" if options.baseline else ", sum-to-zero"
     if fit.robust is not None and fit.robust.n_clusters < 2:
         return no_intervals(size, f"{named}{reference}; one cluster, no interval")
@@ -193,7 +196,7 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
         scale=fit.scale,
         penalised=fit.penalised,
         unit="trials",
-        cluster=options.clusters[0] if options.clusters else None,
+        cluster=options.cluster_name,
     )
     return replace(found, method=f"{named}{reference}; {found.method}")
 
@@ -226,6 +229,7 @@ def _without(
     smaller = replace(
         data,
         counts=data.counts * keep[:, None],
+        trials=None if data.trials is None else data.trials * keep,
         row_cell=data.row_cell[rows],
         row_cluster=cluster,
         row_counts=data.row_counts[rows],

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 from bartleby.analysis.choice.accounting import choice_accounting, left_out_warnings
 from bartleby.analysis.choice.data import ChoiceData, choice_data
-from bartleby.analysis.choice.fit import fit_group
+from bartleby.analysis.choice.expected import Probabilities
+from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.layout import NEITHER
 from bartleby.analysis.choice.options import ChoiceOptions, Exits, Ties
 from bartleby.analysis.choice.result import ChoiceFit
@@ -31,7 +32,7 @@ def choice_model(
     trials: object,
     *,
     baseline: str | int | None = None,
-    cluster: str | Sequence[str] | Literal[False] | None = "pair",
+    cluster: str | Sequence[str] | Literal[False] | None = None,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
     estimand: Estimand = "new_items",
@@ -41,6 +42,7 @@ def choice_model(
     opted_out: Exits = "left_out",
     refusals: Exits = "left_out",
     seed: int = 0,
+    probabilities: Probabilities = "auto",
 ) -> ChoiceFit:
     """Estimate how much a model would rather do each item than another.
 
@@ -54,8 +56,8 @@ def choice_model(
         Item whose utility is zero, such as an opt-out task; `neither` where the model has that. Without
         one, utilities sum to zero.
     cluster
-        Trials that hang together: `pair` (the unordered pair, unless there is such a column), any column,
-        or False (or None) for independent trials.
+        Trials that depend on each other: None takes `pair` (the unordered pair, unless there is such a
+        column), a name takes that column, False takes trials as independent.
     by
         Further columns whose levels get a fit of their own.
     level
@@ -75,6 +77,11 @@ def choice_model(
         three-way choice; `left_out` fits the model to the choices between the two items.
     seed
         Seed of everything that draws random numbers later.
+    probabilities
+        Exact probabilities of the answers, in the columns `probability_first` and `probability_second`:
+        `auto` fits them instead of the drawn answers wherever they are known for nine of ten choices, `use`
+        insists on them, `ignore` fits the drawn answers. They are used only where the model counts nothing
+        but choices of one of the two items. `method` and `settings` report what was used.
 
     Returns
     -------
@@ -96,10 +103,15 @@ def choice_model(
     (Bradley & Terry 1952; Davidson & Beaver 1977). Intervals are CR2 with Satterthwaite degrees of freedom
     (Pustejovsky & Tipton 2018), or the profile of the penalised likelihood (Firth 1993; Heinze & Schemper
     2002) with its deviance divided by the overdispersion between clusters.
+
+    Exact probabilities enter as expected counts of the trials (the fractional logit of Papke & Wooldridge
+    1996), given that one of the two items is answered; outcomes and `n` are those observed. Within a prompt
+    they have no sampling error, so intervals rest on how far prompts depart from the model, and asking a
+    prompt again adds nothing: its samples are one cluster (the ordered pair where `cluster` is False).
     """
     options = ChoiceOptions(
         None if baseline is None else str(baseline),
-        as_names(cluster),
+        ("pair",) if cluster is None else as_names(cluster),
         as_names(by),
         level,
         estimand,
@@ -109,9 +121,16 @@ def choice_model(
         opted_out,
         refusals,
         seed,
+        probabilities,
     )
     options.check()
-    table = read_choices(trials, by=options.by, clusters=options.clusters)
+    table = read_choices(
+        trials,
+        by=options.by,
+        clusters=options.clusters,
+        probabilities=probabilities,
+        others=options.counted_beside_choices,
+    )
     has_pair_column = "pair" in table.cells.columns
     read: list[Keyed] = [
         (key, choice_data(cells, options, has_pair_column=has_pair_column)) for key, cells in table.split()
@@ -130,13 +149,27 @@ def choice_model(
     return ChoiceFit(
         frame=estimate_frame(rows, table.groups),
         accounting=accounting,
-        warnings=(*notes, *left_out_warnings(accounting)),
-        settings={**options.to_dict(), "contrast": options.baseline or "sum-to-zero"},
+        warnings=(*table.notes, *notes, *left_out_warnings(accounting)),
+        settings={
+            **options.to_dict(),
+            "contrast": options.baseline or "sum-to-zero",
+            "probabilities": _probabilities_used(groups),
+        },
         groups=groups,
         options=options,
         attributes_of_items=table.attributes,
         varying=table.varying,
     )
+
+
+def _probabilities_used(groups: Sequence[GroupFit]) -> str:
+    """Return whether exact probabilities were used, and where not in all fits, in which."""
+    exact = [group for group in groups if group.data.exact]
+    if not exact:
+        return "ignore"
+    if len(exact) == len(groups):
+        return "use"
+    return "use in " + "; ".join(group_prefix(group.key).rstrip(": ") for group in exact)
 
 
 def _check_baseline(data: Sequence[Keyed], options: ChoiceOptions) -> None:

@@ -6,6 +6,7 @@ import numbers
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from bartleby.analysis.choice.expected import Probabilities
 from bartleby.analysis.tables.grouping import Estimand, level_problems
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
@@ -21,6 +22,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "refusals": ("left_out", "neither"),
     "estimand": ("these_items", "new_items"),
     "population": ("normal", "any"),
+    "probabilities": ("auto", "use", "ignore"),
 }
 
 
@@ -39,11 +41,16 @@ class ChoiceOptions:
     opted_out: Exits = "left_out"
     refusals: Exits = "left_out"
     seed: int = 0
+    probabilities: Probabilities = "auto"
 
     def check(self) -> None:
         """Raise SettingError for whatever is not allowed, all of it at once."""
         problems = unknown_words(
-            ties=self.ties, opted_out=self.opted_out, refusals=self.refusals, estimand=self.estimand
+            ties=self.ties,
+            opted_out=self.opted_out,
+            refusals=self.refusals,
+            estimand=self.estimand,
+            probabilities=self.probabilities,
         )
         problems += level_problems(self.level)
         problems += _unlike(seed=self.seed, slot=self.slot, bias_reduced=self.bias_reduced)
@@ -77,6 +84,19 @@ class ChoiceOptions:
         return changed
 
     @property
+    def cluster_name(self) -> str:
+        """What holds together, in words; without clusters, one prompt: two items in one order."""
+        return self.clusters[0] if self.clusters else "ordered pair"
+
+    @property
+    def counted_beside_choices(self) -> tuple[str, ...]:
+        """Outcomes that the model counts besides a choice of one of the two items."""
+        ties = (Outcome.INDIFFERENT,) if self.ties != "none" else ()
+        exits = (Outcome.OPTED_OUT,) if self.opted_out == "neither" else ()
+        refusals = (Outcome.REFUSED,) if self.refusals == "neither" else ()
+        return tuple(str(outcome) for outcome in (*ties, *exits, *refusals))
+
+    @property
     def counted_as(self) -> dict[str, str]:
         """What each outcome is taken for, in words."""
         ties = {
@@ -98,7 +118,7 @@ class ChoiceOptions:
         """Return the settings as JSON values, under the names by which they are given."""
         return {
             "baseline": self.baseline,
-            "cluster": list(self.clusters) if len(self.clusters) != 1 else self.clusters[0],
+            "cluster": self.clusters[0] if self.clusters else "none: trials independent",
             "by": list(self.by),
             "level": self.level,
             "estimand": self.estimand,
@@ -108,6 +128,7 @@ class ChoiceOptions:
             "opted_out": self.opted_out,
             "refusals": self.refusals,
             "seed": self.seed,
+            "probabilities": self.probabilities,
         }
 
 

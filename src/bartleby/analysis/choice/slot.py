@@ -30,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 
 _NO_CLASS = "(none)"
+_EXACT = "half difference of log odds, exact probabilities"
 
 
 def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
@@ -64,11 +65,13 @@ def flipping_pairs(fit: ChoiceFit, *, level: float, fdr: float) -> Estimates:
         q_values = adjust_p([row["p_value"] for row in found], "bh")
         for row, q_value in zip(found, q_values, strict=True):
             row["q_value"] = float(q_value)
-            row["flips"] = bool(row["majority_differs"] and q_value <= fdr)
+            row["flips"] = bool(row["majority_differs"] and (group.data.exact or q_value <= fdr))
         rows += found
     lead = (*fit.groups[0].key, "item_1", "item_2")
     notes = [] if rows else ["no pair was shown in both orders"]
-    unknown = sum(math.isnan(row["p_value"]) for row in rows)
+    if any(group.data.exact for group in fit.groups):
+        notes.append("from exact probabilities, which have no sampling error: no intervals or p values")
+    unknown = sum(math.isnan(row["p_value"]) and row["method"] != _EXACT for row in rows)
     if unknown:
         notes.append(
             f"{unknown} of {len(rows)} pairs have no p value, and so are not told to flip: Fisher's test is "
@@ -111,7 +114,7 @@ def _pair_rows(group: GroupFit, level: float) -> list[dict[str, Any]]:
             **group.key,
             "item_1": data.items[items[at, 0]],
             "item_2": data.items[items[at, 1]],
-            **_order_effect(table[at], level),
+            **(_exact_order_effect if data.exact else _order_effect)(table[at], level),
         }
         for at in np.flatnonzero(both)
     ]
@@ -137,6 +140,26 @@ def _order_effect(table: Floats, level: float) -> dict[str, Any]:
         "share_when_first": float(shares[0]),
         "share_when_second": float(shares[1]),
         "p_value": _fisher(table),
+        "majority_differs": bool((shares[0] - 0.5) * (shares[1] - 0.5) < 0),
+    }
+
+
+def _exact_order_effect(table: Floats, level: float) -> dict[str, Any]:
+    """Return the slot effect of one pair whose probabilities are known: half the difference of log odds."""
+    shares = table[:, 0] / table.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds = special.logit(shares)
+        effect = float(odds[0] - odds[1]) / 2
+    nothing = dict.fromkeys(("std_error", "low", "high", "n_clusters", "p_value"), math.nan)
+    return {
+        "term": "slot",
+        "estimate": effect,
+        **nothing,
+        "level": level,
+        "n": float(table.sum()),
+        "method": _EXACT,
+        "share_when_first": float(shares[0]),
+        "share_when_second": float(shares[1]),
         "majority_differs": bool((shares[0] - 0.5) * (shares[1] - 0.5) < 0),
     }
 

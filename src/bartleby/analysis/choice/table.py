@@ -7,7 +7,7 @@ they are there. All that is wrong is reported at once, naming the row and the co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.choice.expected import COLUMNS as PROBABILITIES
+from bartleby.analysis.choice.expected import Probabilities, expected_cells
 from bartleby.analysis.tables.counts import (
     Frame,
     as_frame,
@@ -25,12 +27,15 @@ from bartleby.analysis.tables.counts import (
     first_row,
 )
 from bartleby.analysis.tables.grouping import taken_names
-from bartleby.errors import DataError
+from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
 
 __all__ = ["ChoiceTable", "read_choices"]
 
 REQUIRED = ("first", "second", "outcome")
+LABEL_MASS = "label_mass"
+"""Column with how probable it was that one of the labels is answered."""
+_HALF = 0.5
 TERMS = ("slot", "neither", "log_nu", "log_theta")
 """What the model itself has estimates of, which no item may be called."""
 
@@ -56,6 +61,11 @@ class ChoiceTable:
     varying
         Columns that look like item attributes and are not, because an item has several values: by name,
         what was found.
+    label_mass
+        One row a group: its labels' share of the first token (`mean`, and `low`, the share of trials in
+        which it is under a half); empty where the table has no such column.
+    notes
+        What a reader must know of exact probabilities.
     """
 
     cells: pd.DataFrame = field(repr=False)
@@ -63,6 +73,8 @@ class ChoiceTable:
     clusters: tuple[str, ...]
     attributes: pd.DataFrame = field(repr=False)
     varying: Mapping[str, str] = field(default_factory=dict)
+    label_mass: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    notes: tuple[str, ...] = ()
 
     def split(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
         """Return the cells of each group with the values that name it, in order of those values."""
@@ -75,7 +87,12 @@ class ChoiceTable:
 
 
 def read_choices(
-    trials: object, *, by: Sequence[str] = (), clusters: Sequence[str] = ("pair",)
+    trials: object,
+    *,
+    by: Sequence[str] = (),
+    clusters: Sequence[str] = ("pair",),
+    probabilities: Probabilities = "ignore",
+    others: Collection[str] = (),
 ) -> ChoiceTable:
     """Check and count a table of paired choices.
 
@@ -88,6 +105,8 @@ def read_choices(
     clusters
         Cluster columns. `pair`, unless there is such a column, is the unordered pair; `item` stands for
         the two items of a pair and is not a column.
+    probabilities, others
+        Whether cells have expected counts where exact probabilities are known; see `expected_cells`.
 
     Raises
     ------
@@ -105,7 +124,13 @@ def read_choices(
         problems += _count_problems(frame)
     if problems:
         raise DataError(problems)
-    keys = list(dict.fromkeys([*groups, *REQUIRED, *wanted]))
+    exact = probabilities != "ignore" and set(PROBABILITIES) <= set(names)
+    if probabilities == "use" and not exact:
+        raise SettingError(
+            f"probabilities='use': the table lacks {' or '.join(PROBABILITIES)}; columns here: "
+            f"{', '.join(names)}"
+        )
+    keys = list(dict.fromkeys([*groups, *REQUIRED, *wanted, *(PROBABILITIES if exact else ())]))
     cells = count_rows(frame, keys, weight, coded=REQUIRED)
     text = _in_text(cells)
     problems = _row_problems(frame, cells, text)
@@ -120,7 +145,28 @@ def read_choices(
         raise DataError("count: every row has weight 0, so there is nothing to estimate")
     for name, values in text.items():
         cells[name] = values
-    return ChoiceTable(cells, groups, tuple(clusters), attributes, varying)
+    notes: tuple[str, ...] = ()
+    if exact:
+        cells, notes = expected_cells(cells, groups, wanted, mode=probabilities, others=others)
+        cells = cells.drop(columns=list(PROBABILITIES))
+    mass = _label_mass(frame, names, groups, weight)
+    return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes)
+
+
+def _label_mass(frame: Frame, names: list[str], groups: Sequence[str], weight: str | None) -> pd.DataFrame:
+    """Return how probable it was, in each group, that one of the labels is answered at all."""
+    if LABEL_MASS not in names or not frame.collect_schema()[LABEL_MASS].is_numeric():
+        return pd.DataFrame()
+    found = count_rows(frame, [*groups, LABEL_MASS], weight)
+    mass = pd.to_numeric(found[LABEL_MASS]).to_numpy(dtype=float, na_value=np.nan)
+    count = found["count"].to_numpy(dtype=float)
+    usable = np.isfinite(mass) & (count > 0)
+    sums = pd.DataFrame({"n": count, "mean": count * mass, "low": count * (mass < _HALF)})[usable]
+    keys = [found.loc[usable, name] for name in groups] or [pd.Series(0, index=sums.index)]
+    total = sums.groupby(keys, dropna=False, sort=True).sum()
+    total[["mean", "low"]] = total[["mean", "low"]].div(total["n"], axis=0)
+    mean_mass: pd.DataFrame = total.reset_index() if groups else total.reset_index(drop=True)
+    return mean_mass
 
 
 def _missing_columns(names: list[str], groups: Sequence[str], clusters: Sequence[str]) -> list[str]:

@@ -59,11 +59,11 @@ def cluster_warnings(
     penalised: bool,
 ) -> list[str]:
     """Return warnings of a single cluster, and of terms of which nothing says how clusters differ."""
-    name = options.clusters[0]
+    name = options.cluster_name
     if robust.n_clusters < 2:
         return [
             f"one cluster ({name}): nothing says how answers vary between clusters, so there is no interval; "
-            "cluster=None takes trials as independent"
+            "cluster=False takes trials as independent"
         ]
     if penalised:
         return []

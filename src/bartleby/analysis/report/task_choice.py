@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.choice.expected import expected_choices
 from bartleby.analysis.choice.model import ChoiceFit, choice_model
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import plot_outcomes
@@ -26,9 +24,6 @@ from bartleby.outcome import CHOICES
 __all__ = ["headline", "sections_of", "write"]
 
 BY = "impact"
-
-_MOST = 0.9
-"""Share of trials with known probabilities from which on they are shown as well."""
 
 
 def write(
@@ -75,10 +70,6 @@ def write(
         sections = [_nothing(trials)]
     else:
         sections = _fitted(trials, items, baseline, level)
-        if _has_probabilities(trials):
-            exact = _fitted(expected_choices(trials), items, baseline, level)
-            # They say the same with far less noise, so they are what a reader meets first.
-            sections = [*(_from_probabilities(section) for section in exact), *sections]
     told: dict[str, Any] = {"trials": trials}
     if coded is not None:
         sections += coded.sections()
@@ -89,23 +80,9 @@ def write(
 def _fitted(
     trials: pd.DataFrame, items: Mapping[str, Mapping[str, Any]], baseline: str | None, level: float
 ) -> list[Section]:
-    fit = choice_model(trials, baseline=baseline, cluster="pair", level=level)
+    fit = choice_model(trials, baseline=baseline, level=level)
     shares = fit.share_below(by=BY) if baseline is not None and BY in fit.attributes_of_items else None
     return sections_of(fit, shares, items, baseline)
-
-
-def _has_probabilities(trials: pd.DataFrame) -> bool:
-    """Return whether the model told how probable its answers were, in most of the trials."""
-    names = ("probability_first", "probability_second")
-    return all(name in trials and trials[name].notna().mean() > _MOST for name in names)
-
-
-def _from_probabilities(section: Section) -> Section:
-    """Return a section of estimates from exact probabilities, named and explained as such."""
-    text = f"Fitted to the exact probabilities of the answers, not to those that were drawn. {section.text}"
-    return replace(
-        section, title=f"{section.title}, from exact probabilities", text=text, name=f"{section.name}_exact"
-    )
 
 
 def sections_of(
