@@ -57,10 +57,22 @@ def test_swiss_rounds_pair_neighbours_in_score() -> None:
     assert {frozenset(pair) for pair in pairs} == {frozenset((f"i{k}", f"i{k + 1}")) for k in range(0, 10, 2)}
 
 
+def test_the_last_half_of_swiss_rounds_is_random_unless_another_number_is_set() -> None:
+    assert [SwissRounds(8).adapts(number) for number in range(8)] == [False, *[True] * 3, *[False] * 4]
+    assert not any(SwissRounds(2).adapts(number) for number in range(2))
+    assert sum(SwissRounds(8, random_rounds=0).adapts(number) for number in range(8)) == 7
+    ids = [f"i{k}" for k in range(40)]
+    scores = {name: float(k) for k, name in enumerate(ids)}
+    late = SwissRounds(4).pairs(ids, np.random.default_rng(0), 3, [], scores)
+    assert sum(abs(int(one[1:]) - int(other[1:])) > 5 for one, other in late) > 10
+
+
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(SettingError, match="degree is 1"):
         SparsePairs(1)
     with pytest.raises(SettingError, match="rounds is 0"):
         SwissRounds(0)
+    with pytest.raises(SettingError, match="random_rounds is 4; allowed: 0 to 3"):
+        SwissRounds(3, random_rounds=4)
     with pytest.raises(DesignError, match="hub 'x' is not an item"):
         draw(SparsePairs(2, hubs=("x",)), 5)

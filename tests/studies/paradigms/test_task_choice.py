@@ -130,3 +130,7 @@ def test_later_swiss_rounds_follow_when_the_earlier_ones_have_ended() -> None:
     everything = list(study.trials(ended))
     assert everything[:16] == second
     assert len(everything) <= study.count()
+    # What the analysis has to know: whether earlier answers chose the pair.
+    pairing = [trial.conditions["pairing"] for trial in everything]
+    assert [set(pairing[at : at + 8]) for at in (0, 8, 16)] == [{"random"}, {"adaptive"}, {"random"}]
+    assert "pairing" not in next(Study("s", items, TaskChoice(), seed=4).trials()).conditions

@@ -108,7 +108,7 @@ class TaskChoice:
         number: int,
         history: Sequence[tuple[Trial, Outcome]],
     ) -> list[Showing]:
-        """Return the pairs of round `number`, each in both orders.
+        """Return the pairs of round `number`, each in both orders; `pairing` says how they were chosen.
 
         Raises
         ------
@@ -122,8 +122,10 @@ class TaskChoice:
         pairs = self.graph.pairs(list(by_id), rng, number, previous, _scores(history))
         if number + 1 == self.rounds:
             _require_connected(by_id, [*previous, *pairs])
+        # Where answers decide which pairs are asked, the analysis has to know which they are.
+        paired = {"pairing": "adaptive" if self.graph.adapts(number) else "random"} if self.rounds > 1 else {}
         return [
-            Showing((by_id[a], by_id[b]), {"order": order})
+            Showing((by_id[a], by_id[b]), {"order": order, **paired})
             for one, other in pairs
             for order, (a, b) in (("forward", (one, other)), ("reverse", (other, one)))
         ]
