@@ -11,13 +11,13 @@ the baseline has a table of its own, `coverage_shares`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from benchmarks.coverage_table import Covered, Scenario, main
+from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy import special
 
 from bartleby.analysis.choice.attributes import regress_items
@@ -25,6 +25,7 @@ from bartleby.analysis.choice.bootstrap import reported_replicates
 from bartleby.analysis.choice.contrast_intervals import contrast_intervals
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
+from bartleby.analysis.choice.model import MOST_ADAPTIVE
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
 from bartleby.analysis.choice.posteriors.steps import win_steps
@@ -32,6 +33,7 @@ from bartleby.analysis.choice.posteriors.unbiased import drawn_again, prior_weig
 from bartleby.analysis.choice.posteriors.utilities import run_chains
 from bartleby.analysis.choice.resampling import resampling
 from bartleby.analysis.choice.table import read_choices
+from bartleby.studies.design.graphs import SwissRounds
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -243,10 +245,107 @@ def _one_at_a_time(estimates: Floats, ratings: Floats) -> list[tuple[float, floa
     return found
 
 
+def rounds(
+    population: str, n_items: int, n_rounds: int, *, random_rounds: int | None, varying: float = 0.0
+) -> Scenario:
+    """Return rounds of a tournament, each pair in both orders; position effects vary over pairs.
+
+    The truth of the position effect is the logit of taking the first of two items that are liked the same,
+    averaged over pairs. Everything is against the last item.
+    """
+    graph = SwissRounds(n_rounds, random_rounds)
+    names = [f"i{at:03d}" for at in range(n_items)]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    chance = float(weights @ special.expit(SLOT + varying * nodes) / weights.sum())
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        utility = POPULATIONS[population](rng, n_items)
+        table = _tournament(graph, dict(zip(names, utility, strict=True)), varying, rng)
+        read = read_choices(table)
+        options = ChoiceOptions(baseline=names[-1])
+        data = choice_data(read.cells, options, has_pair_column=False)
+        adaptive = read.adaptive_share({}) > MOST_ADAPTIVE
+        fit = fit_group({}, data, options, adaptive=adaptive)
+        truth = np.append(utility - utility[-1], special.logit(chance))
+        lowest = int(utility[:-1].argmin())
+        for name, one in {"default": fit, "as if not adaptive": replace(fit, population=None)}.items():
+            if name == "as if not adaptive" and not adaptive:
+                continue
+            rows = one.rows(options)
+            for at, row in enumerate(rows):
+                what = "position" if at == n_items else "utilities"
+                if at != n_items - 1:
+                    yield f"{what}, {name}", row["low"], row["high"], float(truth[at])
+                if at == lowest:
+                    yield f"lowest, {name}", row["low"], row["high"], float(truth[at])
+            if utility.std() > 0:
+                # No interval: its width is how far apart estimates are over how far apart utilities are.
+                slope = float(np.polyfit(truth[:n_items], [row["estimate"] for row in rows[:n_items]], 1)[0])
+                yield f"WIDTH is the slope on true utilities, {name}", 0.0, slope, slope / 2
+
+    return one_by_one(replicate)
+
+
+def _tournament(
+    graph: SwissRounds, utility: dict[str, float], varying: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return choices of all rounds, with how pairs were chosen."""
+    won, shown = dict.fromkeys(utility, 0.5), dict.fromkeys(utility, 1.0)
+    rows, previous = [], []
+    for number in range(graph.rounds):
+        scores = {name: won[name] / shown[name] for name in utility} if number else {}
+        pairs = graph.pairs(list(utility), rng, number, previous, scores)
+        previous += pairs
+        for one, other in pairs:
+            slot = SLOT + varying * rng.normal()
+            for first, second in ((one, other), (other, one)):
+                took = rng.random() < special.expit(utility[first] - utility[second] + slot)
+                won[first if took else second] += 1
+                shown[first] += 1
+                shown[second] += 1
+                rows.append((first, second, took, graph.adapts(number)))
+    table = pd.DataFrame(rows, columns=["first", "second", "took", "adapts"])
+    return table.assign(
+        outcome=np.where(table["took"], "chose_first", "chose_second"),
+        pairing=np.where(table["adapts"], "adaptive", "random"),
+    )
+
+
+def _two_groups(rng: np.random.Generator, size: int) -> Floats:
+    low = rng.permutation(size) < 0.2 * size
+    return np.where(low, -3.0, 1.0) + 0.3 * rng.normal(size=size)
+
+
+def _one_far(rng: np.random.Generator, size: int, *, last: float = 0.0) -> Floats:
+    utility = 0.7 * rng.normal(size=size)
+    utility[0], utility[-1] = -4.0, last
+    return utility
+
+
+POPULATIONS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+    "normal-0.5": lambda rng, size: 0.5 * rng.normal(size=size),
+    "normal-1": lambda rng, size: rng.normal(size=size),
+    "normal-2": lambda rng, size: 2.0 * rng.normal(size=size),
+    "t-3": lambda rng, size: rng.standard_t(3, size=size),
+    "two-groups": _two_groups,
+    "equal": lambda _, size: np.zeros(size),
+    "far-baseline": lambda rng, size: _one_far(rng, size, last=3.0),
+}
+
+
 SCENARIOS: dict[str, Scenario] = {
     "dense": pairs_alike(0.0, 4),
     "clustered": pairs_alike(0.7, 10),
     "sparse": sparse,
+    **{
+        f"{'varying-' if varying else ''}{design}-{population}-{items}-{number}": rounds(
+            population, items, number, random_rounds=random, varying=varying
+        )
+        for design, random in (("swiss", None), ("adaptive", 0))
+        for population in POPULATIONS
+        for items, number in ((20, 8), (40, 5), (40, 10), (40, 20), (100, 10), (200, 50))
+        for varying in (0.0, 1.0)
+    },
     **{f"attributes-{n}-{spread:g}": attributes(n, spread) for n in (20, 40) for spread in (0.5, 1.0)},
 }
 

@@ -313,7 +313,12 @@ def test_uncounted_trials_bound_the_utilities_of_the_items_they_show() -> None:
         slot=False,
         cluster=False,
     )
-    assert fit.accounting.bounds["a"] == pytest.approx((math.log(12 / 10), math.log(16 / 6)), abs=1e-8)
+    ends = [
+        math.log(won / lost) + side * 1.959963985 * math.sqrt(1 / won + 1 / lost)
+        for won, lost, side in ((12, 10, -1), (16, 6, 1))
+    ]
+    assert fit.accounting.bounds["a"] == pytest.approx(ends, abs=1e-6)
+    assert fit.frame.set_index("term").loc["a", ["bound_low", "bound_high"]].tolist() == pytest.approx(ends)
     assert "b" not in fit.accounting.bounds
 
 
@@ -322,8 +327,8 @@ def test_what_was_uncounted_bounds_an_item_that_hardly_ever_loses() -> None:
     # Eleven wins and one loss; two trials are open.
     fit = choice_model(choices([*rows, ("a", "b", "refused", 2)]), baseline="b", slot=False, cluster=False)
     low, high = fit.accounting.bounds["a"]
-    assert low == pytest.approx(math.log(11 / 3), abs=1e-8)
-    assert high == pytest.approx(math.log(13), abs=1e-8)
+    assert low == pytest.approx(math.log(11 / 3) - 1.959963985 * math.sqrt(1 / 11 + 1 / 3), abs=1e-6)
+    assert high == pytest.approx(math.log(13) + 1.959963985 * math.sqrt(1 / 13 + 1), abs=1e-6)
     lost = choice_model(
         choices(
             [
@@ -338,12 +343,78 @@ def test_what_was_uncounted_bounds_an_item_that_hardly_ever_loses() -> None:
         ),
         slot=False,
     )
-    assert json.loads(lost.to_json())["accounting"]["bounds"].keys() == {"a", "c"}
+    assert json.loads(lost.to_json())["accounting"]["bounds"].keys() == {"a", "b", "c"}
 
 
-def test_nothing_uncounted_leaves_no_room_between_the_bounds() -> None:
+def test_where_every_trial_counts_there_are_no_worst_cases() -> None:
     fit = choice_model(baseball())
-    assert fit.accounting.bounds["slot"] == pytest.approx((column(fit)["slot"],) * 2, abs=1e-9)
+    assert fit.accounting.bounds == {}
+    assert "bound_low" not in fit.frame
+
+
+def test_worst_cases_hold_the_estimate_of_any_data_that_could_have_been() -> None:
+    rows, _ = simulated(12, n_items=5)
+    rng = np.random.default_rng(3)
+    # Half of the gaps are between items other than the one looked at, and in both orders.
+    gone = rng.random(len(rows)) < 0.06
+    fit = choice_model(rows.assign(outcome=rows["outcome"].where(~gone, "error")), baseline="item 00")
+    bounds = fit.frame.set_index("term")[["bound_low", "bound_high"]].drop(index="item 00")
+    for likely in (0.0, 0.2, 0.5, 0.8, 1.0):
+        drawn = np.where(rng.random(len(rows)) < likely, "chose_first", "chose_second")
+        other = choice_model(rows.assign(outcome=rows["outcome"].where(~gone, drawn)), baseline="item 00")
+        ends = other.frame.set_index("term").loc[bounds.index]
+        assert (bounds["bound_low"] <= ends["estimate"]).all()
+        assert (bounds["bound_high"] >= ends["estimate"]).all()
+
+
+def test_missing_trials_that_could_carry_an_estimate_away_are_a_warning() -> None:
+    rows = [("a", "b", "chose_first", 500), ("b", "a", "chose_second", 480), ("b", "a", "chose_first", 20)]
+    fit = choice_model(choices([*rows, ("a", "b", "error", 30)]), baseline="b", slot=False, cluster=False)
+    assert any("a: 30 of 1030 trials (2.9%) are missing" in warning for warning in fit.warnings)
+
+
+@pytest.mark.parametrize("adaptive", [None, True])
+def test_a_column_or_a_setting_says_that_earlier_answers_chose_the_pairs(adaptive: bool | None) -> None:
+    rows, _ = simulated(4, n_items=6)
+    if adaptive is None:
+        rows = rows.assign(pairing=np.where(np.arange(len(rows)) % 3, "adaptive", "random"))
+    fit = choice_model(rows, baseline="item 00", adaptive=adaptive)
+    plain = choice_model(rows, baseline="item 00", adaptive=False)
+    assert any("earlier answers chose the pairs" in warning for warning in fit.warnings)
+    one, other = fit.frame, plain.frame
+    assert (one["low"].dropna() <= other["low"].dropna()).all()
+    assert (one["high"].dropna() >= other["high"].dropna()).all()
+    # Nothing is drawn together past the mean, and nothing apart.
+    spread = [frame["estimate"].iloc[:6].std() for frame in (one, other)]
+    assert 0 < spread[0] < spread[1]
+
+
+def test_random_pairs_enough_need_no_allowance() -> None:
+    rows, _ = simulated(4, n_items=6)
+    half = rows.assign(pairing=np.where(np.arange(len(rows)) % 2, "adaptive", "random"))
+    assert choice_model(half).frame.equals(choice_model(rows).frame)
+
+
+def test_clusters_wider_than_pairs_are_found_where_pairs_lie_within_them() -> None:
+    rows, _ = simulated(4, n_items=6)
+    pair = [" ".join(sorted(each)) for each in zip(rows["first"], rows["second"], strict=True)]
+    wider = rows.assign(scenario=pd.factorize(pd.Series(pair))[0] // 3)
+    fit = choice_model(wider)
+    assert fit.frame["n_clusters"].max() == 5
+    assert fit.settings["cluster"].startswith("scenario (found")
+    # Trials of a pair in several scenarios would not be together: the pair is.
+    crossing = choice_model(rows.assign(scenario=np.arange(len(rows)) % 4))
+    assert crossing.settings["cluster"] == "pair (found in the table)"
+    assert choice_model(wider, cluster="pair").frame["n_clusters"].max() == 15
+    assert "independent" in choice_model(wider, cluster=False).settings["cluster"]
+
+
+def test_answers_that_follow_the_order_alone_leave_utilities_equal_and_the_order_unbounded() -> None:
+    rows = [(a, b, "chose_first", 10) for a in "ABC" for b in "ABC" if a != b]
+    frame = choice_model(choices(rows), baseline="A").frame.set_index("term")
+    assert frame.loc[["B", "C"], "estimate"].abs().max() < 1e-6
+    assert frame.loc["slot", "estimate"] > 3
+    assert frame.loc["slot", "high"] > 5
 
 
 def test_all_that_is_wrong_with_a_table_is_said_at_once() -> None:
@@ -421,7 +492,7 @@ def test_a_baseline_may_be_a_number_as_items_may() -> None:
 def test_without_a_setting_pairs_are_the_clusters_and_false_takes_trials_as_independent() -> None:
     found, pairs, alone = (choice_model(baseball(), cluster=cluster) for cluster in (None, "pair", False))
     pd.testing.assert_frame_equal(found.frame, pairs.frame)
-    assert found.settings["cluster"] == "pair"
+    assert found.settings["cluster"] == "pair (found in the table)"
     assert alone.settings["cluster"] == "none: trials independent"
     assert "trials independent" in alone.frame["method"].iloc[-1]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bartleby.analysis.choice.adaptive import PopulationFit, population_fit, spanning
 from bartleby.analysis.choice.bradley_terry import Maximum, maximise
 from bartleby.analysis.choice.contrast_intervals import ContrastIntervals, contrast_intervals, no_intervals
 from bartleby.analysis.choice.covariance import inverse_information, overdispersion, robust_covariance
@@ -25,7 +26,7 @@ from bartleby.analysis.choice.layout import (
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.pair_design import without_order
 from bartleby.analysis.choice.separation import Separation
-from bartleby.analysis.choice.warnings import cluster_warnings, data_warnings
+from bartleby.analysis.choice.warnings import adaptive_warning, cluster_warnings, data_warnings
 from bartleby.analysis.inference.sandwich import RobustCovariance
 
 __all__ = ["GroupFit", "fit_group"]
@@ -59,6 +60,8 @@ class GroupFit:
         Why a term has no estimate, by term.
     warnings
         What a reader must know.
+    population
+        The fit as a sample of a normal population, where earlier answers chose the pairs.
     """
 
     key: Mapping[str, Any]
@@ -71,6 +74,7 @@ class GroupFit:
     separation: Separation
     reasons: Mapping[str, str]
     warnings: tuple[str, ...]
+    population: PopulationFit | None = None
 
     @property
     def converged(self) -> bool:
@@ -89,9 +93,11 @@ class GroupFit:
         return covariance
 
     def rows(self, options: ChoiceOptions, *, intervals: bool = True) -> list[dict[str, Any]]:
-        """Return the reported rows, with intervals or without."""
+        """Return the reported rows, with intervals; or the estimates of the likelihood alone, without."""
         estimates = self.layout.contrasts @ self.maximum.estimated[0]
         found = _intervals(self, options) if intervals else no_intervals(len(estimates), "")
+        if self.population is not None and intervals:
+            estimates, found = spanning(estimates, found, self.population, options.level)
         n_items, n_components = self.data.n_items, self.layout.n_components
         trials = np.append(self.data.trials_of_items, np.full(len(estimates) - n_items, self.data.used))
         n_clusters = self.data.n_clusters if self.robust is not None or options.clusters else math.nan
@@ -131,6 +137,7 @@ def fit_group(
     options: ChoiceOptions,
     *,
     slot_basis: SlotBasis | None = None,
+    adaptive: bool = False,
 ) -> GroupFit:
     """Fit one group.
 
@@ -144,6 +151,8 @@ def fit_group(
         Settings.
     slot_basis
         Several slot effects instead of one; see `choice_layout`.
+    adaptive
+        Whether earlier answers chose the pairs.
     """
     notes: list[str] = []
     if data.kernel.slot and order_confounded(data):
@@ -172,7 +181,12 @@ def fit_group(
     if robust is not None:
         scale = overdispersion(robust, maximum, data)
         notes += cluster_warnings(robust, layout, options, reasons, penalised=penalised)
-    return GroupFit(key, data, layout, maximum, robust, scale, penalised, separation, reasons, tuple(notes))
+    population = population_fit(data, layout, scale) if adaptive and maximum.converged[0] else None
+    if adaptive:
+        notes.append(adaptive_warning(allowed_for=population is not None))
+    return GroupFit(
+        key, data, layout, maximum, robust, scale, penalised, separation, reasons, tuple(notes), population
+    )
 
 
 def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:

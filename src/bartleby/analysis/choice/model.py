@@ -6,18 +6,20 @@ anybody's table with the columns `first`, `second` and `outcome`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
-from bartleby.analysis.choice.accounting import choice_accounting, left_out_warnings
+from bartleby.analysis.choice.accounting import choice_accounting, left_out_warnings, worst_cases
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.expected import Probabilities
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.layout import NEITHER
 from bartleby.analysis.choice.options import ChoiceOptions, Exits, Ties
 from bartleby.analysis.choice.result import ChoiceFit
-from bartleby.analysis.choice.table import read_choices
+from bartleby.analysis.choice.table import pair_cluster, read_choices
+from bartleby.analysis.tables.accounting import bound_warnings
 from bartleby.analysis.tables.estimates import estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, as_names
 from bartleby.analysis.tables.labels import group_prefix
@@ -25,6 +27,8 @@ from bartleby.errors import DataError, SettingError
 
 __all__ = ["ChoiceFit", "choice_model"]
 
+MOST_ADAPTIVE = 0.5
+"""Share of adaptive pairs up to which those at random correct what the others exaggerate."""
 Keyed: TypeAlias = tuple[Mapping[str, Any], ChoiceData]
 
 
@@ -41,6 +45,7 @@ def choice_model(
     bias_reduced: bool | None = None,
     opted_out: Exits = "left_out",
     refusals: Exits = "left_out",
+    adaptive: bool | None = None,
     seed: int = 0,
     probabilities: Probabilities = "auto",
 ) -> ChoiceFit:
@@ -56,8 +61,9 @@ def choice_model(
         Item whose utility is zero, such as an opt-out task; `neither` where the model has that. Without
         one, utilities sum to zero.
     cluster
-        Trials that depend on each other: None takes `pair` (the unordered pair, unless there is such a
-        column), a name takes that column, False takes trials as independent.
+        Trials that hang together: `pair` (the unordered pair, unless there is such a column) or any column.
+        None finds the pair, or a column such as `scenario` or `conversation` within whose values pairs lie;
+        False is for independent trials.
     by
         Further columns whose levels get a fit of their own.
     level
@@ -75,6 +81,10 @@ def choice_model(
     opted_out, refusals
         `neither` makes these outcomes a choice of an outside option, with a utility of its own in a
         three-way choice; `left_out` fits the model to the choices between the two items.
+    adaptive
+        Whether earlier answers chose which pairs were shown, as in a tournament (which exaggerates how far
+        apart items are): estimates and intervals then allow for it. None: where more than half of the trials
+        have `adaptive` in the column `pairing`, as those of `SwissRounds` without random rounds do.
     seed
         Seed of everything that draws random numbers later.
     probabilities
@@ -88,7 +98,8 @@ def choice_model(
     ChoiceFit
         Rows: one item each (`term`; logits against the baseline), `neither`, `slot` (logits, above 0 when
         the item shown first is favoured), and the tie parameter `log_nu` (Davidson) or `log_theta`
-        (Rao-Kupper).
+        (Rao-Kupper). Where trials were not counted, `bound_low` and `bound_high` are the worst-case bounds,
+        with sampling error: whatever each of these trials had ended in.
 
     Raises
     ------
@@ -102,16 +113,18 @@ def choice_model(
     The probability of taking the first item i over j is L(u_i - u_j + slot), L the logistic function
     (Bradley & Terry 1952; Davidson & Beaver 1977). Intervals are CR2 with Satterthwaite degrees of freedom
     (Pustejovsky & Tipton 2018), or the profile of the penalised likelihood (Firth 1993; Heinze & Schemper
-    2002) with its deviance divided by the overdispersion between clusters.
+    2002) with its deviance divided by the overdispersion between clusters. Of adaptive pairs:
+    `bartleby.analysis.choice.adaptive`.
 
     Exact probabilities enter as expected counts of the trials (the fractional logit of Papke & Wooldridge
     1996), given that one of the two items is answered; outcomes and `n` are those observed. Within a prompt
     they have no sampling error, so intervals rest on how far prompts depart from the model, and asking a
     prompt again adds nothing: its samples are one cluster (the ordered pair where `cluster` is False).
     """
+    clusters = pair_cluster(trials, cluster)
     options = ChoiceOptions(
         None if baseline is None else str(baseline),
-        ("pair",) if cluster is None else as_names(cluster),
+        as_names(cluster) or as_names(clusters.column),
         as_names(by),
         level,
         estimand,
@@ -122,6 +135,7 @@ def choice_model(
         refusals,
         seed,
         probabilities,
+        adaptive,
     )
     options.check()
     table = read_choices(
@@ -139,19 +153,29 @@ def choice_model(
     table = replace(table, cells=table.cells.iloc[:0].copy())
     data, unusable = _usable(read)
     _check_baseline(data, options)
-    groups = tuple(fit_group(key, each, options) for key, each in data)
-    rows = [row for group in groups for row in group.rows(options)]
-    accounting = choice_accounting(
-        groups, [each for _, each in data], options, unusable=[each for _, each in unusable]
+    groups = tuple(
+        fit_group(key, each, options, adaptive=_is_adaptive(table.adaptive_share(key), adaptive))
+        for key, each in data
     )
-    notes = [f"{group_prefix(group.key)}{note}" for group in groups for note in group.warnings]
+    rows_of = [group.rows(options) for group in groups]
+    worst = [worst_cases(group, rows) for group, rows in zip(groups, rows_of, strict=True)]
+    accounting = choice_accounting(
+        groups, [each for _, each in data], options, unusable=[each for _, each in unusable], worst=worst
+    )
+    notes = []
+    for group, rows, cases in zip(groups, rows_of, worst, strict=True):
+        more = [*group.warnings, *cases.warnings, *bound_warnings(cases.cases)]
+        notes += [f"{group_prefix(group.key)}{note}" for note in more]
+        for row in rows if cases.bounds else ():
+            row["bound_low"], row["bound_high"] = cases.bounds.get(row["term"], (math.nan, math.nan))
     notes += _without_choice(unusable)
     return ChoiceFit(
-        frame=estimate_frame(rows, table.groups),
+        frame=estimate_frame([row for rows in rows_of for row in rows], table.groups),
         accounting=accounting,
         warnings=(*table.notes, *notes, *left_out_warnings(accounting)),
         settings={
             **options.to_dict(),
+            "cluster": clusters.described,
             "contrast": options.baseline or "sum-to-zero",
             "probabilities": _probabilities_used(groups),
         },
@@ -170,6 +194,11 @@ def _probabilities_used(groups: Sequence[GroupFit]) -> str:
     if len(exact) == len(groups):
         return "use"
     return "use in " + "; ".join(group_prefix(group.key).rstrip(": ") for group in exact)
+
+
+def _is_adaptive(share: float, setting: bool | None) -> bool:
+    """Return whether a fit has to allow for adaptive pairs; half as many random ones make up for them."""
+    return share > MOST_ADAPTIVE if setting is None else setting
 
 
 def _check_baseline(data: Sequence[Keyed], options: ChoiceOptions) -> None:

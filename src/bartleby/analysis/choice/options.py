@@ -42,6 +42,7 @@ class ChoiceOptions:
     refusals: Exits = "left_out"
     seed: int = 0
     probabilities: Probabilities = "auto"
+    adaptive: bool | None = None
 
     def check(self) -> None:
         """Raise SettingError for whatever is not allowed, all of it at once."""
@@ -53,7 +54,9 @@ class ChoiceOptions:
             probabilities=self.probabilities,
         )
         problems += level_problems(self.level)
-        problems += _unlike(seed=self.seed, slot=self.slot, bias_reduced=self.bias_reduced)
+        problems += _unlike(
+            seed=self.seed, slot=self.slot, bias_reduced=self.bias_reduced, adaptive=self.adaptive
+        )
         if self.ties == "rao-kupper" and "neither" in (self.opted_out, self.refusals):
             problems.append("ties='rao-kupper' has no outcome 'neither': use ties='davidson' with it")
         if len(self.clusters) > 1 or "item" in self.clusters:
@@ -129,18 +132,22 @@ class ChoiceOptions:
             "refusals": self.refusals,
             "seed": self.seed,
             "probabilities": self.probabilities,
+            "adaptive": self.adaptive,
         }
 
 
-def _unlike(*, seed: object, slot: object, bias_reduced: object) -> list[str]:
+def _unlike(*, seed: object, slot: object, **or_none: object) -> list[str]:
     """Return a line for each setting that is of another kind than it must be."""
     problems = []
     if not isinstance(seed, numbers.Integral) or seed < 0:
         problems.append(f"seed={seed!r}: must be a whole number, 0 or more")
     if not isinstance(slot, bool):
         problems.append(f"slot={slot!r}: must be True or False")
-    if not (bias_reduced is None or isinstance(bias_reduced, bool)):
-        problems.append(f"bias_reduced={bias_reduced!r}: must be True, False or None")
+    problems += [
+        f"{name}={value!r}: must be True, False or None"
+        for name, value in or_none.items()
+        if not (value is None or isinstance(value, bool))
+    ]
     return problems
 
 

@@ -44,7 +44,11 @@ def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
         names = sorted({_NO_CLASS if pd.isna(each) else str(each) for each in label})
         code = np.array([names.index(_NO_CLASS if pd.isna(each) else str(each)) for each in label])
         again = fit_group(
-            group.key, group.data, fit.options, slot_basis=_class_slots(group, code, len(names))
+            group.key,
+            group.data,
+            fit.options,
+            slot_basis=_class_slots(group, code, len(names)),
+            adaptive=group.population is not None,
         )
         # Items come first, then the slots, if there are any, then ties.
         told = again.rows(fit.options)[len(again.layout.nodes) :]

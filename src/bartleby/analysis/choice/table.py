@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
@@ -26,11 +26,11 @@ from bartleby.analysis.tables.counts import (
     distinct_rows,
     first_row,
 )
-from bartleby.analysis.tables.grouping import taken_names
+from bartleby.analysis.tables.grouping import Cluster, as_names, taken_names
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
 
-__all__ = ["ChoiceTable", "read_choices"]
+__all__ = ["ADAPTIVE", "PAIRING", "ChoiceTable", "pair_cluster", "read_choices"]
 
 REQUIRED = ("first", "second", "outcome")
 LABEL_MASS = "label_mass"
@@ -38,6 +38,14 @@ LABEL_MASS = "label_mass"
 _HALF = 0.5
 TERMS = ("slot", "neither", "log_nu", "log_theta")
 """What the model itself has estimates of, which no item may be called."""
+
+WIDER_CLUSTERS = (
+    *("scenario", "scenario_id", "scenario_family", "family", "item_family", "prompt", "prompt_id"),
+    *("conversation", "conversation_id", "dialogue", "dialogue_id", "session", "session_id"),
+)
+"""Columns taken as clusters if none is named and pairs lie within their values."""
+PAIRING, ADAPTIVE = "pairing", "adaptive"
+"""The column that says how a pair was chosen, and its value where earlier answers chose it."""
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -66,6 +74,8 @@ class ChoiceTable:
         which it is under a half); empty where the table has no such column.
     notes
         What a reader must know of exact probabilities.
+    pairings
+        Trials by group and by how their pair was chosen; empty where there is no column `pairing`.
     """
 
     cells: pd.DataFrame = field(repr=False)
@@ -75,6 +85,19 @@ class ChoiceTable:
     varying: Mapping[str, str] = field(default_factory=dict)
     label_mass: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     notes: tuple[str, ...] = ()
+    pairings: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+    def adaptive_share(self, key: Mapping[str, Any]) -> float:
+        """Return the share of a group's trials whose pair earlier answers chose; 0 where nothing says so."""
+        if self.pairings.empty:
+            return 0.0
+        mine = np.ones(len(self.pairings), dtype=bool)
+        for name, value in key.items():
+            column = self.pairings[name]
+            mine &= (column.isna() if pd.isna(value) else column == value).to_numpy(dtype=bool)
+        count = self.pairings["count"].to_numpy(dtype=float) * mine
+        adaptive = (self.pairings[PAIRING].astype(object) == ADAPTIVE).to_numpy(dtype=bool)
+        return float(count[adaptive].sum() / max(count.sum(), 1e-12))
 
     def split(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
         """Return the cells of each group with the values that name it, in order of those values."""
@@ -150,7 +173,8 @@ def read_choices(
         cells, notes = expected_cells(cells, groups, wanted, mode=probabilities, others=others)
         cells = cells.drop(columns=list(PROBABILITIES))
     mass = _label_mass(frame, names, groups, weight)
-    return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes)
+    pairings = count_rows(frame, [*groups, PAIRING], weight) if PAIRING in names else pd.DataFrame()
+    return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes, pairings)
 
 
 def _label_mass(frame: Frame, names: list[str], groups: Sequence[str], weight: str | None) -> pd.DataFrame:
@@ -167,6 +191,41 @@ def _label_mass(frame: Frame, names: list[str], groups: Sequence[str], weight: s
     total[["mean", "low"]] = total[["mean", "low"]].div(total["n"], axis=0)
     mean_mass: pd.DataFrame = total.reset_index() if groups else total.reset_index(drop=True)
     return mean_mass
+
+
+def pair_cluster(trials: object, cluster: str | Sequence[str] | Literal[False] | None) -> Cluster:
+    """Return the clusters of paired choices: those named, or found.
+
+    Parameters
+    ----------
+    trials
+        Any frame that narwhals reads.
+    cluster
+        None finds: the first of `WIDER_CLUSTERS` with two values or more, fewer than there are pairs, such
+        that all trials of a pair have the same one; otherwise the pair. False is none; a name stands.
+    """
+    if cluster is False:
+        return Cluster(None, "none: trials independent")
+    if cluster is not None:
+        names = as_names(cluster)
+        return Cluster(names[0] if names else None, ", ".join(names))
+    frame = as_frame(trials)
+    there = column_names(frame)
+    if {"first", "second"} <= set(there):
+        for name in (name for name in WIDER_CLUSTERS if name in there):
+            if _holds_pairs(distinct_rows(frame, ["first", "second", name]), name):
+                return Cluster(name, f"{name} (found in the table; every pair lies within one)")
+    return Cluster("pair", "pair (found in the table)")
+
+
+def _holds_pairs(rows: pd.DataFrame, name: str) -> bool:
+    """Tell whether all trials of a pair have the same value, and values are several but fewer than pairs."""
+    first, second = (rows[side].astype(str).to_numpy(dtype=object) for side in ("first", "second"))
+    pairs = pd.DataFrame({"low": np.minimum(first, second), "high": np.maximum(first, second)})
+    values = rows[name].astype(object)
+    both = pairs.assign(value=values.to_numpy()).drop_duplicates()
+    n_pairs = len(pairs.drop_duplicates())
+    return bool(values.notna().all() and len(both) == n_pairs and 2 <= values.nunique() < n_pairs)
 
 
 def _missing_columns(names: list[str], groups: Sequence[str], clusters: Sequence[str]) -> list[str]:

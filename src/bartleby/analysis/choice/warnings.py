@@ -12,7 +12,21 @@ from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.separation import Separation
 from bartleby.analysis.inference.sandwich import RobustCovariance
 
-__all__ = ["cluster_warnings", "data_warnings"]
+__all__ = ["adaptive_warning", "cluster_warnings", "data_warnings"]
+
+
+def adaptive_warning(*, allowed_for: bool) -> str:
+    """Return what a reader must know of pairs that earlier answers chose."""
+    if not allowed_for:
+        return (
+            "earlier answers chose the pairs, which exaggerates how far apart utilities are, and no fit that "
+            "allows for it converged: intervals are too narrow"
+        )
+    return (
+        "earlier answers chose the pairs, which exaggerates how far apart utilities are: intervals span two "
+        "fits (one as if pairs had been chosen beforehand, one as a sample of a normal population) and "
+        "estimates lie halfway between them; random rounds at the end make this unnecessary"
+    )
 
 
 def data_warnings(

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from bartleby.analysis.inference.logistic import fit_firth
 from bartleby.analysis.rates.counted import Counted
-from bartleby.analysis.rates.linear import least_squares
-from bartleby.analysis.rates.marginal import Link, marginal_effects
+from bartleby.analysis.rates.marginal import marginal_effects
 from bartleby.analysis.rates.regression import Regression
 
 __all__ = ["EffectBounds", "effect_bounds"]
@@ -34,7 +33,7 @@ class EffectBounds:
 
 
 def effect_bounds(
-    data: Counted, regress: Callable[[Counted], Regression], level: float, *, link: Link = "logit"
+    data: Counted, regress: Callable[[Counted], Regression], level: float
 ) -> dict[Key, EffectBounds]:
     """Return the worst cases of coefficients, odds ratios and average marginal effects.
 
@@ -46,8 +45,6 @@ def effect_bounds(
         The regression, of complete data.
     level
         Of the intervals whose outer ends are the bounds.
-    link
-        As in `Regression`.
 
     Notes
     -----
@@ -59,7 +56,8 @@ def effect_bounds(
     matrix, missing = data.design.matrix, data.missing
     if missing is None:
         return {}
-    beta, inverse = _middle(data.filled(0.5), link)
+    # Firth's fit exists whatever the data are, and only the signs of first-order changes are taken from it.
+    middle = fit_firth(data.filled(0.5).cells())
     fits: dict[bytes, Rows] = {}
 
     def rows(toward: npt.NDArray[np.bool_]) -> Rows:
@@ -71,8 +69,8 @@ def effect_bounds(
         return fits[key]
 
     bounds: dict[Key, EffectBounds] = {}
-    for quantities, term, gradient in _gradients(data, beta, link):
-        toward = matrix @ (inverse @ gradient) > 0
+    for quantities, term, gradient in _gradients(data, middle.beta):
+        toward = matrix @ (middle.covariance @ gradient) > 0
         sides = rows(~toward), rows(toward)
         for key in ((quantity, term) for quantity in quantities):
             if key in sides[0] and key in sides[1]:
@@ -82,17 +80,9 @@ def effect_bounds(
     return bounds
 
 
-def _middle(data: Counted, link: Link) -> tuple[Floats, Floats]:
-    """Return coefficients and their inverse information, from which the signs of changes are taken."""
-    if link == "identity":
-        return least_squares(data)
-    fit = fit_firth(data.cells())  # it exists whatever the data are
-    return fit.beta, fit.covariance
-
-
-def _gradients(data: Counted, beta: Floats, link: Link) -> list[tuple[tuple[str, ...], str, Floats]]:
+def _gradients(data: Counted, beta: Floats) -> list[tuple[tuple[str, ...], str, Floats]]:
     """Return the quantities, term and gradient of every effect."""
-    effects = marginal_effects(data.design, data.filled(0.5).n, beta, link=link)
+    effects = marginal_effects(data.design, data.filled(0.5).n, beta)
     coefficients = zip(data.design.columns, np.eye(len(beta)), strict=True)
     return [
         *((("coefficient", "odds_ratio"), term, gradient) for term, gradient in coefficients),

@@ -6,7 +6,6 @@ stayed; here what is missing is left out, counted and bounded, and never becomes
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
@@ -73,15 +72,12 @@ class EventTable:
         What each status was taken for.
     warnings
         What a reader must know about how the outcome was read.
-    numeric
-        Whether `_event` holds numbers other than 0 and 1: values to take means of.
     """
 
     cells: pd.DataFrame = field(repr=False)
     event: str
     counted_as: dict[str, str]
     warnings: tuple[str, ...] = ()
-    numeric: bool = False
 
     def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
         """Return the accounting of all trials."""
@@ -100,7 +96,6 @@ def read_events(
     keys: Sequence[str] = (),
     may_be_empty: Sequence[str] = (),
     refusals: Refusals = "counted",
-    numbers: bool = False,
 ) -> EventTable:
     """Count trials by some columns and by whether the event happened.
 
@@ -119,9 +114,6 @@ def read_events(
     refusals
         Whether trials that ended with `refused` count as trials without the event, are left out,
         or count as the event. For outcome words.
-    numbers
-        Whether a column may hold other numbers than 0 and 1: it is then `numeric`, and a trial is missing
-        where the number is, or where another column says that the trial is.
 
     Raises
     ------
@@ -152,7 +144,7 @@ def read_events(
         )
         _check_words(frame, cells)
         return replace(_from_words(cells, words, refusals), warnings=both)
-    return _from_column(cells, words[0], flags, numbers=numbers)
+    return _from_column(cells, words[0], flags)
 
 
 def _counted(frame: Frame, names: Sequence[str], keys: Sequence[str], status: Sequence[str]) -> pd.DataFrame:
@@ -234,38 +226,26 @@ def _from_words(cells: pd.DataFrame, words: Sequence[str], refusals: Refusals) -
     return EventTable(done, event, counted_as)
 
 
-def _from_column(cells: pd.DataFrame, name: str, flags: Sequence[str], *, numbers: bool) -> EventTable:
-    problems, allowed = [], {name: "a finite number or empty"} if numbers else {}
+def _from_column(cells: pd.DataFrame, name: str, flags: Sequence[str]) -> EventTable:
+    problems = []
     for column in (name, *flags):
-        values = [value for value in cells[column].unique() if not pd.isna(value)]
-        odd = [value for value in values if not (_is_number(value) if column in allowed else value in (0, 1))]
+        odd = [value for value in cells[column].unique() if not pd.isna(value) and value not in (0, 1)]
         if odd:
-            must = allowed.get(column, "0, 1 or empty")
-            problems.append(f"column {column!r}: {', '.join(map(repr, odd[:5]))}: must be {must}")
+            problems.append(f"column {column!r}: {', '.join(map(repr, odd[:5]))}: must be 0, 1 or empty")
     if problems:
         raise DataError(problems)
     event = pd.to_numeric(cells[name]).astype(float)
-    numeric = not set(event.dropna()) <= {0.0, 1.0}
-    # An event that was seen was seen, however the trial ended; of a number that is not so certain.
-    certain = (event == 1) & (not numeric)
-    status = pd.Series(np.where((event == 1) | numeric, name, f"not {name}"), index=cells.index, dtype=object)
+    status = pd.Series(np.where(event == 1, name, f"not {name}"), index=cells.index, dtype=object)
     status[event.isna()] = "empty"
     if "outcome" in cells:
-        ended = cells["outcome"].isin(_MISSING_WORDS) & ~certain
+        ended = cells["outcome"].isin(_MISSING_WORDS) & (event != 1)
         status[ended] = cells.loc[ended, "outcome"].astype(str)
     for flag in flags:
-        status[(pd.to_numeric(cells[flag]) == 1) & ~certain] = flag
+        status[(pd.to_numeric(cells[flag]) == 1) & (event != 1)] = flag
     event[~status.isin([name, f"not {name}"])] = np.nan
-    counted_as = {name: "used" if numeric else f"counted as {name}", f"not {name}": f"counted as not {name}"}
+    counted_as = {name: f"counted as {name}", f"not {name}": f"counted as not {name}"}
     counted_as |= dict.fromkeys((*_MISSING_WORDS, "empty"), "left out: missing")
-    return EventTable(cells.assign(_event=event, _status=status), name, counted_as, numeric=numeric)
-
-
-def _is_number(value: object) -> bool:
-    try:
-        return math.isfinite(float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
+    return EventTable(cells.assign(_event=event, _status=status), name, counted_as)
 
 
 def missing_warnings(table: EventTable, groups: Sequence[str], most: int = 8) -> list[str]:

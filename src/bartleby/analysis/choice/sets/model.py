@@ -169,7 +169,7 @@ def fit_sets(
             sets, design, top, layout.contrasts, level=level, cluster=cluster, penalised=penalised
         )
         if n_clusters < 2 and cluster is not None:
-            notes.append(f"one cluster ({cluster}): no interval; cluster=None takes sets as independent")
+            notes.append(f"one cluster ({cluster}): no interval; cluster=False takes sets as independent")
     rows = _rows(sets, layout, layout.contrasts @ top.estimated[0], found, reasons=reasons, baseline=baseline)
     return [{**row, "level": level, "n_clusters": n_clusters} for row in rows], notes
 
