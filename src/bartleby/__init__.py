@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bartleby.analysis.patterns.triggers import around_trigger
     from bartleby.analysis.rates.differences import difference
     from bartleby.analysis.rates.effects import effects
+    from bartleby.analysis.rates.means import mean
     from bartleby.analysis.rates.rates import rate
     from bartleby.analysis.self_reports.self_report import self_report
     from bartleby.collectors.models import open_model
@@ -136,6 +137,7 @@ __all__ = [
     "load_codebook",
     "load_scenarios",
     "load_tasks",
+    "mean",
     "minimum_detectable_effect",
     "open_model",
     "order_effect",
@@ -223,6 +225,7 @@ _WHERE = {
     "load_codebook": "studies.codebook",
     "load_scenarios": "studies.loading",
     "load_tasks": "studies.loading",
+    "mean": "analysis.rates.means",
     "minimum_detectable_effect": "analysis.inference.power",
     "open_model": "collectors.models",
     "order_effect": "analysis.exits.order",

@@ -57,3 +57,16 @@ def test_refusals_are_counted_as_asked(
 def test_bias_reduction_has_one_name_everywhere(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = told(capsys, "effects", str(table), "opted_out ~ size", "--bias-reduced")["estimates"][0]
     assert row["method"].startswith("firth")
+
+
+def test_numbers_have_means_differences_and_slopes(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trials = pd.read_csv(table)
+    trials["rating"] = 1 + (trials.index * 5) % 7
+    trials.to_csv(table, index=False)
+    mean = told(capsys, "mean", str(table), "--outcome", "rating", "--scale", "1", "7")
+    assert mean["estimates"][0]["estimate"] == pytest.approx(trials["rating"].mean())
+    assert mean["settings"]["scale"] == "1 to 7 (stated)"
+    asked = ["difference", str(table), "--outcome", "rating", "--between", "channel", "--margin", "2"]
+    assert told(capsys, *asked)["estimates"][0]["margin_high"] == 2
+    slope = told(capsys, "effects", str(table), "rating ~ size")["estimates"][1]
+    assert slope["method"] == "least squares, CR2"

@@ -31,6 +31,7 @@ def add_commands(commands: Commands) -> None:
     estimators = estimate.add_subparsers(title="estimators", metavar="ESTIMATOR", required=True)
     _add_choice(estimators)
     _add_rate(estimators)
+    _add_mean(estimators)
     _add_difference(estimators)
     _add_effects(estimators)
     _add_exits(estimators)
@@ -93,16 +94,47 @@ def _add_rate(estimators: Commands) -> None:
     _add_refusals(rate)
 
 
+def _add_mean(estimators: Commands) -> None:
+    mean = add_command(
+        estimators,
+        "mean",
+        _mean,
+        "the mean of a numeric outcome, such as a rating or tokens",
+        "bartleby estimate mean trials.csv --outcome rating --scale 1 7 --by harm --json",
+    )
+    _add_shared(mean)
+    mean.add_argument("--outcome", required=True, metavar="COL", help="column of numbers")
+    mean.add_argument(
+        "--method",
+        choices=("auto", "t"),
+        default="auto",
+        help="t: plus and minus t standard errors; auto: also allow for skewness (default: auto)",
+    )
+    _add_scale(mean)
+
+
+def _add_scale(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scale",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="lowest and highest value of a numeric outcome, for worst-case bounds (default: those observed)",
+    )
+
+
 def _add_difference(estimators: Commands) -> None:
     difference = add_command(
         estimators,
         "difference",
         _difference,
-        "how much the rate of an outcome differs between conditions",
+        "how much a rate or a mean differs between conditions",
         "bartleby estimate difference trials.csv --outcome opted_out --between channel --json",
     )
     _add_shared(difference)
-    difference.add_argument("--outcome", required=True, metavar="NAME", help="outcome, such as opted_out")
+    difference.add_argument(
+        "--outcome", required=True, metavar="NAME", help="outcome, such as opted_out, or a column of numbers"
+    )
     difference.add_argument("--between", required=True, metavar="COL", help="column of the conditions")
     difference.add_argument("--reference", metavar="LEVEL", help="condition the others are compared with")
     difference.add_argument("--paired", metavar="COL", help="column that pairs trials over conditions")
@@ -115,6 +147,7 @@ def _add_difference(estimators: Commands) -> None:
         default="holm",
         help="of p values (default: holm)",
     )
+    _add_scale(difference)
     _add_refusals(difference)
 
 
@@ -123,15 +156,16 @@ def _add_effects(estimators: Commands) -> None:
         estimators,
         "effects",
         _effects,
-        "odds ratios and average marginal effects",
+        "odds ratios and average marginal effects, or slopes of a numeric outcome",
         'bartleby estimate effects trials.csv "opted_out ~ harm + difficulty" --cluster item --json',
     )
-    _add_shared(effects, before_options=("formula", "an outcome or 0/1 column ~ terms"))
+    _add_shared(effects, before_options=("formula", "an outcome, 0/1 column or number ~ terms"))
     effects.add_argument(
         "--method",
-        choices=("auto", "logistic", "firth", "mixed"),
+        choices=("auto", "logistic", "firth", "mixed", "linear"),
         default="auto",
-        help="auto: maximum likelihood, or firth where the data are separated (default: auto)",
+        help="auto: maximum likelihood, or firth where the data are separated; linear (least squares) for "
+        "numbers (default: auto)",
     )
     effects.add_argument(
         "--bias-reduced",
@@ -140,6 +174,7 @@ def _add_effects(estimators: Commands) -> None:
         dest="method",
         help="as --method firth",
     )
+    _add_scale(effects)
     _add_refusals(effects)
 
 
@@ -175,7 +210,7 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
         metavar="COL",
         action="append",
         default=None,
-        help="trials that share it are not independent (none: all are); given twice: in two ways (rate, "
+        help="trials that share it are not independent (none: all are); given twice: two-way (rate, mean, "
         "difference, effects)",
     )
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
@@ -235,6 +270,14 @@ def _rate(options: argparse.Namespace) -> int:
     return _print(estimates, options)
 
 
+def _mean(options: argparse.Namespace) -> int:
+    from bartleby.analysis.rates.means import mean
+
+    shared = {name: value for name, value in _shared(options).items() if name != "seed"}
+    estimates = mean(_table(options), options.outcome, method=options.method, scale=_scale(options), **shared)
+    return _print(estimates, options)
+
+
 def _difference(options: argparse.Namespace) -> int:
     from bartleby.analysis.rates.differences import difference
 
@@ -247,6 +290,7 @@ def _difference(options: argparse.Namespace) -> int:
         margin=options.margin,
         adjust=None if options.adjust == "none" else options.adjust,
         refusals=options.refusals,
+        scale=_scale(options),
         **_shared(options),
     )
     return _print(estimates, options)
@@ -260,6 +304,7 @@ def _effects(options: argparse.Namespace) -> int:
         options.formula,
         method=options.method,
         refusals=options.refusals,
+        scale=_scale(options),
         **_shared(options),
     )
     return _print(estimates, options)
@@ -278,6 +323,10 @@ def _exits(options: argparse.Namespace) -> int:
         **_shared(options),
     )
     return _print(estimates, options)
+
+
+def _scale(options: argparse.Namespace) -> tuple[float, float] | None:
+    return None if options.scale is None else (options.scale[0], options.scale[1])
 
 
 def _shared(options: argparse.Namespace) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from bartleby.analysis.consistency.excess import (
     excess_disagreement,
     excess_of,
     repeat_agreement,
-    skewed_bounds,
 )
 from bartleby.analysis.inference.intervals import RateFit
+from bartleby.analysis.inference.means import skewed_bounds
 from bartleby.analysis.inference.unit_means import Units
 
 

@@ -92,7 +92,7 @@ def test_clusters_widen_what_repeats_would_narrow() -> None:
         width = robust.loc[name, "high"] - robust.loc[name, "low"]
         assert width > plain.loc[name, "high"] - plain.loc[name, "low"]
     assert robust.loc["odds_ratio", "n_clusters"] == 15
-    assert "jackknife" in robust.loc["phi", "method"]
+    assert "clustered" in robust.loc["phi", "method"]
 
 
 def test_a_link_that_rests_on_few_clusters_is_told() -> None:

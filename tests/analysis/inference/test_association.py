@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bartleby.analysis.inference.association import dependence, phi
+from bartleby.analysis.inference.intervals import clustered_rate, independent_rate
 
 
 def test_dependence_of_independent_trials_has_the_multinomial_variance() -> None:
@@ -19,8 +20,36 @@ def test_dependence_of_independent_trials_has_the_multinomial_variance() -> None
     assert fit.std_error == pytest.approx(values.std(), rel=0.03)
 
 
-def test_one_event_that_follows_from_the_other_has_no_interval() -> None:
-    assert np.isnan(phi([10, 0, 0, 10], 0.95, clustered=False).low)
+def test_one_event_that_follows_from_the_other_has_an_interval_that_ends_at_one() -> None:
+    fit = phi([10, 0, 0, 10], 0.95, clustered=False)
+    assert (fit.estimate, fit.high) == (1, 1)
+    assert 0.4 < fit.low < 0.9
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+def test_an_empty_cell_is_not_known_to_stay_empty(clustered: bool) -> None:
+    table = np.array([[0, 2, 3, 15], [0, 0, 4, 16], [0, 3, 0, 17], [0, 1, 2, 17]] * 3)
+    fit = phi(table, 0.95, clustered=clustered)
+    # What the upper bound of `both` alone allows, the rest being as it was.
+    bound = (
+        clustered_rate(table[:, 0], table.sum(axis=1), 0.95) if clustered else independent_rate(0, 240, 0.95)
+    )
+    one, other = table[:, 1].sum() / 240, table[:, 2].sum() / 240
+    p, q = bound.high + one, bound.high + other
+    alone = (bound.high - p * q) / np.sqrt(p * (1 - p) * q * (1 - q))
+    assert fit.low < fit.estimate < 0 < alone < fit.high
+
+
+def test_naming_the_absence_of_an_event_turns_phi_round() -> None:
+    table = np.array([[5, 2, 3, 10], [1, 4, 2, 13], [6, 0, 1, 13], [2, 2, 5, 11]])
+    one, other = phi(table, 0.95, clustered=True), phi(table[:, [1, 0, 3, 2]], 0.95, clustered=True)
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+
+
+def test_order_of_clusters_does_not_matter() -> None:
+    table = np.array([[5, 2, 3, 10], [1, 4, 2, 13], [6, 0, 1, 13], [2, 2, 5, 11]])
+    one, other = phi(table, 0.95, clustered=True), phi(table[::-1], 0.95, clustered=True)
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-12)
 
 
 def test_one_cluster_says_nothing_of_others() -> None:
@@ -35,10 +64,10 @@ def test_the_jackknife_of_single_trials_is_close_to_independence() -> None:
         assert one.std_error == pytest.approx(other.std_error, rel=0.03)
 
 
-def test_an_event_that_one_cluster_alone_has_is_not_known_of_others() -> None:
+def test_an_event_that_one_cluster_alone_has_says_little() -> None:
     fit = phi([[3, 2, 1, 4], [0, 0, 5, 5], [0, 0, 4, 6]], 0.95, clustered=True)
-    assert np.isnan(fit.low)
-    assert "one cluster alone" in fit.method
+    assert np.isnan(fit.std_error)
+    assert fit.high - fit.low > 1
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 6)] * 4), min_size=3, max_size=12), st.booleans())

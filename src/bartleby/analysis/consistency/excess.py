@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.inference.intervals import RateFit, clustered_variance, critical_value
+from bartleby.analysis.inference.means import skewed_bounds
 from bartleby.analysis.inference.square_and_add import mover_difference
 from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
 
@@ -24,7 +25,6 @@ __all__ = [
     "excess_disagreement",
     "excess_of",
     "repeat_agreement",
-    "skewed_bounds",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -168,29 +168,6 @@ def chance_variance(cells: pd.DataFrame) -> Floats:
         + 2 * square * linear * variance**1.5 * skew
     )
     return np.where(known, np.maximum(result, 0.0), 0.0)
-
-
-def skewed_bounds(mean: float, error: float, critical: float, skew: float) -> tuple[float, float]:
-    """Return the bounds of a mean of skewed values by Hall's (1992) transformation of t.
-
-    Parameters
-    ----------
-    mean, error, critical
-        The mean, its standard error, and the critical value.
-    skew
-        Skewness of the values over the square root of their number.
-
-    Notes
-    -----
-    g(t) = t + s t^2 / 3 + s^2 t^3 / 27 + s / 6 has hardly any skew left; its inverse takes the critical
-    values back (Hall, On the removal of skewness by transformation, J. R. Stat. Soc. B 54, 221-228).
-    """
-    if abs(skew) < 1e-6:
-        return mean - critical * error, mean + critical * error
-    ends = np.array([critical, -critical])
-    back = 3 / skew * (np.cbrt(1 + skew * (ends - skew / 6)) - 1)
-    low, high = mean - error * back
-    return float(low), float(high)
 
 
 def _skewness(part: Floats) -> float:

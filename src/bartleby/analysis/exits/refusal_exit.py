@@ -123,8 +123,8 @@ def refusal_by_exit(
     -----
     Joint rates as in `rate`. The odds ratio is that of a logistic regression of leaving on declining, with
     CR2 over clusters; where a cell is empty it is Firth's, which in a 2 x 2 table is Haldane's (1/2 added to
-    each cell), with its profile interval, and the method says so. Dependence and phi by leaving
-    out clusters one at a time.
+    each cell), with its profile interval, and the method says so. Dependence and phi: square-and-add of the
+    joint rates (`bartleby.analysis.inference.association`).
     """
     check_settings(level, estimand, adjust=(adjust, ("holm", "bh", None)))
     frame = as_frame(trials)

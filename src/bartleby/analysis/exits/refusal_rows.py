@@ -167,7 +167,8 @@ def moved_rows(
 
 def _difference_row(arms: list[pd.DataFrame], options: Comparison) -> dict[str, Any]:
     contrast, n = contrast_of(arms, options)
-    low, high = contrast.interval(options.level)
+    interval, df, method = contrast.interval_of(options.method)
+    low, high = interval(options.level)
     return {
         "estimate": contrast.estimate(),
         "std_error": contrast.std_error,
@@ -176,9 +177,9 @@ def _difference_row(arms: list[pd.DataFrame], options: Comparison) -> dict[str, 
         "level": options.level,
         "n": n,
         "n_clusters": contrast.n_clusters,
-        "method": contrast.method,
-        "p_value": p_from_interval(contrast.interval),
-        "df": contrast.df,
+        "method": method,
+        "p_value": p_from_interval(interval),
+        "df": df,
     }
 
 

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
 from bartleby.analysis.exits.survival_variance import Influence, clustered, independent, stratified
-from bartleby.analysis.inference.intervals import RateFit, critical_value, wilson
+from bartleby.analysis.inference.intervals import (
+    RateFit,
+    clustered_rate,
+    critical_value,
+    independent_rate,
+    wilson,
+)
+from bartleby.analysis.inference.stratified import stratified_rate
+from bartleby.analysis.inference.unit_means import mean_within
 from bartleby.errors import DataError
 
 __all__ = ["Curve", "Stays", "kaplan_meier"]
 
+Kind: TypeAlias = Literal["rows", "clusters", "these"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 
@@ -64,6 +73,69 @@ class Stays:
 
 
 @dataclass(frozen=True, eq=False)
+class Status:
+    """How many conversations of each cluster are known to have left by each turn.
+
+    Parameters
+    ----------
+    left, stayed
+        Conversations that had left by the turn, and that are known to have stayed beyond it (G, T). Each
+        stands for itself and for those like it that were censored before.
+    seen
+        Which part of all conversations is known by itself (T,).
+    kind
+        `rows`, `clusters` or `these`: what varies.
+
+    Notes
+    -----
+    Weights are one over the chance of not having been censored before (Robins & Rotnitzky 1992); then the
+    share that stayed is Kaplan & Meier's, turn by turn. For intervals counts are scaled to what was seen.
+    """
+
+    left: Floats
+    stayed: Floats
+    seen: Floats
+    kind: Kind
+
+    @classmethod
+    def of(cls, exits: Floats, risk: Floats, kind: Kind) -> Status:
+        """Return it from exits and conversations at risk by cluster and turn (G, T)."""
+        total, everyone = exits.sum(axis=0), risk.sum(axis=0)
+        stayed = everyone - total
+        # The chance of not being censored after turns 1 to t - 1: what is left at t of those who stayed.
+        kept = np.divide(everyone[1:], stayed[:-1], out=np.ones(len(total) - 1), where=stayed[:-1] > 0)
+        uncensored = np.cumprod(np.append(1.0, kept))
+        known = stayed + np.cumsum(total)
+        left = np.cumsum(exits / uncensored, axis=1)
+        return cls(left, (risk - exits) / uncensored, known / everyone[0], kind)
+
+    def is_rate(self, at: int) -> bool:
+        """Whether the share that had left is a rate: with clusters, or while nobody was censored before."""
+        return self.kind != "rows" or bool(self.seen[at] >= 1 - 1e-12)
+
+    def leaving(self, at: int, level: float) -> RateFit:
+        """Return the share that had left by a turn, with its interval."""
+        left = self.left[:, at] * self.seen[at]
+        n = left + self.stayed[:, at] * self.seen[at]
+        if self.kind == "rows":
+            return independent_rate(float(left.sum()), float(n.sum()), level)
+        return (stratified_rate if self.kind == "these" else clustered_rate)(left, n, level)
+
+    def mean(self, staying: Floats, level: float) -> RateFit:
+        """Return the mean of turns stayed beyond the first, given the curve up to the horizon (H - 1,)."""
+        upto = np.minimum(np.arange(len(staying)), len(self.seen) - 1)
+        # Once nobody stays there is no turn to be seen, and all is known.
+        stayed = self.stayed[:, upto] * (np.arange(len(staying)) < len(self.seen))
+        n = self.left[:, upto] + self.stayed[:, upto]
+        seen = float(self.seen[upto].mean())
+        squares = float((2 * np.arange(len(staying)) + 1) @ staying)
+        variance = squares - float(staying.sum()) ** 2
+        return mean_within(
+            stayed.sum(axis=1) * seen, n.mean(axis=1) * seen, variance=variance, top=len(staying), level=level
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Curve:
     """A Kaplan-Meier curve over turns 1 to T.
 
@@ -80,6 +152,8 @@ class Curve:
         In words (T,).
     influence
         What the variance of anything made of the curve is computed from.
+    status
+        What is known at each turn of those who had left by then.
     n, n_clusters
         Conversations, and clusters of them.
     """
@@ -95,6 +169,7 @@ class Curve:
     df: Floats
     methods: tuple[str, ...]
     influence: Influence = field(repr=False)
+    status: Status = field(repr=False)
     n: float
     n_clusters: float
 
@@ -116,7 +191,8 @@ class Curve:
         Notes
         -----
         The area under the curve from 0 to the horizon, 1 + S(1) + ... + S(horizon - 1), for an exit at turn t
-        takes t turns. The interval is on the logit scale between 1 and the horizon. Where nothing varies
+        takes t turns. With clusters that are a sample the interval is that of a mean within limits
+        (`mean_within`), otherwise it is on the logit scale between 1 and the horizon. Where nothing varies
         (nobody left before the horizon, or everybody at one turn) it is the area under the bounds of the
         curve.
         """
@@ -134,6 +210,10 @@ class Curve:
             )
         area = np.cumsum(stays[::-1])[::-1][:upto]
         variance, df = self.influence.of(area)
+        if variance > 0 and self.influence.share is not None:
+            fit = self.status.mean(stays, level)
+            if not math.isnan(fit.low):
+                return RateFit(mean, math.sqrt(variance), 1 + fit.low, 1 + fit.high, df, fit.method)
         if variance > 0:
             error, room = math.sqrt(variance), horizon - 1.0
             part = (mean - 1.0) / room
@@ -170,13 +250,16 @@ def kaplan_meier(stays: Stays, level: float, *, these_items: bool = False) -> Cu
 
     Notes
     -----
-    Kaplan & Meier (1958), with exits before censorings in a turn. Intervals are on the log(-log) scale
-    (Kalbfleisch & Prentice 1980). Without clusters: Greenwood's variance and z. With them: the influence of
-    each cluster on log S, as the infinitesimal jackknife of R's `survfit(cluster=)`, corrected as CR2 (Bell &
-    McCaffrey 2002) in the saturated model of one hazard a turn, with degrees of freedom as in
-    `intervals.clustered_variance`. Where that is wider than if every cluster were one conversation, it is cut
-    there. While nobody has left, or once everybody has, log(-log) has no meaning and score bounds of the
-    share are taken, so that 0 of n is not an interval of no width. Nothing is known of a hazard that one
+    Kaplan & Meier (1958), with exits before censorings in a turn. Where nobody was censored before a turn the
+    curve is a rate, and has the interval of that rate. Elsewhere, with clusters: the same of rates in which
+    every conversation whose state is known weighs as many as it stands for (`Status`). Without clusters:
+    Greenwood's variance and z on the log(-log) scale (Kalbfleisch & Prentice 1980); while nobody has left, or
+    once everybody has, that has no meaning and score bounds of the share are taken, so that 0 of n is not an
+    interval of no width.
+
+    Standard errors: Greenwood's; or the influence of each cluster on log S, as the infinitesimal jackknife of
+    R's `survfit(cluster=)`, corrected as CR2 (Bell & McCaffrey 2002) in the saturated model of one hazard a
+    turn, with degrees of freedom as in `intervals.clustered_variance`. Nothing is known of a hazard that one
     cluster alone was exposed to: from there on the interval is NaN.
     """
     if len(stays.time) == 0 or stays.weight.sum() <= 0:
@@ -191,7 +274,9 @@ def kaplan_meier(stays: Stays, level: float, *, these_items: bool = False) -> Cu
     influence = _influence(stays, by_cluster, risk, these_items=these_items)
     variance, df = influence.of_log_curve()
     error = staying * np.sqrt(variance)
-    low, high, methods = _bounds(staying, influence, (risk, exits), level)
+    kind: Kind = "rows" if stays.cluster is None else "these" if these_items else "clusters"
+    status = Status.of(by_cluster, risk, kind)
+    low, high, methods = _bounds(staying, influence, status, (risk, exits), level)
     ended = at_risk - np.append(at_risk[1:], 0.0)
     error = np.where((staying > 0) & (staying < 1) & (variance > 0), error, np.nan)
     return Curve(
@@ -206,6 +291,7 @@ def kaplan_meier(stays: Stays, level: float, *, these_items: bool = False) -> Cu
         df=df,
         methods=methods,
         influence=influence,
+        status=status,
         n=float(stays.weight.sum()),
         n_clusters=stays.n_clusters(),
     )
@@ -220,7 +306,7 @@ def _influence(stays: Stays, exits: Floats, risk: Floats, *, these_items: bool) 
 
 
 def _bounds(
-    staying: Floats, influence: Influence, counts: tuple[Floats, Floats], level: float
+    staying: Floats, influence: Influence, status: Status, counts: tuple[Floats, Floats], level: float
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
     """Return bounds of the curve at each turn, and how each was got."""
     risk, exits = counts
@@ -228,26 +314,22 @@ def _bounds(
     low, high = np.full(len(staying), np.nan), np.full(len(staying), np.nan)
     methods = []
     for at, stay in enumerate(staying):
-        spread = influence.effective_n(risk[:, at])
-        critical = critical_value(level, df[at]) if df[at] > 0 else math.nan
-        if stay >= 1:
-            low[at] = wilson(1.0, *spread.at(level))[0] if spread.known else math.nan
-            high[at] = 1.0 if spread.known else math.nan
-            methods.append(f"wilson {influence.kind}, nobody has left")
-        elif stay <= 0:
-            before = 1.0 if at == 0 else float(high[at - 1])
-            if exits[at] > 0:
-                high[at] = before * (wilson(0.0, *spread.at(level))[1] if spread.known else math.nan)
-            else:
-                high[at] = before
-            low[at] = 0.0 if not math.isnan(high[at]) else math.nan
-            methods.append(f"wilson {influence.kind}, everybody has left")
-        elif variance[at] > 0:
-            half = critical * math.sqrt(variance[at])
-            alone = influence.alone(at, level)
-            half = min(half, alone) / abs(math.log(stay))
+        if math.isnan(variance[at]):
+            methods.append("undefined, a turn was had in one cluster alone")
+        elif status.is_rate(at):
+            fit = status.leaving(at, level)
+            low[at], high[at] = 1 - fit.high, 1 - fit.low
+            methods.append(fit.method)
+        elif 0 < stay < 1:
+            half = critical_value(level, df[at]) * math.sqrt(variance[at]) / abs(math.log(stay))
             low[at], high[at] = stay ** math.exp(min(half, 700.0)), stay ** math.exp(-half)
             methods.append(f"log-log {influence.kind}, {influence.method}")
+        elif stay >= 1:
+            low[at], high[at] = wilson(1.0, float(risk[:, at].sum()), critical_value(level))[0], 1.0
+            methods.append("wilson z, nobody has left")
         else:
-            methods.append("undefined, a turn was had in one cluster alone")
+            before = 1.0 if at == 0 else float(high[at - 1])
+            last = wilson(0.0, float(risk[:, at].sum()), critical_value(level))[1]
+            low[at], high[at] = 0.0, before * last if exits[at] > 0 else before
+            methods.append("wilson z, everybody has left")
     return low, high, tuple(methods)

@@ -10,37 +10,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from bartleby.analysis.inference.intervals import critical_value
-
-__all__ = ["Influence", "Spread", "clustered", "independent", "stratified"]
+__all__ = ["Influence", "clustered", "independent", "stratified"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How many observations a share at one turn is worth.
-
-    Parameters
-    ----------
-    n
-        Effective number.
-    df
-        Degrees of freedom of the critical value.
-    """
-
-    n: float
-    df: float
-
-    @property
-    def known(self) -> bool:
-        """Whether there is more than one cluster, or conversations are independent."""
-        return self.n > 0 and self.df > 0
-
-    def at(self, level: float) -> tuple[float, float]:
-        """Return effective n and critical value, for a score interval."""
-        return self.n, critical_value(level, self.df)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,26 +66,6 @@ class Influence:
     def of_log_curve(self) -> tuple[Floats, Floats]:
         """Return variances and degrees of freedom of log S(1), ..., log S(T)."""
         return self._of_sums(np.triu(np.ones((len(self.greenwood), len(self.greenwood)))))
-
-    def alone(self, at: int, level: float) -> float:
-        """Return the half-width of log S at a turn if every cluster were one conversation."""
-        if math.isinf(self.design_effect) or self.share is None:
-            return math.inf
-        variance = float(self.greenwood[: at + 1].sum()) * self.design_effect
-        return critical_value(level, len(self.share) - 1) * math.sqrt(variance)
-
-    def effective_n(self, at_risk: Floats) -> Spread:
-        """Return what a share of those at risk in each cluster is worth, where no cluster differs.
-
-        Notes
-        -----
-        As in `clustered_rate`: the geometric mean of conversations and clusters.
-        """
-        total = float(at_risk.sum())
-        if self.share is None:
-            return Spread(total, math.inf)
-        clusters = int(np.sum(at_risk > 0))
-        return Spread(math.sqrt(total * clusters), float(clusters - 1))
 
     def _of_sums(self, weights: Floats) -> tuple[Floats, Floats]:
         """Return variances and degrees of freedom of weighted sums of steps, weights (T, k)."""

@@ -25,6 +25,7 @@ __all__ = [
     "critical_value",
     "independent_rate",
     "p_from_interval",
+    "trust_in_variance",
     "undefined",
     "wilson",
 ]
@@ -209,13 +210,21 @@ def _carried_over(y: Floats, size: Floats, likeness: float) -> Callable[[float],
     return carry
 
 
+def trust_in_variance(clusters: int) -> float:
+    """Return how far what is estimated from differences between clusters is relied on.
+
+    0 with up to `FEW` clusters, 1 with `ENOUGH` and more, and in between in proportion.
+    """
+    return min(max((clusters - FEW) / (ENOUGH - FEW), 0.0), 1.0)
+
+
 def _share_of_model(clusters: int, method: str, *, counted: bool) -> float:
     """Return how much the beta-binomial bounds weigh: 1 with few clusters, 0 with enough."""
     if method == "beta_binomial":
         return 1.0
     if method != "auto" or not counted:
         return 0.0
-    return min(max((ENOUGH - clusters) / (ENOUGH - FEW), 0.0), 1.0)
+    return 1 - trust_in_variance(clusters)
 
 
 def _between(one: float, other: float, share: float) -> float:

@@ -18,10 +18,20 @@ from bartleby.analysis.inference.intervals import (
     clustered_rate,
     clustered_variance,
     critical_value,
+    undefined,
     wilson,
 )
+from bartleby.analysis.inference.stratified import stratified_rate
 
-__all__ = ["Units", "item_degrees", "logit_interval", "mean_of", "share_of", "shared_item_variance"]
+__all__ = [
+    "Units",
+    "item_degrees",
+    "logit_interval",
+    "mean_of",
+    "mean_within",
+    "share_of",
+    "shared_item_variance",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -122,6 +132,52 @@ def mean_of(
     half = critical_value(level, df) * math.sqrt(variance)
     low, high = max(rate - half, limits[0]), min(rate + half, limits[1])
     return RateFit(rate, math.sqrt(variance), low, high, df, named)
+
+
+def mean_within(
+    sums: npt.ArrayLike,
+    n: npt.ArrayLike,
+    *,
+    variance: float,
+    top: float,
+    level: float,
+    these_items: bool = False,
+) -> RateFit:
+    """Return the mean of a number between 0 and `top` over clusters, with an interval that stays there.
+
+    Parameters
+    ----------
+    sums, n
+        Sum of the values and number of them, by cluster (G,).
+    variance
+        Of the values of all clusters together.
+    top
+        The largest value that there can be.
+    level
+        Of the interval.
+    these_items
+        Whether it is about exactly these clusters, asked again.
+
+    Returns
+    -------
+    RateFit
+        NaN bounds with one cluster, and where all values are one between 0 and `top`.
+
+    Notes
+    -----
+    As a rate: a value of variance v about a mean m is worth m (top - m) / v answers of yes or no, of which
+    it has m / top. So skewed means of few clusters have the interval of `clustered_rates`, where t with CR2
+    is too short on the side of larger means. Where values are 0 and 1 it is the interval of their rate.
+    """
+    total, number = np.asarray(sums, dtype=float), np.asarray(n, dtype=float)
+    mean = float(total.sum() / number.sum())
+    room = mean * (top - mean)
+    if variance <= 1e-12 * top**2 and room > 1e-12 * top**2:
+        return undefined("nothing varies", mean)
+    worth = room / variance if variance > 1e-12 * top**2 else 1.0
+    counts = np.clip(total / top, 0.0, number) * worth, number * worth
+    fit = stratified_rate(*counts, level) if these_items else clustered_rate(*counts, level)
+    return RateFit(mean, fit.std_error * top, fit.low * top, fit.high * top, fit.df, fit.method)
 
 
 def logit_interval(

@@ -78,8 +78,9 @@ def co_occurrence(
     Notes
     -----
     Odds ratios: logistic regression of the second code on the first with CR2 over clusters; where one code
-    never or always goes with the other, Firth's fit with profile intervals, as in `effects`. Phi and kappa:
-    clusters left out one at a time, on Fisher's scale. A code that is always or never there has none of them.
+    never or always goes with the other, Firth's fit with profile intervals, as in `effects`. Phi:
+    square-and-add of joint rates; kappa: clusters left out one at a time, on Fisher's scale. A code that is
+    always or never there has none of them.
     """
     check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     names = as_names(codes)

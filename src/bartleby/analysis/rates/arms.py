@@ -11,8 +11,11 @@ from bartleby.analysis.rates.contrasts import (
     Contrast,
     clustered_contrast,
     independent_contrast,
+    independent_mean_contrast,
+    mean_contrast,
     pairs_contrast,
 )
+from bartleby.analysis.rates.means import moments_by
 from bartleby.analysis.rates.rates import sums_by
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import DataError
@@ -34,6 +37,10 @@ class Comparison:
         As in `difference`.
     second
         A second column of clusters, crossed with the first.
+    numeric
+        Whether the outcome is a number, so that means are compared, and not rates.
+    scale
+        The lowest and the highest value of the outcome, which missing trials may have had.
     """
 
     between: str
@@ -45,6 +52,8 @@ class Comparison:
     method: Literal["auto", "newcombe", "t"]
     margin: tuple[float, float] | None
     second: str | None = None
+    numeric: bool = False
+    scale: tuple[float, float] = (0.0, 1.0)
 
 
 def contrast_of(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast, float]:
@@ -52,32 +61,46 @@ def contrast_of(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast
     if options.paired is not None:
         return _paired_contrast(used, options)
     n = sum(float(arm["count"].sum()) for arm in used)
+    if options.numeric:
+        return _mean_contrast(used, options), n
     if options.cluster is None or any(arm.empty for arm in used):
         sums = [(float((arm["_event"] * arm["count"]).sum()), float(arm["count"].sum())) for arm in used]
-        return independent_contrast(*sums[0], *sums[1], "newcombe, independent rows"), n
+        return independent_contrast(*sums[0], *sums[1], "independent rows"), n
     columns = [options.cluster, *([options.second] if options.second else [])]
     units = [_units(sums_by(arm, columns)) for arm in used]
     stratified = options.estimand == "these_items"
     return clustered_contrast(units[0], units[1], stratified=stratified, paired=False), n
 
 
+def _mean_contrast(used: list[pd.DataFrame], options: Comparison) -> Contrast:
+    """Return the contrast of two arms' means."""
+    if options.cluster is None or any(arm.empty for arm in used):
+        numbers = [[arm[name].to_numpy(dtype=float) for name in ("_event", "count")] for arm in used]
+        return independent_mean_contrast([(values, counts) for values, counts in numbers])
+    columns = [options.cluster, *([options.second] if options.second else [])]
+    units = [_units(moments_by(arm, columns)) for arm in used]
+    return mean_contrast(units[0], units[1], stratified=options.estimand == "these_items")
+
+
 def _units(sums: pd.DataFrame) -> pd.DataFrame:
     """Return sums by one or two columns of clusters as units."""
     labels = sums.index.to_frame(index=False).astype(str)
     labels.columns = pd.Index(["cluster", "second"][: labels.shape[1]])
-    return labels.assign(events=sums["events"].array, n=sums["n"].array, trials=sums["n"].array)
+    further = {"squares": sums["squares"].array} if "squares" in sums else {}
+    return labels.assign(events=sums["events"].array, n=sums["n"].array, trials=sums["n"].array, **further)
 
 
 def _paired_contrast(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast, float]:
-    """Return the contrast of matched units: single answers as pairs, repeats by their rates."""
-    pairs = [sums_by(arm, str(options.paired)) for arm in used]
+    """Return the contrast of matched units: single answers as pairs, repeats by their rates or means."""
+    summed = moments_by if options.numeric else sums_by
+    pairs = [summed(arm, [str(options.paired)]) for arm in used]
     shared = pairs[0].index.intersection(pairs[1].index)
     if shared.empty:
         raise DataError(f"paired: no value of {options.paired!r} occurs on both sides of a comparison")
     pairs = [each.loc[shared] for each in pairs]
     n = sum(float(each["n"].sum()) for each in pairs)
     alone = options.cluster in {None, options.paired}
-    if alone and all((each["n"] == 1).all() for each in pairs):
+    if alone and not options.numeric and all((each["n"] == 1).all() for each in pairs):
         one, other = (each["events"].to_numpy(dtype=float) for each in pairs)
         table = (one @ other, one @ (1 - other), (1 - one) @ other, (1 - one) @ (1 - other))
         return pairs_contrast(*(float(count) for count in table)), n
@@ -91,11 +114,14 @@ def _paired_contrast(used: list[pd.DataFrame], options: Comparison) -> tuple[Con
                 "events": (each["events"] / each["n"]).to_numpy(),
                 "n": 1.0,
                 "trials": each["n"].to_numpy(),
+                **({"squares": each["squares"].to_numpy()} if options.numeric else {}),
             }
         )
         for each in pairs
     ]
     stratified = options.estimand == "these_items"
+    if options.numeric:
+        return mean_contrast(units[0], units[1], stratified=stratified), n
     return clustered_contrast(units[0], units[1], stratified=stratified, paired=True), n
 
 

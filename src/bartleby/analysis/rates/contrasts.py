@@ -14,34 +14,68 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.inference.intervals import RateFit, clustered_rates, critical_value, independent_rate
+from bartleby.analysis.inference.intervals import (
+    RateFit,
+    clustered_rates,
+    critical_value,
+    independent_rate,
+    undefined,
+)
+from bartleby.analysis.inference.means import MeanSpread, independent_spread, skewed_bounds, stratified_spread
 from bartleby.analysis.inference.sandwich import RobustCovariance, cluster_covariance
 from bartleby.analysis.inference.square_and_add import mover_difference, paired_correlation
 from bartleby.analysis.inference.stratified import stratified_rate
 from bartleby.analysis.rates.two_way import TwoWay, crossed_rates, two_way_covariance
 
-__all__ = ["Contrast", "clustered_contrast", "independent_contrast", "pairs_contrast"]
+__all__ = [
+    "Contrast",
+    "clustered_contrast",
+    "independent_contrast",
+    "independent_mean_contrast",
+    "mean_contrast",
+    "pairs_contrast",
+]
 
 Floats = npt.NDArray[np.float64]
 Arm = Callable[[float], RateFit]
 
 
 @dataclass(frozen=True)
+class Tails:
+    """What the clusters' contributions say of the tails of a difference: its skewness, and what few decide.
+
+    Parameters
+    ----------
+    skew
+        Skewness of the estimate's error.
+    df
+        Degrees of freedom with the fourth moment of the contributions, as in `clustered_variance`.
+    """
+
+    skew: float
+    df: float
+
+
+@dataclass(frozen=True)
 class Contrast:
-    """Two rates, and how their estimates go together.
+    """Two rates or means, and how their estimates go together.
 
     Parameters
     ----------
     arm, reference
-        Rate and interval as a function of the level.
+        Rate or mean and its interval as a function of the level.
     correlation
         Of the two estimates.
     std_error, df
         Of the difference; NaN where undefined.
     n_clusters
         Clusters (or rows, or pairs) that the two rest on.
-    method
-        In words.
+    words
+        The data and the covariance, as part of the method.
+    tails
+        For an interval of t that allows for skewness; None where square-and-add is the better one.
+    is_rate
+        Whether rates are compared, so that there is a square-and-add interval, and limits of -1 and 1.
     """
 
     arm: Arm
@@ -50,11 +84,32 @@ class Contrast:
     std_error: float
     df: float
     n_clusters: float
-    method: str
+    words: str
+    tails: Tails | None = None
+    is_rate: bool = True
 
     def estimate(self) -> float:
         """Return the difference."""
         return self.arm(0.5).estimate - self.reference(0.5).estimate
+
+    def interval_of(self, method: str) -> tuple[Callable[[float], tuple[float, float]], float, str]:
+        """Return the interval by level, its degrees of freedom, and its name.
+
+        Parameters
+        ----------
+        method
+            `newcombe`: square-and-add; `t`: plus and minus t standard errors; `auto`: t that allows for
+            skewness and for few clusters that decide, or square-and-add where there are no clusters or
+            these do not differ.
+        """
+        spread = self.std_error > 0 and self.df > 0
+        if spread and method == "t":
+            return self.t_interval, self.df, f"t, {self.words}"
+        if spread and method == "auto" and self.tails is not None:
+            return self.skewed_interval, self.tails.df, f"t with skewness, {self.words}"
+        if not self.is_rate:
+            return self.t_interval, math.nan, "undefined, no variation or one cluster"
+        return self.interval, self.df, f"newcombe, {self.words}"
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the square-and-add interval."""
@@ -66,11 +121,21 @@ class Contrast:
         )
 
     def t_interval(self, level: float) -> tuple[float, float]:
-        """Return estimate plus and minus t standard errors, cut at -1 and 1; square-and-add if undefined."""
-        if not (self.std_error > 0 and self.df > 0):
-            return self.interval(level)
+        """Return the estimate plus and minus t standard errors."""
         half = critical_value(level, self.df) * self.std_error
-        return max(self.estimate() - half, -1.0), min(self.estimate() + half, 1.0)
+        return self._within(self.estimate() - half, self.estimate() + half)
+
+    def skewed_interval(self, level: float) -> tuple[float, float]:
+        """Return the t interval together with what Hall's (1992) transformation for skewness reaches."""
+        if self.tails is None:
+            return self.t_interval(level)
+        critical, estimate = critical_value(level, self.tails.df), self.estimate()
+        low, high = skewed_bounds(estimate, self.std_error, critical, self.tails.skew)
+        half = critical * self.std_error
+        return self._within(min(low, estimate - half), max(high, estimate + half))
+
+    def _within(self, low: float, high: float) -> tuple[float, float]:
+        return (max(low, -1.0), min(high, 1.0)) if self.is_rate else (low, high)
 
 
 def independent_contrast(
@@ -104,7 +169,7 @@ def pairs_contrast(both: float, only: float, only_reference: float, neither: flo
         math.sqrt(max(variance, 0.0)) or math.nan,
         math.inf,
         n,
-        "newcombe, paired",
+        "paired",
     )
 
 
@@ -130,22 +195,137 @@ def clustered_contrast(
     are taken for better known than by one way alone: with few clusters the difference of covariances would
     often have it that two rates vary in step, and their difference hardly at all.
     """
-    joint = _joint(arm, reference)
+    joint, n_clusters = _joint(arm, reference), _clusters(arm, reference)
     contrast = np.array([[1.0, -1.0]])
     error = float(joint.standard_errors(contrast)[0])
-    correlation = 0.0 if stratified else _correlation(joint.standard_errors(np.eye(2)), error)
     arms = [_arm(part, stratified=stratified) for part in (arm, reference)]
-    df = float(joint.degrees_of_freedom(contrast)[0])
+    words = "paired, " if paired else ""
     if stratified:
         error = math.hypot(*(each(0.5).std_error for each in arms))
-        df = math.inf
-    clustered = "newcombe, clustered (CR2)" + (", two-way" if isinstance(joint, TwoWay) else "")
-    words = ["newcombe" if stratified else clustered, "paired" if paired else ""]
-    words += ["stratified by item"] if stratified else []
-    method = ", ".join(word for word in words if word)
-    ways = [name for name in ("cluster", "second") if name in arm]
-    n_clusters = min(len(set(arm[name]) | set(reference[name])) for name in ways)
-    return Contrast(arms[0], arms[1], correlation, error or math.nan, df, n_clusters, method)
+        return Contrast(
+            arms[0], arms[1], 0.0, error or math.nan, math.inf, n_clusters, f"{words}stratified by item"
+        )
+    correlation = _correlation(joint.standard_errors(np.eye(2)), error)
+    df = float(joint.degrees_of_freedom(contrast)[0])
+    tails = _tails(arm, reference, df)
+    words += _robust_words(joint)
+    return Contrast(arms[0], arms[1], correlation, error or math.nan, df, n_clusters, words, tails)
+
+
+def _robust_words(joint: RobustCovariance | TwoWay) -> str:
+    return "CR2, two-way" if isinstance(joint, TwoWay) else "CR2"
+
+
+def _clusters(arm: pd.DataFrame, reference: pd.DataFrame) -> int:
+    """Return the number of clusters in either arm, of the way that has fewer."""
+    return min(len(set(arm[name]) | set(reference[name])) for name in ("cluster", "second") if name in arm)
+
+
+def _tails(arm: pd.DataFrame, reference: pd.DataFrame, df: float) -> Tails:
+    """Return skewness and degrees of freedom from the clusters' contributions, of the more skewed way."""
+    ways = [_way_tails(arm, reference, name, df) for name in ("cluster", "second") if name in arm]
+    return Tails(max((way.skew for way in ways), key=abs), min(way.df for way in ways))
+
+
+def _way_tails(arm: pd.DataFrame, reference: pd.DataFrame, name: str, df: float) -> Tails:
+    """Return skewness and degrees of freedom by one way of clustering.
+
+    A cluster contributes its CR2 residual sum over the trials of its arm, and of both arms if it is in both.
+    """
+    codes = pd.factorize(pd.concat([arm[name], reference[name]]))[0]
+    size = int(codes.max()) + 1
+    parts, few = np.zeros(size), np.full(size, np.inf)
+    for sign, units, own in ((1.0, arm, codes[: len(arm)]), (-1.0, reference, codes[len(arm) :])):
+        events, n = (np.bincount(own, units[column], size) for column in ("events", "n"))
+        share = n / n.sum()
+        there = (share > 0) & (share < 1 - 1e-9)
+        residual = (events - n * events.sum() / n.sum())[there]
+        parts[there] += sign * residual / (n.sum() * np.sqrt(1 - share[there]))
+        few[share > 0] = np.minimum(few[share > 0], np.count_nonzero(share))
+    square = float(parts @ parts)
+    if not square > 0:
+        return Tails(0.0, df)
+    # The third moment without the bias of few clusters; two have none.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unbiased = np.where(few > 2, np.sqrt(few * (few - 1)) / (few - 2), 0.0)
+    peaked = float(np.sum(parts**4)) / square**2 - 1 / size
+    freedom = df if peaked <= 0 else min(df, 2 / peaked)
+    return Tails(float(unbiased @ parts**3) / square**1.5, max(freedom, 1.0))
+
+
+def mean_contrast(arm: pd.DataFrame, reference: pd.DataFrame, *, stratified: bool) -> Contrast:
+    """Return the contrast of two means of clusters, which may share clusters.
+
+    Parameters
+    ----------
+    arm, reference
+        One row a unit: `cluster`, `events` (the sum of its values, or their mean), `n` (their number, or the
+        unit's weight), `trials` (their number), `squares` (of values about their mean); and `second`, for
+        two-way clustering.
+    stratified
+        Whether it is about exactly these items.
+
+    Notes
+    -----
+    CR2 with Satterthwaite's degrees of freedom of a model with one mean an arm: a paired t test where each
+    cluster has one value in either arm. Stratified, the two variances and their degrees of freedom add up.
+    """
+    parts, n_clusters = (arm, reference), _clusters(arm, reference)
+    if stratified:
+        spreads = [_stratified_mean(part) for part in parts]
+        squares = np.array([spread.std_error**2 for spread in spreads])
+        freedom = np.array([spread.df for spread in spreads])
+        error, df = math.sqrt(squares.sum()), float(squares.sum() ** 2 / np.sum(squares**2 / freedom))
+        means = [spread.estimate for spread in spreads]
+        return _mean_contrast(means, (error, df), n_clusters, "stratified by item", Tails(0.0, df))
+    joint, contrast = _joint(arm, reference), np.array([[1.0, -1.0]])
+    error, df = float(joint.standard_errors(contrast)[0]), float(joint.degrees_of_freedom(contrast)[0])
+    means = [float(part["events"].sum() / part["n"].sum()) for part in parts]
+    return _mean_contrast(means, (error, df), n_clusters, _robust_words(joint), _tails(arm, reference, df))
+
+
+def _stratified_mean(units: pd.DataFrame) -> MeanSpread:
+    means = (units["events"] / units["n"]).to_numpy(dtype=float)
+    trials, squares, weights = (units[name].to_numpy(dtype=float) for name in ("trials", "squares", "n"))
+    return stratified_spread(means * trials, trials, squares, weights)
+
+
+def independent_mean_contrast(arms: list[tuple[Floats, Floats]]) -> Contrast:
+    """Return the contrast of two samples of independent values, each with how often it occurs.
+
+    The same as with every row as its own cluster: HC2, with Satterthwaite's degrees of freedom.
+    """
+    spreads = [independent_spread(*arm) for arm in arms]
+    n = np.array([spread.units for spread in spreads])
+    means = [spread.estimate for spread in spreads]
+    if not np.all(n > 1):
+        return _mean_contrast(means, (math.nan, math.nan), float(n.sum()), "independent rows", None)
+    df = float((1 / n).sum() ** 2 / np.sum(1 / (n**2 * (n - 1))))
+    # An arm without variation adds none, as long as the other varies.
+    errors = np.nan_to_num([spread.std_error for spread in spreads])
+    error = float(np.hypot(*errors))
+    cubes = errors**3 * [spread.skew for spread in spreads]
+    tails = Tails(float(cubes[0] - cubes[1]) / error**3, df) if error > 0 else None
+    return _mean_contrast(means, (error, df), float(n.sum()), "independent rows", tails)
+
+
+def _mean_contrast(
+    means: list[float], spread: tuple[float, float], n_clusters: float, words: str, tails: Tails | None
+) -> Contrast:
+    """Return the contrast of two means from the standard error and degrees of freedom of their difference."""
+    one, other = (undefined("only the difference of means has an interval", value) for value in means)
+    error, df = spread
+    return Contrast(
+        lambda _: one,
+        lambda _: other,
+        math.nan,
+        error if error > 0 else math.nan,
+        df,
+        n_clusters,
+        words,
+        tails,
+        is_rate=False,
+    )
 
 
 def _correlation(errors: Floats, error: float) -> float:

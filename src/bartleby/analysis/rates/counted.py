@@ -11,8 +11,9 @@ import pandas as pd
 
 from bartleby.analysis.inference.logistic import Cells
 from bartleby.analysis.rates.formulas import Design, Terms, make_design
+from bartleby.errors import DataError
 
-__all__ = ["Counted", "counted_cells"]
+__all__ = ["Counted", "as_rows", "counted_cells"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -22,7 +23,8 @@ Codes = npt.NDArray[np.int64]
 class Counted:
     """The data of a regression: design, events, trials, clusters (None: independent rows), a second way.
 
-    `missing` are trials of each cell whose outcome is missing, beyond `n`; None if there are none.
+    `missing` are trials of each cell whose outcome is missing, beyond `n`; None if there are none. They may
+    have had any value of `scale`. Of a numeric outcome `events` are sums of values.
     """
 
     design: Design
@@ -31,11 +33,13 @@ class Counted:
     cluster: Codes | None
     second: Codes | None = None
     missing: Floats | None = None
+    scale: tuple[float, float] = (0.0, 1.0)
 
     def filled(self, share: Floats | float) -> Counted:
-        """Return the data had a share of each cell's missing trials had the event."""
+        """Return the data had the missing trials been so far up the scale (share 1: at its upper end)."""
         missing = np.zeros_like(self.n) if self.missing is None else self.missing
-        return replace(self, events=self.events + missing * share, n=self.n + missing, missing=None)
+        value = self.scale[0] + share * (self.scale[1] - self.scale[0])
+        return replace(self, events=self.events + missing * value, n=self.n + missing, missing=None)
 
     def cells(self) -> Cells:
         """Return what the fits take."""
@@ -89,6 +93,24 @@ def counted_cells(
     events, n, missing = (merged[name].to_numpy(dtype=float) for name in ("_y", "_n", "_missing"))
     first, second = [*(merged[name].to_numpy(dtype=np.int64) for name in names), None, None][:2]
     return Counted(design, events, n, first, second, missing if missing.any() else None)
+
+
+def as_rows(cells: pd.DataFrame, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return counted cells and their predictors as single rows, numbered in a column `_row`.
+
+    Raises
+    ------
+    DataError
+        Counts are not whole numbers, so that there are no single rows.
+    """
+    counts = cells["count"].to_numpy(dtype=float)
+    if np.any(counts != np.round(counts)):
+        raise DataError(
+            "column 'count': must hold whole numbers where rows of a numeric outcome are independent"
+        )
+    order = np.repeat(np.arange(len(cells)), counts.astype(np.int64))
+    rows = cells.iloc[order].assign(count=1.0, _row=np.arange(len(order))).reset_index(drop=True)
+    return rows, data.loc[cells.index].iloc[order].reset_index(drop=True)
 
 
 def _merged_cells(table: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:

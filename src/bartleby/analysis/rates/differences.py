@@ -1,4 +1,4 @@
-"""Differences between conditions: by channel, wording, model or whatever a column names.
+"""Differences between conditions of a rate or of a mean: by channel, wording, model or any other column.
 
 Arms may be independent, share clusters (the same items under both conditions), or be matched by a column.
 Every difference comes with an interval within -1 and 1, a p value of the same construction, adjusted over
@@ -17,6 +17,7 @@ from bartleby.analysis.inference.equivalence import check_margin, tost_interval
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.rates.arms import Comparison, contrast_of
+from bartleby.analysis.rates.means import Scale, scale_of, scale_text
 from bartleby.analysis.rates.rates import filled
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
@@ -47,14 +48,18 @@ def difference(
     margin: float | tuple[float, float] | None = None,
     adjust: Adjustment | None = "holm",
     refusals: Refusals = "counted",
+    scale: Scale | None = None,
     seed: int = 0,
 ) -> Estimates:
-    """Estimate differences of a rate between the values of a column.
+    """Estimate differences of a rate or of a mean between the values of a column.
 
     Parameters
     ----------
-    trials, outcome, cluster, level, estimand, refusals, seed
+    trials, cluster, level, estimand, refusals, seed
         As in `rate`. `seed` is recorded; nothing here is random.
+    outcome
+        As in `rate`; or a column of numbers, of which means are compared: one with other values than 0 and
+        1, or any with a `scale`.
     between
         The column whose values are compared, such as `channel` or `model`.
     reference
@@ -66,17 +71,24 @@ def difference(
     by
         Columns that split the table; `model` splits by itself.
     method
-        `newcombe` (the `auto` choice): square-and-add of the two rates' intervals with their
-        correlation; `t`: plus and minus t standard errors (CR2, Satterthwaite).
+        `t`: plus and minus t standard errors (CR2, Satterthwaite); `newcombe`: square-and-add of the two
+        rates' intervals with their correlation, for rates only; `auto`: the t interval extended to what
+        Hall's (1992) transformation for skewness reaches, with fewer degrees of freedom where few clusters
+        decide; square-and-add for rates of independent rows, of pairs of single answers, of `these_items`,
+        and where clusters do not differ.
     margin
-        The largest difference that would not matter, or (low, high): adds a test of equivalence (TOST).
+        The largest difference that would not matter, or (low, high), in units of the outcome: adds a test of
+        equivalence (TOST).
+    scale
+        As in `mean`: the lowest and the highest value of a numeric outcome.
     adjust
         `holm`, `bh` or None, over all rows of this call.
 
     Returns
     -------
     Estimates
-        Beside the fixed columns: the column `between`, `reference`, `rate`, `reference_rate`, `p_value`,
+        Beside the fixed columns: the column `between`, `reference`, `rate` and `reference_rate` (of a
+        numeric outcome `mean` and `reference_mean`), `p_value`,
         `p_adjusted`, `missing`, `bound_low` and `bound_high` (worst-case bounds with their sampling error:
         the missing all gone against and for the difference), `df`, and with a margin `margin_low`,
         `margin_high`, `p_equivalence`, `equivalent` (at 1 - level).
@@ -119,12 +131,32 @@ def difference(
     clusters = both.first
     columns = [name for name in (between, paired, *both.columns) if name]
     table = read_events(
-        frame, outcome, keys=[*groups, *columns], may_be_empty=[*groups, between], refusals=refusals
+        frame,
+        outcome,
+        keys=[*groups, *columns],
+        may_be_empty=[*groups, between],
+        refusals=refusals,
+        numbers=True,
     )
+    numeric = table.numeric or scale is not None
+    if numeric and method == "newcombe":
+        raise SettingError(
+            f"method='newcombe' is for rates, and {table.event!r} is a number: use 't' or 'auto'"
+        )
     cells = table.cells[table.cells[between].notna()]
     reference = _reference(cells, between, reference)
     options = Comparison(
-        between, reference, clusters.column, paired, level, estimand, method, margins, both.second
+        between,
+        reference,
+        clusters.column,
+        paired,
+        level,
+        estimand,
+        method,
+        margins,
+        both.second,
+        numeric,
+        scale_of(table, scale) if numeric else (0.0, 1.0),
     )
     warnings = missing_warnings(table, [*groups, between])
     warnings += [clusters.warning] if clusters.warning else []
@@ -151,6 +183,7 @@ def difference(
         "by": list(groups),
         "method": method,
         "margin": list(margins) if margins else None,
+        **({"scale": scale_text(table, scale)} if numeric else {}),
         "adjust": adjust,
         "family": f"all {len(rows)} comparisons of this call",
         "refusals": refusals,
@@ -199,7 +232,10 @@ def _compare(
         total = row["n"] + row["missing"]
         cases.append(WorstCase(term, row["low"], row["high"], extremes, row["missing"], total))
         if np.isnan(row["low"]):
-            warnings.append(f"{term}: no interval, because an arm has no usable trial or only one cluster")
+            why = ", or nothing varies" if options.numeric else ""
+            warnings.append(
+                f"{term}: no interval, because an arm has no usable trial or only one cluster{why}"
+            )
         rows.append({**key, **row})
     return rows
 
@@ -210,7 +246,7 @@ def _difference_row(
     """Return a row, and the differences had the missing all gone against and for it."""
     arms = [part[part[options.between] == name] for name in (value, options.reference)]
     contrast, n = contrast_of([arm[arm["_event"].notna()] for arm in arms], options)
-    interval = contrast.t_interval if options.method == "t" else contrast.interval
+    interval, df, name = contrast.interval_of(options.method)
     low, high = interval(options.level)
     missing = sum(float(arm.loc[arm["_event"].isna(), "count"].sum()) for arm in arms)
     least, most = (
@@ -227,14 +263,14 @@ def _difference_row(
         "level": options.level,
         "n": n,
         "n_clusters": contrast.n_clusters,
-        "method": contrast.method.replace("newcombe", "t") if options.method == "t" else contrast.method,
-        "rate": contrast.arm(0.5).estimate,
-        "reference_rate": contrast.reference(0.5).estimate,
+        "method": name,
+        ("mean" if options.numeric else "rate"): contrast.arm(0.5).estimate,
+        ("reference_mean" if options.numeric else "reference_rate"): contrast.reference(0.5).estimate,
         "p_value": p_from_interval(interval),
         "missing": missing,
         "bound_low": float(np.fmin(low, least[1])),
         "bound_high": float(np.fmax(high, most[1])),
-        "df": contrast.df,
+        "df": df,
     }
     extremes = (least[0], most[0])
     if options.margin is None:
@@ -249,7 +285,8 @@ def _worst(arms: list[pd.DataFrame], options: Comparison) -> tuple[tuple[float, 
     """Return the least and the greatest difference, each with the outer end of its interval."""
     ends = []
     for side in (0, 1):
-        contrast, _ = contrast_of([filled(arms[0], float(side)), filled(arms[1], 1.0 - side)], options)
-        interval = contrast.t_interval if options.method == "t" else contrast.interval
+        least, most = options.scale[side], options.scale[1 - side]
+        contrast, _ = contrast_of([filled(arms[0], least), filled(arms[1], most)], options)
+        interval, _, _ = contrast.interval_of(options.method)
         ends.append((contrast.estimate(), interval(options.level)[side]))
     return ends[0], ends[1]

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from bartleby.analysis.inference.logistic import fit_firth
 from bartleby.analysis.rates.counted import Counted
-from bartleby.analysis.rates.marginal import marginal_effects
+from bartleby.analysis.rates.linear import least_squares
+from bartleby.analysis.rates.marginal import Link, marginal_effects
 from bartleby.analysis.rates.regression import Regression
 
 __all__ = ["EffectBounds", "effect_bounds"]
@@ -33,7 +34,7 @@ class EffectBounds:
 
 
 def effect_bounds(
-    data: Counted, regress: Callable[[Counted], Regression], level: float
+    data: Counted, regress: Callable[[Counted], Regression], level: float, *, link: Link = "logit"
 ) -> dict[Key, EffectBounds]:
     """Return the worst cases of coefficients, odds ratios and average marginal effects.
 
@@ -45,6 +46,8 @@ def effect_bounds(
         The regression, of complete data.
     level
         Of the intervals whose outer ends are the bounds.
+    link
+        As in `Regression`.
 
     Notes
     -----
@@ -56,8 +59,7 @@ def effect_bounds(
     matrix, missing = data.design.matrix, data.missing
     if missing is None:
         return {}
-    # Firth's fit exists whatever the data are, and only the signs of first-order changes are taken from it.
-    middle = fit_firth(data.filled(0.5).cells())
+    beta, inverse = _middle(data.filled(0.5), link)
     fits: dict[bytes, Rows] = {}
 
     def rows(toward: npt.NDArray[np.bool_]) -> Rows:
@@ -69,8 +71,8 @@ def effect_bounds(
         return fits[key]
 
     bounds: dict[Key, EffectBounds] = {}
-    for quantities, term, gradient in _gradients(data, middle.beta):
-        toward = matrix @ (middle.covariance @ gradient) > 0
+    for quantities, term, gradient in _gradients(data, beta, link):
+        toward = matrix @ (inverse @ gradient) > 0
         sides = rows(~toward), rows(toward)
         for key in ((quantity, term) for quantity in quantities):
             if key in sides[0] and key in sides[1]:
@@ -80,9 +82,17 @@ def effect_bounds(
     return bounds
 
 
-def _gradients(data: Counted, beta: Floats) -> list[tuple[tuple[str, ...], str, Floats]]:
+def _middle(data: Counted, link: Link) -> tuple[Floats, Floats]:
+    """Return coefficients and their inverse information, from which the signs of changes are taken."""
+    if link == "identity":
+        return least_squares(data)
+    fit = fit_firth(data.cells())  # it exists whatever the data are
+    return fit.beta, fit.covariance
+
+
+def _gradients(data: Counted, beta: Floats, link: Link) -> list[tuple[tuple[str, ...], str, Floats]]:
     """Return the quantities, term and gradient of every effect."""
-    effects = marginal_effects(data.design, data.filled(0.5).n, beta)
+    effects = marginal_effects(data.design, data.filled(0.5).n, beta, link=link)
     coefficients = zip(data.design.columns, np.eye(len(beta)), strict=True)
     return [
         *((("coefficient", "odds_ratio"), term, gradient) for term, gradient in coefficients),

@@ -1,7 +1,8 @@
-"""What makes a model opt out: logistic regression on attributes of items, conditions or models.
+"""What makes a model opt out, or rate higher: regression on attributes of items, conditions or models.
 
 Coefficients in logits, odds ratios, and average marginal effects on the probability, all from one fit and
-one covariance: CR2 with Satterthwaite degrees of freedom over clusters. Where the data are separated (one
+one covariance: CR2 with Satterthwaite degrees of freedom over clusters. Numbers such as ratings have a least-
+squares fit with the same covariance. Where the data are separated (one
 kind of item is always refused, which is to be expected here) the fit is Firth's, and it says so.
 """
 
@@ -9,15 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.rates.counted import Counted, counted_cells
+from bartleby.analysis.rates.counted import Counted, as_rows, counted_cells
 from bartleby.analysis.rates.effect_bounds import EffectBounds, effect_bounds
 from bartleby.analysis.rates.formulas import Terms, as_predictors, read_formula
+from bartleby.analysis.rates.linear import regress_linear
+from bartleby.analysis.rates.means import Scale, scale_of, scale_text
 from bartleby.analysis.rates.regression import Regression, regress
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
@@ -26,12 +29,24 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import EventTable, Refusals, missing_warnings, read_events
+from bartleby.errors import SettingError
 
 __all__ = ["effects"]
 
-Method = Literal["auto", "logistic", "firth", "mixed"]
+Method = Literal["auto", "logistic", "firth", "mixed", "linear"]
 
 _UNKNOWN = EffectBounds(*(math.nan,) * 4)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How effects are to be estimated: cluster columns, settings, and the range of the outcome."""
+
+    clusters: tuple[str, ...]
+    level: float
+    estimand: Estimand
+    method: Method
+    scale: Scale
 
 
 def effects(
@@ -44,17 +59,19 @@ def effects(
     estimand: Estimand = "new_items",
     method: Method = "auto",
     refusals: Refusals = "counted",
+    scale: Scale | None = None,
     seed: int = 0,
 ) -> Estimates:
-    """Estimate what attributes and conditions do to the chance of an outcome.
+    """Estimate what attributes and conditions do to the chance of an outcome, or to a number.
 
     Parameters
     ----------
     trials, cluster, level, refusals, seed
         As in `rate`. `seed` is recorded; nothing here is random.
     formula
-        `"opted_out ~ harm + difficulty"`: on the left an outcome word or a column of 0 and 1, on the right
-        what `formulaic` reads. The first category is the reference; grades of harm begin with none.
+        `"opted_out ~ harm + difficulty"`: on the left an outcome word, a column of 0 and 1, or one of
+        numbers (`"rating ~ harm"`), on the right what `formulaic` reads. The first category is the
+        reference; grades of harm begin with none.
     by
         Columns that split the table; `model` splits by itself unless the formula has it.
     estimand
@@ -64,15 +81,17 @@ def effects(
         `logistic`: maximum likelihood, undefined where the data are separated; `firth`: bias-reduced,
         with profile penalised-likelihood intervals; `auto`: `logistic`, or `firth` where the data are
         separated; `mixed`: a normal intercept for each cluster, in one way only (needs the package
-        `mixedlm`).
+        `mixedlm`); `linear`: least squares, which is `auto` for numbers other than 0 and 1.
+    scale
+        As in `mean`: the lowest and the highest value of a numeric outcome, for its worst-case bounds.
 
     Returns
     -------
     Estimates
-        The column `quantity` tells `coefficient` (logits), `odds_ratio` and `marginal_effect` (average
-        change of the probability, for `mixed` averaged over clusters) apart; further columns `p_value`,
-        `df`, `bound_low` and `bound_high` (worst-case bounds with their sampling error: the missing trials
-        all gone against and for the effect; not for `mixed`).
+        The column `quantity` tells `coefficient` (logits; in units of the number for `linear`), `odds_ratio`
+        and `marginal_effect` (average change of the probability, for `mixed` averaged over clusters, or of
+        the number) apart; further columns `p_value`, `df`, `bound_low` and `bound_high` (worst-case bounds
+        with their sampling error: the missing trials all gone against and for the effect; not for `mixed`).
 
     Raises
     ------
@@ -88,7 +107,7 @@ def effects(
     check_settings(
         level,
         estimand,
-        method=(method, ("auto", "logistic", "firth", "mixed")),
+        method=(method, ("auto", "logistic", "firth", "mixed", "linear")),
         refusals=(refusals, ("counted", "left_out", "as_event")),
     )
     frame = as_frame(trials)
@@ -99,22 +118,28 @@ def effects(
     clusters = both.first
     keys = list(dict.fromkeys([*groups, *terms.predictors, *both.columns]))
     may_be_empty = [*groups, *(name for name in terms.predictors if name not in both.columns)]
-    table = read_events(frame, terms.outcome, keys=keys, may_be_empty=may_be_empty, refusals=refusals)
+    table = read_events(
+        frame, terms.outcome, keys=keys, may_be_empty=may_be_empty, refusals=refusals, numbers=True
+    )
+    linear = table.numeric or scale is not None or method == "linear"
+    if linear and method not in {"auto", "linear"}:
+        raise SettingError(
+            f"method={method!r} is for events, and {terms.outcome!r} is a number: use 'linear' or 'auto'"
+        )
     warnings = missing_warnings(table, groups) + ([clusters.warning] if clusters.warning else [])
     table = _without_empty(table, terms, warnings)
     data = as_predictors(table.cells, terms, frame)
+    ends = scale_of(table, scale) if linear else (0.0, 1.0)
+    options = _Options(tuple(both.columns), level, estimand, "linear" if linear else method, ends)
     rows: list[dict[str, Any]] = []
     bounds: dict[str, tuple[float, float]] = {}
     cases: list[WorstCase] = []
     for key, part in split_groups(table.cells, groups):
-        used = part[part["_event"].notna()]
-        if used.empty:
+        if part["_event"].isna().all():
             warnings.append(f"{group_label(terms.outcome, key)}: no usable trial, so nothing is estimated")
             continue
-        counted = counted_cells(used, data.loc[used.index], terms, both.columns)
-        fit = regress(counted, method, repeats_independent=estimand == "these_items")
+        fit, completed, worst = _fitted(part, data, terms, options)
         warnings += [f"{group_label(terms.outcome, key)}: {text}" for text in fit.warnings]
-        completed, worst = _with_bounds(fit, _complete(part, data, terms, both.columns), estimand, level)
         for row, case in zip(completed, worst, strict=True):
             label = group_label(case.term, key)
             bounds[label] = (row["bound_low"], row["bound_high"])
@@ -135,6 +160,7 @@ def effects(
             if isinstance(data[name].dtype, pd.CategoricalDtype)
         },
         "refusals": refusals,
+        **({"scale": scale_text(table, scale)} if linear else {}),
         "seed": seed,
     }
     return Estimates(
@@ -142,27 +168,48 @@ def effects(
     )
 
 
-def _with_bounds(
-    fit: Regression, complete: Counted | None, estimand: Estimand, level: float
-) -> tuple[list[dict[str, Any]], list[WorstCase]]:
-    """Return the rows with the worst that the missing trials can do to each effect, and those worst cases."""
+def _fitted(
+    part: pd.DataFrame, data: pd.DataFrame, terms: Terms, options: _Options
+) -> tuple[Regression, list[dict[str, Any]], list[WorstCase]]:
+    """Return the fit of one group, its rows with the worst that the missing can do, and those worst cases."""
+    data = data.loc[part.index]
+    columns: Sequence[str] = options.clusters
+    independent = not columns or options.estimand == "these_items"
+    if independent and options.method == "linear":
+        part, data = as_rows(part, data)
+        columns = ["_row"]
+    used = part[part["_event"].notna()]
+
+    def fit_to(counted: Counted, method: str) -> Regression:
+        if method == "linear":
+            return regress_linear(counted, independent=independent)
+        return regress(counted, method, repeats_independent=options.estimand == "these_items")
+
+    fit = fit_to(counted_cells(used, data.loc[used.index], terms, columns), options.method)
+    complete = _complete(part, data, terms, columns)
     bounds: dict[tuple[str, str], EffectBounds] = {}
     if fit.bounded and complete is not None and complete.design.columns == fit.data.design.columns:
-        method, independent = "firth" if fit.profile else "auto", estimand == "these_items"
-        bounds = effect_bounds(
-            complete, lambda data: regress(data, method, repeats_independent=independent), level
-        )
+        method = "linear" if fit.link == "identity" else "firth" if fit.profile else "auto"
+        complete = replace(complete, scale=options.scale)
+        bounds = effect_bounds(complete, lambda full: fit_to(full, method), options.level, link=fit.link)
+    return fit, *_with_bounds(fit.rows(options.level), bounds, complete)
+
+
+def _with_bounds(
+    rows: list[dict[str, Any]], bounds: dict[tuple[str, str], EffectBounds], complete: Counted | None
+) -> tuple[list[dict[str, Any]], list[WorstCase]]:
+    """Return rows with the worst that the missing trials can do to each effect, and those worst cases."""
     lost = 0.0 if complete is None or complete.missing is None else float(complete.missing.sum())
-    rows, cases = [], []
-    for row in fit.rows(level):
+    completed, cases = [], []
+    for row in rows:
         # Nothing missing: the interval is its own bound. Missing, and no bound known: undefined.
         alone = EffectBounds(row["estimate"], row["estimate"], row["low"], row["high"])
         worst = bounds.get((row["quantity"], row["term"]), alone if complete is None else _UNKNOWN)
         low, high = np.minimum(worst.low, row["low"]), np.maximum(worst.high, row["high"])
-        rows.append({**row, "bound_low": float(low), "bound_high": float(high)})
+        completed.append({**row, "bound_low": float(low), "bound_high": float(high)})
         label, extremes = f"{row['quantity']} {row['term']}", (worst.least, worst.most)
         cases.append(WorstCase(label, row["low"], row["high"], extremes, lost, row["n"] + lost))
-    return rows, cases
+    return completed, cases
 
 
 def _complete(part: pd.DataFrame, data: pd.DataFrame, terms: Terms, columns: Sequence[str]) -> Counted | None:

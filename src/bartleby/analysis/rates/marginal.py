@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ from scipy.special import expit
 
 from bartleby.analysis.rates.formulas import Design
 
-__all__ = ["MarginalEffect", "marginal_effects"]
+__all__ = ["Link", "MarginalEffect", "marginal_effects"]
 
 Floats = npt.NDArray[np.float64]
+
+Link: TypeAlias = Literal["logit", "identity"]
 
 _NODES = 60
 Change = tuple[str, Any, Any, float]
@@ -40,7 +42,7 @@ class MarginalEffect:
 
 
 def marginal_effects(
-    design: Design, n: Floats, beta: Floats, spread: float | None = None
+    design: Design, n: Floats, beta: Floats, spread: float | None = None, *, link: Link = "logit"
 ) -> list[MarginalEffect]:
     """Return the average marginal effect of every predictor.
 
@@ -55,6 +57,8 @@ def marginal_effects(
     spread
         Standard deviation in logits of normal intercepts of clusters, over which the probability is
         averaged; the gradient then ends with the derivative by it (p + 1,). None without such intercepts.
+    link
+        `logit`, or `identity`: effects are then on a mean and not on a probability.
 
     Notes
     -----
@@ -79,16 +83,18 @@ def marginal_effects(
             changes = [(name, values + step, values - step, 2 * step)]
         for term, upper, lower, width in changes:
             sides = [design.changed({name: value}) for value in (upper, lower)]
-            (high, up), (low, down) = (_mean_probability(side, weights, beta, spread) for side in sides)
+            (high, up), (low, down) = (_mean_outcome(side, weights, beta, spread, link) for side in sides)
             effects.append(MarginalEffect(term, (high - low) / width, (up - down) / width))
     return effects
 
 
-def _mean_probability(
-    matrix: Floats, weights: Floats, beta: Floats, spread: float | None
+def _mean_outcome(
+    matrix: Floats, weights: Floats, beta: Floats, spread: float | None, link: Link
 ) -> tuple[float, Floats]:
-    """Return the mean probability over trials (and over intercepts), and its gradient."""
+    """Return the mean probability or mean over trials (and over intercepts), and its gradient."""
     eta = matrix @ beta
+    if link == "identity":
+        return float(weights @ eta), np.asarray(matrix.T @ weights, dtype=np.float64)
     if spread is None:
         mean = expit(eta)
         return float(weights @ mean), np.asarray(matrix.T @ (weights * mean * (1 - mean)), dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,11 +23,19 @@ from bartleby.analysis.inference.logistic import (
 )
 from bartleby.analysis.inference.sandwich import RobustCovariance, cluster_covariance
 from bartleby.analysis.rates.counted import Counted
-from bartleby.analysis.rates.marginal import marginal_effects
+from bartleby.analysis.rates.marginal import Link, marginal_effects
 from bartleby.analysis.rates.mixed import fit_mixed
 from bartleby.analysis.rates.two_way import TwoWay, two_way_covariance
 
-__all__ = ["Regression", "likeness", "normal_errors", "regress", "robust_errors", "undefined_regression"]
+__all__ = [
+    "Regression",
+    "clustered_regression",
+    "likeness",
+    "normal_errors",
+    "regress",
+    "robust_errors",
+    "undefined_regression",
+]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -60,7 +68,9 @@ class Regression:
     ratio
         What the exponential of a coefficient is called.
     marginal
-        Whether there are average marginal effects: those of a logistic regression.
+        Whether there are average marginal effects.
+    link
+        `logit`, or `identity` for least squares, whose coefficients have no exponentials.
     warnings
         What a reader must know.
     """
@@ -74,6 +84,7 @@ class Regression:
     bounded: bool = True
     ratio: str = "odds_ratio"
     marginal: bool = True
+    link: Link = "logit"
     warnings: tuple[str, ...] = ()
 
     def rows(self, level: float) -> list[dict[str, Any]]:
@@ -85,11 +96,12 @@ class Regression:
             if self.profile is not None:
                 row["low"], row["high"], row["p_value"] = self.profile(at, level)
             coefficients.append(row)
-        ratios = [_ratio(row, self.ratio) for row in coefficients if row["term"] != "Intercept"]
+        of_ratio = coefficients if self.link == "logit" else []
+        ratios = [_ratio(row, self.ratio) for row in of_ratio if row["term"] != "Intercept"]
         return [*coefficients, *ratios, *(self._marginal_rows(level) if self.marginal else [])]
 
     def _marginal_rows(self, level: float) -> list[dict[str, Any]]:
-        effects = marginal_effects(self.data.design, self.data.n, self.beta, self.spread)
+        effects = marginal_effects(self.data.design, self.data.n, self.beta, self.spread, link=self.link)
         if not effects:
             return []
         errors, df = self.errors(np.array([effect.gradient for effect in effects]))
@@ -156,16 +168,38 @@ def _logistic(data: Counted, fit: LogisticFit, ways: list[Codes]) -> Regression:
     matrix = data.design.matrix
     scores = matrix * (data.events - data.n * expit(matrix @ fit.beta))[:, None]
     root = information_root(data.cells(), fit.beta)
-    robust = (
-        cluster_covariance(scores, ways[0], root, ways[0])
-        if len(ways) == 1
-        else two_way_covariance(scores, root, np.stack(ways, axis=1))
-    )
+    clustered = replace(data, cluster=ways[0], second=ways[1] if len(ways) > 1 else None)
+    return clustered_regression(clustered, fit.beta, (scores, root), "logistic, CR2")
 
+
+def clustered_regression(
+    data: Counted, beta: Floats, parts: tuple[Floats, Floats], words: str, *, link: Link = "logit"
+) -> Regression:
+    """Return a regression with standard errors over clusters.
+
+    Parameters
+    ----------
+    data
+        With clusters.
+    beta
+        Coefficients (p,).
+    parts
+        Scores of cells and a root of their information, as in `cluster_covariance`.
+    words
+        The method.
+    link
+        As in `Regression`.
+    """
+    ways = data.ways()
+    robust = (
+        cluster_covariance(parts[0], ways[0], parts[1], ways[0])
+        if len(ways) == 1
+        else two_way_covariance(*parts, np.stack(ways, axis=1))
+    )
     errors = robust_errors(robust)
     unknown = [
         name
-        for name, error in zip(data.design.columns, errors(np.eye(matrix.shape[1]))[0], strict=True)
+        for name, error in zip(data.design.columns, errors(np.eye(len(beta)))[0], strict=True)
         if math.isnan(error)
     ]
     told = (
@@ -178,8 +212,8 @@ def _logistic(data: Counted, fit: LogisticFit, ways: list[Codes]) -> Regression:
             "the covariance by clusters in two ways has negative variances, as happens with few clusters; "
             "no standard error is less than by one of the two ways alone"
         )
-    words = "logistic, CR2" if len(ways) == 1 else "logistic, CR2, two-way"
-    return Regression(data, fit.beta, errors, words, warnings=tuple(warnings))
+    words += "" if len(ways) == 1 else ", two-way"
+    return Regression(data, beta, errors, words, link=link, warnings=tuple(warnings))
 
 
 def _firth(data: Counted, clustered: Counted, warnings: tuple[str, ...]) -> Regression:

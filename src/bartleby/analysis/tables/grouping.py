@@ -44,6 +44,7 @@ conversations and these within scenarios."""
 FURTHER_COLUMNS = (
     *("quantity", "events", "missing", "rate", "reference", "reference_rate", "p_value", "p_adjusted", "df"),
     *("bound_low", "bound_high", "margin_low", "margin_high", "p_equivalence", "equivalent", "component"),
+    *("mean", "reference_mean", "std_dev"),
 )
 """Columns that some tables of estimates have besides the fixed ones, and that groups cannot be named by."""
 ITEM_PAIR = "_bartleby_pair"

@@ -6,6 +6,7 @@ stayed; here what is missing is left out, counted and bounded, and never becomes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
@@ -72,12 +73,15 @@ class EventTable:
         What each status was taken for.
     warnings
         What a reader must know about how the outcome was read.
+    numeric
+        Whether `_event` holds numbers other than 0 and 1: values to take means of.
     """
 
     cells: pd.DataFrame = field(repr=False)
     event: str
     counted_as: dict[str, str]
     warnings: tuple[str, ...] = ()
+    numeric: bool = False
 
     def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
         """Return the accounting of all trials."""
@@ -96,6 +100,7 @@ def read_events(
     keys: Sequence[str] = (),
     may_be_empty: Sequence[str] = (),
     refusals: Refusals = "counted",
+    numbers: bool = False,
 ) -> EventTable:
     """Count trials by some columns and by whether the event happened.
 
@@ -114,6 +119,9 @@ def read_events(
     refusals
         Whether trials that ended with `refused` count as trials without the event, are left out,
         or count as the event. For outcome words.
+    numbers
+        Whether a column may hold other numbers than 0 and 1: it is then `numeric`, and a trial is missing
+        where the number is, or where another column says that the trial is.
 
     Raises
     ------
@@ -144,7 +152,7 @@ def read_events(
         )
         _check_words(frame, cells)
         return replace(_from_words(cells, words, refusals), warnings=both)
-    return _from_column(cells, words[0], flags)
+    return _from_column(cells, words[0], flags, numbers=numbers)
 
 
 def _counted(frame: Frame, names: Sequence[str], keys: Sequence[str], status: Sequence[str]) -> pd.DataFrame:
@@ -226,26 +234,38 @@ def _from_words(cells: pd.DataFrame, words: Sequence[str], refusals: Refusals) -
     return EventTable(done, event, counted_as)
 
 
-def _from_column(cells: pd.DataFrame, name: str, flags: Sequence[str]) -> EventTable:
-    problems = []
+def _from_column(cells: pd.DataFrame, name: str, flags: Sequence[str], *, numbers: bool) -> EventTable:
+    problems, allowed = [], {name: "a finite number or empty"} if numbers else {}
     for column in (name, *flags):
-        odd = [value for value in cells[column].unique() if not pd.isna(value) and value not in (0, 1)]
+        values = [value for value in cells[column].unique() if not pd.isna(value)]
+        odd = [value for value in values if not (_is_number(value) if column in allowed else value in (0, 1))]
         if odd:
-            problems.append(f"column {column!r}: {', '.join(map(repr, odd[:5]))}: must be 0, 1 or empty")
+            must = allowed.get(column, "0, 1 or empty")
+            problems.append(f"column {column!r}: {', '.join(map(repr, odd[:5]))}: must be {must}")
     if problems:
         raise DataError(problems)
     event = pd.to_numeric(cells[name]).astype(float)
-    status = pd.Series(np.where(event == 1, name, f"not {name}"), index=cells.index, dtype=object)
+    numeric = not set(event.dropna()) <= {0.0, 1.0}
+    # An event that was seen was seen, however the trial ended; of a number that is not so certain.
+    certain = (event == 1) & (not numeric)
+    status = pd.Series(np.where((event == 1) | numeric, name, f"not {name}"), index=cells.index, dtype=object)
     status[event.isna()] = "empty"
     if "outcome" in cells:
-        ended = cells["outcome"].isin(_MISSING_WORDS) & (event != 1)
+        ended = cells["outcome"].isin(_MISSING_WORDS) & ~certain
         status[ended] = cells.loc[ended, "outcome"].astype(str)
     for flag in flags:
-        status[(pd.to_numeric(cells[flag]) == 1) & (event != 1)] = flag
+        status[(pd.to_numeric(cells[flag]) == 1) & ~certain] = flag
     event[~status.isin([name, f"not {name}"])] = np.nan
-    counted_as = {name: f"counted as {name}", f"not {name}": f"counted as not {name}"}
+    counted_as = {name: "used" if numeric else f"counted as {name}", f"not {name}": f"counted as not {name}"}
     counted_as |= dict.fromkeys((*_MISSING_WORDS, "empty"), "left out: missing")
-    return EventTable(cells.assign(_event=event, _status=status), name, counted_as)
+    return EventTable(cells.assign(_event=event, _status=status), name, counted_as, numeric=numeric)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return math.isfinite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
 
 
 def missing_warnings(table: EventTable, groups: Sequence[str], most: int = 8) -> list[str]:

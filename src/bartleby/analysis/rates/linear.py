@@ -1,0 +1,53 @@
+"""Least squares on counted cells: what attributes do to a number such as a rating."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bartleby.analysis.rates.counted import Counted
+from bartleby.analysis.rates.regression import Regression, clustered_regression
+
+__all__ = ["least_squares", "regress_linear"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def least_squares(data: Counted) -> tuple[Floats, Floats]:
+    """Return coefficients (p,) and the inverse information, (X' N X)^-1, of one variance of 1 (p, p)."""
+    weighted = np.asarray(data.design.matrix * data.n[:, None], dtype=np.float64)
+    inverse = np.asarray(np.linalg.inv(weighted.T @ data.design.matrix), dtype=np.float64)
+    beta: Floats = np.linalg.lstsq(data.design.matrix * np.sqrt(data.n)[:, None], _scaled(data), rcond=None)[
+        0
+    ]
+    return beta, inverse
+
+
+def regress_linear(data: Counted, *, independent: bool) -> Regression:
+    """Fit a linear regression by least squares.
+
+    Parameters
+    ----------
+    data
+        Counted cells with clusters, in which `events` are sums of a number.
+    independent
+        Whether clusters are single rows: said in the method.
+
+    Notes
+    -----
+    Standard errors are CR2 with the degrees of freedom of R's clubSandwich, those of independent rows HC2.
+    Coefficients are in units of the outcome; a marginal effect is the average slope or change, and differs
+    from a coefficient where the formula has interactions or transformations.
+    """
+    beta, _ = least_squares(data)
+    scores = data.design.matrix * (data.events - data.n * (data.design.matrix @ beta))[:, None]
+    root = data.design.matrix * np.sqrt(data.n)[:, None]
+    words = "least squares, HC2, independent rows" if independent else "least squares, CR2"
+    return clustered_regression(data, beta, (scores, root), words, link="identity")
+
+
+def _scaled(data: Counted) -> Floats:
+    """Return cell means times the root of their number, 0 for cells with no value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled: Floats = np.where(data.n > 0, data.events / np.sqrt(data.n), 0.0)
+    return scaled

@@ -1,0 +1,331 @@
+"""Means of numbers, their differences and slopes: against scipy, statsmodels and hand-derived CR2."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import polars as pl
+import pytest
+import statsmodels.formula.api as smf
+from scipy import stats
+
+from bartleby.analysis.rates.differences import difference
+from bartleby.analysis.rates.effects import effects
+from bartleby.analysis.rates.means import mean
+from bartleby.analysis.rates.rates import rate
+from bartleby.errors import DataError, SettingError
+
+Floats = npt.NDArray[np.float64]
+
+
+def ratings(items: int = 12, repeats: int = 5, seed: int = 0) -> pd.DataFrame:
+    """Return ratings from 1 to 7 of items under two wordings, clusters of unequal size."""
+    rng = np.random.default_rng(seed)
+    item = np.repeat(np.arange(items), rng.integers(1, repeats + 1, items) * 2)
+    wording = np.arange(len(item)) % 2
+    level = rng.normal(4, 1.2, items)[item] + 0.8 * wording
+    return pd.DataFrame(
+        {
+            "item": [f"task {number}" for number in item],
+            "wording": np.where(wording == 1, "warm", "plain"),
+            "harm": item % 4,
+            "rating": np.clip(np.round(level + rng.normal(0, 1, len(item))), 1, 7),
+        }
+    )
+
+
+def cr2(matrix: Floats, y: Floats, cluster: Any, contrast: Floats) -> tuple[float, float, float]:  # noqa: ANN401
+    """Return estimate, CR2 standard error and Satterthwaite df of a contrast, by the definition (n x n)."""
+    bread = np.linalg.inv(matrix.T @ matrix)
+    hat = matrix @ bread @ matrix.T
+    residual = y - hat @ y
+    rest = np.eye(len(y)) - hat
+    rows = []
+    for name in np.unique(cluster):
+        own = np.flatnonzero(np.asarray(cluster) == name)
+        values, vectors = np.linalg.eigh(np.eye(len(own)) - hat[np.ix_(own, own)])
+        root = vectors @ np.diag(values**-0.5) @ vectors.T
+        rows.append(rest[:, own] @ root @ matrix[own] @ bread @ contrast)
+    stacked = np.array(rows)
+    gram = stacked @ stacked.T
+    variance = float(np.sum((stacked @ residual) ** 2))
+    beta = bread @ matrix.T @ y
+    return float(contrast @ beta), variance**0.5, float(np.trace(gram) ** 2 / np.sum(gram**2))
+
+
+def test_the_mean_of_independent_rows_is_that_of_the_t_test() -> None:
+    trials = ratings()
+    row = mean(trials, "rating", cluster=False, method="t").frame.iloc[0]
+    expected = stats.ttest_1samp(trials["rating"], 0).confidence_interval(0.95)
+    assert [row["low"], row["high"]] == pytest.approx(list(expected))
+    assert row["std_dev"] == pytest.approx(trials["rating"].std())
+
+
+def test_a_clustered_mean_is_cr2_with_satterthwaite_as_defined() -> None:
+    trials = ratings()
+    row = mean(trials, "rating", method="t").frame.iloc[0]
+    matrix = np.ones((len(trials), 1))
+    estimate, error, df = cr2(matrix, trials["rating"].to_numpy(), trials["item"], np.ones(1))
+    assert [row["estimate"], row["std_error"], row["df"]] == pytest.approx([estimate, error, df], rel=1e-9)
+    half = stats.t.ppf(0.975, df) * error
+    assert [row["low"], row["high"]] == pytest.approx([estimate - half, estimate + half])
+    assert row["method"] == "t, CR2"
+    assert row["n_clusters"] == 12
+
+
+@pytest.mark.parametrize("paired", [None, "item"])
+def test_a_difference_of_means_is_cr2_with_satterthwaite_as_defined(paired: str | None) -> None:
+    trials = ratings()
+    row = difference(trials, "rating", between="wording", method="t", paired=paired).frame.iloc[0]
+    if paired:
+        trials = trials.groupby(["item", "wording"])["rating"].mean().reset_index()
+    arm = (trials["wording"] == "warm").to_numpy(dtype=float)
+    matrix = np.column_stack([1 - arm, arm])
+    expected = cr2(matrix, trials["rating"].to_numpy(), trials["item"], np.array([-1.0, 1.0]))
+    assert [row["estimate"], row["std_error"], row["df"]] == pytest.approx(expected, rel=1e-9)
+    assert row["mean"] - row["reference_mean"] == pytest.approx(row["estimate"])
+    assert row["method"] == "t, CR2"
+
+
+def test_a_paired_difference_of_single_ratings_is_the_paired_t_test() -> None:
+    trials = ratings().groupby(["item", "wording"], as_index=False)["rating"].first()
+    row = difference(trials, "rating", between="wording", paired="item", method="t").frame.iloc[0]
+    wide = trials.pivot_table(index="item", columns="wording", values="rating")
+    test = stats.ttest_rel(wide["warm"], wide["plain"])
+    assert row["p_value"] == pytest.approx(test.pvalue)
+    assert [row["low"], row["high"]] == pytest.approx(list(test.confidence_interval(0.95)))
+
+
+def test_independent_rows_have_the_standard_error_of_hc2() -> None:
+    trials = ratings()
+    row = difference(trials, "rating", between="wording", cluster=False, method="t").frame.iloc[0]
+    fit = smf.ols("rating ~ C(wording)", trials).fit(cov_type="HC2")
+    assert row["std_error"] == pytest.approx(fit.bse.iloc[1])
+    slope = effects(trials, "rating ~ wording", cluster=False).frame.set_index(["quantity", "term"])
+    assert slope.loc[("coefficient", "wording[warm]"), "std_error"] == pytest.approx(fit.bse.iloc[1])
+    assert slope.loc[("coefficient", "wording[warm]"), "df"] == pytest.approx(row["df"])
+
+
+def test_slopes_are_least_squares_with_cr2_as_defined() -> None:
+    trials = ratings()
+    found = effects(trials, "rating ~ harm + wording")
+    rows = found.frame[found.frame["quantity"] == "coefficient"].set_index("term")
+    matrix = np.column_stack([np.ones(len(trials)), trials["harm"], trials["wording"] == "warm"]).astype(
+        float
+    )
+    for index, term in enumerate(("Intercept", "harm", "wording[warm]")):
+        expected = cr2(matrix, trials["rating"].to_numpy(), trials["item"], np.eye(3)[index])
+        numbers = rows.loc[term, ["estimate", "std_error", "df"]].to_numpy(dtype=float)
+        assert numbers == pytest.approx(np.array(expected), rel=1e-8)
+    assert set(found.frame["quantity"]) == {"coefficient", "marginal_effect"}
+    assert set(found.frame["method"]) == {"least squares, CR2"}
+
+
+def test_a_marginal_effect_averages_over_an_interaction() -> None:
+    trials = ratings()
+    found = effects(trials, "rating ~ harm * wording").frame.set_index(["quantity", "term"])
+    fit = smf.ols("rating ~ harm * C(wording)", trials).fit()
+    expected = fit.params["harm"] + fit.params.iloc[3] * (trials["wording"] == "warm").mean()
+    assert found.loc[("marginal_effect", "harm"), "estimate"] == pytest.approx(expected)
+
+
+def test_an_outcome_of_0_and_1_can_have_a_linear_model() -> None:
+    trials = ratings().assign(high=lambda table: (table["rating"] > 4).astype(int))
+    linear = effects(trials, "high ~ wording", method="linear").frame.set_index(["quantity", "term"])
+    logistic = effects(trials, "high ~ wording").frame.set_index(["quantity", "term"])
+    one, other = (
+        found.loc[("marginal_effect", "wording[warm - plain]"), "estimate"] for found in (linear, logistic)
+    )
+    assert one == pytest.approx(other)
+
+
+def test_these_items_have_the_variance_of_a_stratified_mean() -> None:
+    trials = pd.DataFrame({"item": list("aaabbb"), "score": [1.0, 2, 3, 5, 5, 8]})
+    row = mean(trials, "score", estimand="these_items").frame.iloc[0]
+    # By hand: means 2 and 6, variances 1 and 3, each a half: 1/4 (1/3 + 3/3).
+    assert row["std_error"] ** 2 == pytest.approx((1 / 3 + 1) / 4)
+    assert row["df"] == pytest.approx((1 / 3 + 1) ** 2 / ((1 / 3) ** 2 / 2 + 1 / 2))
+    both = pd.concat([trials.assign(arm="a"), trials.assign(arm="b", score=trials["score"] + 1)])
+    gap = difference(both, "score", between="arm", estimand="these_items").frame.iloc[0]
+    assert gap["estimate"] == pytest.approx(1)
+    assert gap["std_error"] == pytest.approx(2**0.5 * row["std_error"])
+
+
+def test_an_affine_change_of_units_changes_nothing_else() -> None:
+    trials = ratings().assign(other=lambda table: 1e4 + 250 * table["rating"])
+    one, other = (mean(trials, name).frame.iloc[0] for name in ("rating", "other"))
+    for column in ("estimate", "low", "high"):
+        assert other[column] == pytest.approx(1e4 + 250 * one[column])
+    gaps = [difference(trials, name, between="wording").frame.iloc[0] for name in ("rating", "other")]
+    assert gaps[1]["low"] == pytest.approx(250 * gaps[0]["low"])
+    assert gaps[1]["p_value"] == pytest.approx(gaps[0]["p_value"])
+    slopes = [effects(trials, f"{name} ~ harm").frame.iloc[1] for name in ("rating", "other")]
+    assert slopes[1]["high"] == pytest.approx(250 * slopes[0]["high"])
+
+
+def test_the_interval_that_allows_for_skewness_holds_that_of_t_and_reaches_into_the_long_tail() -> None:
+    trials = pd.DataFrame({"item": np.arange(12), "tokens": np.exp(np.linspace(0, 4, 12))})
+    plain, skewed = (mean(trials, "tokens", method=method).frame.iloc[0] for method in ("t", "auto"))
+    assert skewed["low"] <= plain["low"]
+    assert skewed["high"] > plain["high"] + (plain["high"] - plain["estimate"]) / 2
+    symmetric = pd.DataFrame({"item": np.arange(12), "tokens": np.linspace(-1, 1, 12)})
+    plain, same = (mean(symmetric, "tokens", method=method).frame.iloc[0] for method in ("t", "auto"))
+    assert [same["low"], same["high"]] == pytest.approx([plain["low"], plain["high"]])
+
+
+def test_missing_numbers_are_bounded_by_a_scale_that_is_stated_or_observed() -> None:
+    trials = ratings()
+    trials.loc[:3, "rating"] = np.nan
+    stated = mean(trials, "rating", scale=(0, 10))
+    row = stated.frame.iloc[0]
+    for end, value in (("low", 0), ("high", 10)):
+        extreme = mean(trials.fillna({"rating": value}), "rating").frame.iloc[0]
+        assert row[f"bound_{end}"] == pytest.approx(extreme[end])
+    assert row["missing"] == 4
+    assert stated.settings["scale"] == "0 to 10 (stated)"
+    observed = mean(trials, "rating")
+    assert observed.settings["scale"] == "1 to 7 (observed)"
+    assert observed.frame["bound_high"].iloc[0] < row["bound_high"]
+    gap = difference(trials, "rating", between="wording", scale=(0, 10)).frame.iloc[0]
+    worst = trials.copy()
+    lost = worst["rating"].isna()
+    worst.loc[lost, "rating"] = np.where(worst["wording"] == "warm", 0, 10)[lost]
+    assert gap["bound_low"] == pytest.approx(
+        difference(worst, "rating", between="wording").frame["low"].iloc[0]
+    )
+    slope = effects(trials, "rating ~ wording", scale=(0, 10)).frame.iloc[1]
+    assert slope["bound_low"] == pytest.approx(effects(worst, "rating ~ wording").frame["low"].iloc[1])
+
+
+def test_few_missing_numbers_that_matter_are_a_warning_and_outcome_words_make_numbers_missing() -> None:
+    trials = pd.DataFrame(
+        {"item": np.arange(400), "rating": np.tile([1, 1, 1, 2], 100), "outcome": "completed"}
+    )
+    assert not mean(trials, "rating", scale=(1, 7)).warnings
+    trials.loc[:7, "outcome"] = "truncated"
+    found = mean(trials, "rating", scale=(1, 7))
+    assert found.frame["missing"].iloc[0] == 8
+    assert any("8 of 400 trials (2.0%)" in text for text in found.warnings)
+
+
+def test_counts_stand_for_rows_in_every_estimator() -> None:
+    trials = ratings()
+    counted = trials.value_counts(["item", "wording", "harm", "rating"]).reset_index()
+    for cluster in (None, False):
+        for one, other in (
+            (mean(trials, "rating", cluster=cluster), mean(counted, "rating", cluster=cluster)),
+            (
+                difference(trials, "rating", between="wording", cluster=cluster),
+                difference(counted, "rating", between="wording", cluster=cluster),
+            ),
+            (
+                effects(trials, "rating ~ harm", cluster=cluster),
+                effects(pl.DataFrame(counted), "rating ~ harm", cluster=cluster),
+            ),
+        ):
+            left, right = (found.frame.select_dtypes("number") for found in (one, other))
+            np.testing.assert_allclose(left, right, rtol=1e-9)
+
+
+def test_two_way_clusters_are_never_better_known_than_one_way() -> None:
+    trials = ratings(items=15)
+    rng = np.random.default_rng(1)
+    trials["wave"] = rng.integers(0, 6, len(trials)).astype(str)
+    estimators: list[Any] = [
+        lambda cluster: mean(trials, "rating", cluster=cluster, method="t"),
+        lambda cluster: difference(trials, "rating", between="wording", cluster=cluster, method="t"),
+        lambda cluster: effects(trials, "rating ~ wording", cluster=cluster),
+    ]
+    for estimate in estimators:
+        both = estimate(["item", "wave"]).frame.iloc[-1]
+        alone = [estimate(name).frame.iloc[-1]["std_error"] for name in ("item", "wave")]
+        assert both["std_error"] >= max(alone) - 1e-12
+        assert both["n_clusters"] == 6
+        assert "two-way" in both["method"]
+
+
+def test_equivalence_is_tested_in_units_of_the_outcome() -> None:
+    trials = ratings(items=40)
+    gap = difference(trials, "rating", between="wording", level=0.9).frame.iloc[0]
+    edge = max(abs(gap["low"]), abs(gap["high"]))
+    found = difference(trials, "rating", between="wording", margin=float(edge)).frame.iloc[0]
+    assert found["p_equivalence"] == pytest.approx(0.05, abs=1e-4)
+    assert bool(difference(trials, "rating", between="wording", margin=6.0).frame["equivalent"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("trials", "reason"),
+    [
+        (pd.DataFrame({"item": list("aabb"), "rating": [3, 3, 3, 3]}), "no variation"),
+        (pd.DataFrame({"item": list("aa"), "rating": [3, 5]}), "one cluster"),
+        (pd.DataFrame({"item": list("a"), "rating": [3]}), "one cluster"),
+        (pd.DataFrame({"item": list("ab"), "rating": [np.nan, np.nan]}), "no values"),
+    ],
+)
+def test_what_is_undefined_is_nan_with_its_reason(trials: pd.DataFrame, reason: str) -> None:
+    found = mean(trials, "rating")
+    row = found.frame.iloc[0]
+    assert np.isnan(row["low"])
+    assert np.isnan(row["high"])
+    assert reason in row["method"]
+    assert any(reason in text for text in found.warnings)
+    assert json.loads(found.to_json())["estimates"][0]["low"] is None
+
+
+def test_one_value_without_clusters_and_items_asked_once_are_undefined() -> None:
+    one = mean(pd.DataFrame({"rating": [4]}), "rating", cluster=False).frame.iloc[0]
+    assert one["method"] == "undefined, one value"
+    once = mean(pd.DataFrame({"item": list("ab"), "rating": [4, 5]}), "rating", estimand="these_items")
+    assert once.frame["method"].iloc[0] == "undefined, no item was asked twice"
+
+
+def test_a_constant_outcome_has_no_difference_and_no_slope_with_an_interval() -> None:
+    trials = ratings().assign(rating=5)
+    gap = difference(trials, "rating", between="wording").frame.iloc[0]
+    assert gap["estimate"] == 0
+    assert np.isnan([gap["low"], gap["high"], gap["p_value"]]).all()
+    found = effects(trials, "rating ~ harm")
+    assert found.frame[["low", "high"]].isna().all().all()
+    assert found.warnings
+
+
+def test_numbers_that_cannot_be_are_named() -> None:
+    trials = ratings()
+    with pytest.raises(DataError, match=r"column 'rating': 7: must lie within scale=\(1, 6\)"):
+        mean(trials, "rating", scale=(1, 6))
+    with pytest.raises(SettingError, match=r"scale=\(7, 1\)"):
+        mean(trials, "rating", scale=(7, 1))
+    with pytest.raises(DataError, match="'high': must be a finite number"):
+        mean(trials.assign(rating="high"), "rating")
+    with pytest.raises(DataError, match="inf"):
+        mean(trials.assign(rating=np.inf), "rating")
+    with pytest.raises(SettingError, match="newcombe"):
+        difference(trials, "rating", between="wording", method="newcombe")
+    with pytest.raises(SettingError, match="firth"):
+        effects(trials, "rating ~ harm", method="firth")
+    with pytest.raises(DataError, match="must be 0, 1 or empty"):
+        rate(trials, "rating")
+
+
+def test_groups_items_and_names_may_be_any_text() -> None:
+    trials = ratings().assign(**{"wording": lambda table: table["wording"].replace({"warm": "wärmer 🙂"})})
+    found = difference(trials, "rating", between="wording", by="harm")
+    assert set(found.frame["wording"]) == {"wärmer 🙂"}
+    assert len(found.frame) == 4
+
+
+def test_the_order_of_rows_changes_no_printed_digit() -> None:
+    trials = ratings()
+    mixed = trials.sample(frac=1, random_state=4)
+    estimators: list[Any] = [
+        lambda table: mean(table, "rating"),
+        lambda table: difference(table, "rating", between="wording"),
+        lambda table: effects(table, "rating ~ harm + wording"),
+    ]
+    for estimate in estimators:
+        one, other = (estimate(table).frame.select_dtypes("number") for table in (trials, mixed))
+        np.testing.assert_allclose(one, other, rtol=1e-7)
