@@ -1,226 +1,326 @@
 """Coverage of the share of items below the baseline, and of differences of shares, as a Markdown table.
 
-    python -m benchmarks.coverage_shares --save shares.jsonl            # everything, 2,000 replications
-    python -m benchmarks.coverage_shares --only share-10-0.9-1-rich --replications 200
+    python -m benchmarks.coverage_shares --save shares.jsonl                     # everything
+    python -m benchmarks.coverage_shares --only far-20-80-40-4 --replications 200
 
-A class of 5 to 40 items has a true share below the baseline in a normal population (`new_items`), and a
-realised one (`these_items`). The data sets of a block share one graph of pairs and are sampled together,
-one chain each, which is the same as what `share_below` does for one data set with sixteen chains.
+Items of populations of many shapes are compared with each other and with a baseline, by the exact
+likelihood with a position effect that varies over pairs. The truth is the share of the population below the
+baseline (`new_items`) or that of the items themselves (`these_items`). Beside the default stands the method
+it replaced, one normal distribution a class. Data sets of one graph of pairs are sampled together, one chain
+each, which stands for the sixteen that `share_below` runs for one; names that begin with `public-` run
+`share_below` and `compare_shares` themselves.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from benchmarks.coverage_table import Covered, Scenario, main
-from scipy import special
+from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
+from scipy import special, stats
 
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
+from bartleby.analysis.choice.model import choice_model
 from bartleby.analysis.choice.options import ChoiceOptions
-from bartleby.analysis.choice.posteriors.priors import class_priors
-from bartleby.analysis.choice.posteriors.steps import win_steps
-from bartleby.analysis.choice.posteriors.utilities import run_chains
-from bartleby.analysis.choice.share_estimates import ShareSettings, pair_of_shares, share_difference
-from bartleby.analysis.choice.shares import ClassDraws, Population, share_row
+from bartleby.analysis.choice.posteriors.checks import population_check
+from bartleby.analysis.choice.posteriors.mixtures import ClassMixtures, Mixture
+from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
+from bartleby.analysis.choice.posteriors.steps import Step, win_steps
+from bartleby.analysis.choice.posteriors.utilities import Chains
+from bartleby.analysis.choice.shares import ClassDraws, share_row
 from bartleby.analysis.choice.table import read_choices
 from bartleby.analysis.tables.grouping import Estimand
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 
-SLOT, LEVEL, DRAWS = 0.5, 0.95, 240
-
-
-def graph(rng: np.random.Generator, size: int, *, rich: bool) -> tuple[Integers, Integers]:
-    """Return ordered pairs: every item against the baseline (the last) and some others, in both orders."""
-    against_baseline, degree, repeats = (10, 6, 4) if rich else (1, 3, 1)
-    pairs = [(at, size - 1) for at in range(size - 1) for _ in range(against_baseline)]
-    pairs += [
-        (at, int(other))
-        for at in range(size - 1)
-        for other in rng.choice(np.delete(np.arange(size - 1), at), degree, replace=False)
-        for _ in range(repeats)
-    ]
-    both = np.array(pairs + [(second, first) for first, second in pairs])
-    return both[:, 0], both[:, 1]
+SLOT, SLOT_SPREAD, LEVEL = 0.7, 0.5, 0.95
+BURN_IN, DRAWS, SINGLE_DRAWS, PUBLIC_DRAWS = 120, 400, 200, 1600
+OTHERS = 4
+"""Other items that each item asks for, in both orders: eight comparisons of its own."""
+ESTIMANDS: tuple[Estimand, ...] = ("new_items", "these_items")
 
 
-def template(first: Integers, second: Integers, size: int) -> tuple[ChoiceData, Floats]:
-    """Return the data of a graph with its outcomes to be filled in, and the trials of each cell."""
-    names = np.array([f"i{at:03d}" for at in range(size)])
-    outcome = np.where(np.arange(len(first)) % 2, "chose_first", "chose_second")
-    table = pd.DataFrame({"first": names[first], "second": names[second], "outcome": outcome})
-    data = choice_data(read_choices(table).cells, ChoiceOptions(baseline=names[-1]), has_pair_column=False)
-    return data, data.counts.sum(axis=1)
+@dataclass(frozen=True)
+class Population:
+    """Where utilities come from: what draws so many, and the share below zero in the long run."""
+
+    draw: Callable[[np.random.Generator, int], Floats]
+    share: float
+
+
+def normal(share: float, sd: float = 1.0) -> Population:
+    """Return a normal population of which so much is below zero."""
+    centre = -sd * float(special.ndtri(share))
+    return Population(lambda rng, size: centre + sd * rng.normal(size=size), share)
+
+
+def clusters(part: float, low: float, high: float, sd: tuple[float, float] = (0.0, 0.0)) -> Population:
+    """Return a population in two clusters, a part of it about `low`."""
+
+    def draw(rng: np.random.Generator, size: int) -> Floats:
+        lower = rng.random(size) < part
+        noise = rng.normal(size=size)
+        found: Floats = np.where(lower, low + sd[0] * noise, high + sd[1] * noise)
+        return found
+
+    below = [special.ndtr(-at / max(spread, 1e-9)) for at, spread in zip((low, high), sd, strict=True)]
+    return Population(draw, float(part * below[0] + (1 - part) * below[1]))
+
+
+POPULATIONS = {
+    "normal-0.5": normal(0.5),
+    "normal-0.9": normal(0.9),
+    "normal-0.02": normal(0.02),
+    "all-below": Population(lambda rng, size: -4 + 0.5 * rng.normal(size=size), 1.0),
+    "far-20-80": clusters(0.2, -3, 1),
+    "far-20-80-noisy": clusters(0.2, -3, 1, (0.5, 0.5)),
+    "far-50-50": clusters(0.5, -2.5, 1.5),
+    "far-90-10": clusters(0.9, -0.8, 4),
+    "skewed": Population(
+        lambda rng, size: 1.5 - np.exp(0.8 * rng.normal(size=size)), float(special.ndtr(-np.log(1.5) / 0.8))
+    ),
+    "t3": Population(lambda rng, size: rng.standard_t(3, size=size) - stats.t.ppf(0.9, 3), 0.9),
+    "two-at-1.5": clusters(0.5, -1.5, 1.5, (0.6, 0.6)),
+    "mild-severe": clusters(0.5, -3, -0.7, (0.6, 0.4)),
+}
+
+
+def graph(rng: np.random.Generator, size: int, with_baseline: int, design: str) -> Integers:
+    """Return ordered pairs (m, 2): every item with others, and so often with the baseline (the last)."""
+    pairs = [(at, size) for at in range(size) for _ in range(with_baseline // 2)]
+    if design == "all":
+        pairs += [(at, other) for at in range(size) for other in range(at)]
+    elif design == "hub":
+        pairs += [(at, (at + 1) % size) for at in range(size)]
+    else:
+        pairs += [
+            (at, int(other))
+            for at in range(size)
+            for other in rng.choice(np.delete(np.arange(size), at), min(OTHERS, size - 1), replace=False)
+        ]
+    return np.array(pairs + [(second, first) for first, second in pairs])
+
+
+def table_of(pairs: Integers, outcome: npt.NDArray[np.str_]) -> pd.DataFrame:
+    """Return choices as a table."""
+    names = np.array([f"i{at:03d}" for at in range(int(pairs.max()) + 1)])
+    return pd.DataFrame({"first": names[pairs[:, 0]], "second": names[pairs[:, 1]], "outcome": outcome})
+
+
+def slots(pairs: Integers, rng: np.random.Generator) -> Floats:
+    """Return the position effect of each pair, the same in both orders."""
+    key = pairs.min(axis=1) * (pairs.max() + 1) + pairs.max(axis=1)
+    _, pair = np.unique(key, return_inverse=True)
+    found: Floats = SLOT + SLOT_SPREAD * rng.normal(size=int(pair.max()) + 1)[pair]
+    return found
 
 
 def fitted(data: ChoiceData, trials: Floats, utility: Floats, rng: np.random.Generator) -> GroupFit:
     """Draw choices in the cells of a graph and fit them."""
-    logit = utility[data.first] - utility[data.second] + SLOT
+    pairs = np.stack([data.first, data.second], axis=1)
+    logit = utility[data.first] - utility[data.second] + slots(pairs, rng)
     wins = rng.binomial(trials.astype(np.int64), special.expit(logit)).astype(float)
     counts = np.stack([wins, trials - wins], axis=1)
     drawn = replace(data, counts=counts, row_counts=counts[data.row_cell])
     return fit_group({}, drawn, ChoiceOptions(baseline=data.items[-1]))
 
 
-def classes_of(
-    fits: list[GroupFit], members: list[Integers], rng: np.random.Generator
-) -> list[list[ClassDraws]]:
-    """Draw which items of each class are below the baseline, for each of several fits of one graph."""
-    layout = fits[0].layout
-    groups = [np.flatnonzero(layout.design.basis[group].any(axis=0)) for group in members]
-    sampling = np.array([np.diag(fit.model_covariance) for fit in fits])
-    typical = np.stack([np.median(sampling[:, group], axis=1) for group in groups], axis=1)
-    steps = win_steps(layout.design, np.array([fit.data.counts / fit.scale for fit in fits]))
+def mixtures(fits: list[GroupFit], size: int, rng: np.random.Generator) -> list[ClassDraws]:
+    """Draw the utilities of the first items of several fits of one graph, by the default."""
+    group, typical, steps, start = _start(fits, size)
+    sampler = Chains(steps, ClassMixtures((group,), typical), start, rng)
+    sampler.run(BURN_IN)
+    kept, _, *mixture = sampler.run(DRAWS)
+    found = []
+    for at, values in enumerate(kept):
+        population = Mixture(*(part[at] for part in mixture)).of_class(0)
+        names = tuple(fits[0].data.items[code] for code in range(size))
+        check = population_check(fits[at], np.arange(size), values, population, rng)
+        found.append(ClassDraws((), names, values[:, group], population, check=check))
+    return found
+
+
+def single(fits: list[GroupFit], size: int, rng: np.random.Generator) -> list[tuple[Floats, Integers]]:
+    """Draw the share of one normal population, and the items below zero: the method until now."""
+    group, typical, steps, start = _start(fits, size)
+    sample = Sample(np.eye(start.shape[1])[group], np.ones((size, 1)))
+    sampler = Chains(steps, SamplePriors([sample], typical), start, rng)
+    sampler.run(BURN_IN)
+    kept, means, spreads = sampler.run(SINGLE_DRAWS)
+    share = special.ndtr(-means[..., 0] / np.sqrt(spreads[..., 0]))
+    return list(zip(share, (kept[:, :, group] < 0).sum(axis=2), strict=True))
+
+
+def _start(fits: list[GroupFit], size: int) -> tuple[npt.NDArray[np.int64], Floats, Step, Floats]:
+    group = np.flatnonzero(fits[0].layout.design.basis[:size].any(axis=0)).astype(np.int64)
+    sampling = np.array([np.diag(fit.model_covariance)[group] for fit in fits])
+    steps = win_steps(fits[0].layout.design, np.array([fit.data.counts / fit.scale for fit in fits]))
     start = np.array([fit.maximum.estimated[0] for fit in fits])
-    kept, means, spreads = run_chains(steps, class_priors(groups, start.shape[1], typical), start, DRAWS, rng)
-    population = special.ndtr(-means / np.sqrt(spreads))
-    return [
-        [
-            ClassDraws((), tuple(fit.data.items[code] for code in group), values, population[at, :, which])
-            for which, group in enumerate(members)
-            for values in [kept[at] @ layout.design.basis[group].T < 0]
-        ]
-        for at, fit in enumerate(fits)
-    ]
+    return group, np.median(sampling, axis=1)[:, None], steps, start
 
 
-def counted(fit: GroupFit, group: Integers) -> tuple[float, float]:
-    """Return the share of estimates below zero, and its variance as if it were binomial: naive practice."""
-    estimates = fit.layout.contrasts @ fit.maximum.estimated[0]
-    share = float((estimates[group] < 0).mean())
-    return share, share * (1 - share) / len(group)
-
-
-def population(rng: np.random.Generator, size: int, share: float, sd: float) -> Floats:
-    """Draw utilities of items of which so many are below zero in the long run."""
-    utility: Floats = sd * (rng.normal(size=size) - special.ndtri(share))
-    return utility
-
-
-ASKED: list[tuple[str, Estimand, Population]] = [
-    ("new_items, normal population (default)", "new_items", "normal"),
-    ("new_items, any population", "new_items", "any"),
-    ("these_items", "these_items", "normal"),
-]
-
-
-def share(n_items: int, truth: float, sd: float, *, rich: bool) -> Scenario:
-    """Return a class with a true share below the baseline, beside ten other items."""
+def share(population: Population, size: int, with_baseline: int, design: str = "random") -> Scenario:
+    """Return one class of items beside nothing but the baseline."""
 
     def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
-        size = n_items + 11
-        data, trials = template(*graph(rng, size, rich=rich), size)
-        members = [np.arange(n_items), np.arange(n_items, size - 1)]
-        utilities = [
-            np.concatenate([population(rng, n_items, truth, sd), 0.5 + sd * rng.normal(size=10), [0.0]])
-            for _ in range(replications)
-        ]
+        pairs = graph(rng, size, with_baseline, design)
+        outcome = np.where(np.arange(len(pairs)) % 2, "chose_first", "chose_second")
+        cells = read_choices(table_of(pairs, outcome)).cells
+        options = ChoiceOptions(baseline=f"i{size:03d}")
+        data = choice_data(cells, options, has_pair_column=False)
+        trials = data.counts.sum(axis=1)
+        utilities = [np.append(population.draw(rng, size), 0.0) for _ in range(replications)]
         fits = [fitted(data, trials, utility, rng) for utility in utilities]
-        drawn = classes_of(fits, members, rng)
-        for fit, (mine, _), utility in zip(fits, drawn, utilities, strict=True):
-            for name, estimand, kind in ASKED:
-                row = share_row(mine, estimand, kind, LEVEL, rng)
-                aim = truth if estimand == "new_items" else float(np.mean(utility[:n_items] < 0))
-                yield name, row["low"], row["high"], aim
-            plug, variance = counted(fit, members[0])
-            half = 1.96 * math.sqrt(variance)
-            yield "naive: estimates counted, Wald", plug - half, plug + half, truth
+        drawn, before = mixtures(fits, size, rng), single(fits, size, rng)
+        for own, (shares, count), utility in zip(drawn, before, utilities, strict=True):
+            truths = {"new_items": population.share, "these_items": float(np.mean(utility[:-1] < 0))}
+            for estimand in ESTIMANDS:
+                row = share_row(own.below.sum(axis=1), size, estimand, LEVEL)
+                yield estimand, row["low"], row["high"], truths[estimand], row["estimate"]
+            yield "check of the population", own.check, 1.0, 0.05
+            row = share_row(count, size, "these_items", LEVEL)
+            low, middle, high = np.quantile(shares, [0.025, 0.5, 0.975])
+            sharpest = float(special.betaincinv(size + 0.5, 0.5, 0.025))
+            bounds = min(float(low), sharpest), max(float(high), 1 - sharpest)
+            yield "one normal, new_items", *bounds, truths["new_items"], float(middle)
+            yield "one normal, these_items", row["low"], row["high"], truths["these_items"], row["estimate"]
 
     return scenario
 
 
-def two_classes(n_items: int, shares: tuple[float, float], sd: float, *, rich: bool) -> Scenario:
-    """Return the difference between two classes of one model."""
-
-    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
-        size = 2 * n_items + 1
-        data, trials = template(*graph(rng, size, rich=rich), size)
-        members = [np.arange(n_items), np.arange(n_items, 2 * n_items)]
-        utilities = [
-            np.concatenate([*(population(rng, n_items, each, sd) for each in shares), [0.0]])
-            for _ in range(replications)
-        ]
-        fits = [fitted(data, trials, utility, rng) for utility in utilities]
-        for fit, drawn, utility in zip(fits, classes_of(fits, members, rng), utilities, strict=True):
-            found = [counted(fit, group) for group in members]
-            realised = [float(np.mean(utility[group] < 0)) for group in members]
-            yield from _differences((drawn[0], drawn[1]), shares, realised, found, rng)
-
-    return scenario
+def chosen(
+    pairs: Integers, utility: Floats, rng: np.random.Generator, other: str = "", much: float = 0.0
+) -> npt.NDArray[np.str_]:
+    """Return outcomes of trials; with another outcome that occurs more often where utilities are alike."""
+    away = utility[pairs[:, 0]] - utility[pairs[:, 1]] + slots(pairs, rng)
+    heights = np.stack([away / 2, -away / 2, np.full(len(away), np.log(much) if much else -np.inf)], axis=1)
+    chance = special.softmax(heights, axis=1).cumsum(axis=1)
+    at = (rng.random(len(pairs))[:, None] > chance[:, :2]).sum(axis=1)
+    words: npt.NDArray[np.str_] = np.array(["chose_first", "chose_second", other])[at]
+    return words
 
 
-def two_models(n_items: int, shares: tuple[float, float], likeness: float, *, rich: bool) -> Scenario:
-    """Return the difference between two models asked about the same items, which they see alike."""
-
-    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
-        size = n_items + 1
-        data, trials = template(*graph(rng, size, rich=rich), size)
-        members = [np.arange(n_items)]
-        utilities: list[tuple[Floats, Floats]] = []
-        for _ in range(replications):
-            common, own = rng.normal(size=n_items), rng.normal(size=(2, n_items))
-            mixed = math.sqrt(likeness) * common + math.sqrt(1 - likeness) * own
-            one, other = (
-                np.append(each - special.ndtri(share), 0.0) for each, share in zip(mixed, shares, strict=True)
-            )
-            utilities.append((one, other))
-        fits = [[fitted(data, trials, pair[at], rng) for pair in utilities] for at in (0, 1)]
-        drawn = [classes_of(each, members, rng) for each in fits]
-        for at, pair in enumerate(utilities):
-            found = [counted(fits[model][at], members[0]) for model in (0, 1)]
-            realised = [float(np.mean(utility[:-1] < 0)) for utility in pair]
-            both = drawn[0][at][0], drawn[1][at][0]
-            yield from _differences(both, shares, realised, found, rng)
-
-    return scenario
+def swiss(size: int, rounds: int, utility: Floats, rng: np.random.Generator) -> Integers:
+    """Return ordered pairs of neighbours in the standings, in both orders, by rounds."""
+    won, pairs = np.zeros(size), []
+    for _ in range(rounds):
+        order = np.lexsort([rng.random(size), -won])
+        both = np.stack([order[: size // 2 * 2 : 2], order[1::2]], axis=1)
+        away = utility[both[:, 0]] - utility[both[:, 1]]
+        wins = rng.random(len(both)) < special.expit(away)
+        won[np.where(wins, both[:, 0], both[:, 1])] += 1
+        pairs += [both, both[:, ::-1]]
+    return np.concatenate(pairs)
 
 
-def _differences(
-    both: tuple[ClassDraws, ClassDraws],
-    shares: tuple[float, float],
-    realised: list[float],
-    found: list[tuple[float, float]],
-    rng: np.random.Generator,
+def public(population: Population, size: int, kind: str) -> Scenario:
+    """Return one class of items by `share_below` itself, for one kind of data."""
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        utility = np.append(population.draw(rng, size), 0.0)
+        design = swiss(size, OTHERS, utility, rng) if kind == "swiss" else graph(rng, size, 0, "random")
+        hub = graph(rng, size, 4, "hub")
+        pairs = np.concatenate([design, hub[(hub == size).any(axis=1)]])
+        word = "opted_out" if kind == "neither" else "indifferent"
+        much = 0.5 if kind in ("davidson", "rao-kupper", "neither") else 0.0
+        table = table_of(pairs, chosen(pairs, utility, rng, word, much))
+        options: dict[str, str] = {"ties": kind} if kind in ("davidson", "rao-kupper") else {}
+        options |= {"opted_out": "neither"} if kind == "neither" else {}
+        fit = choice_model(table, baseline=f"i{size:03d}", **options)  # type: ignore[arg-type]
+        truths = {"new_items": population.share, "these_items": float(np.mean(utility[:-1] < 0))}
+        for estimand in ESTIMANDS:
+            row = fit.share_below(estimand=estimand, draws=PUBLIC_DRAWS).frame.iloc[0]
+            yield estimand, row["low"], row["high"], truths[estimand], row["estimate"]
+
+    return one_by_one(replicate)
+
+
+def classes(one: Population, other: Population, size: int) -> Scenario:
+    """Return two classes of one model by `share_below` and `compare_shares` themselves."""
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        utility = np.concatenate([one.draw(rng, size), other.draw(rng, size), [0.0]])
+        pairs = graph(rng, 2 * size, 4, "random")
+        table = table_of(pairs, chosen(pairs, utility, rng))
+        for side in ("first", "second"):
+            number = table[side].str[1:].astype(int)
+            table[f"kind_{side}"] = number.map(lambda at: ("one", "other", None)[at // size])
+        fit = choice_model(table, baseline=f"i{2 * size:03d}")
+        realised = [float(np.mean(utility[part] < 0)) for part in (slice(0, size), slice(size, -1))]
+        yield from _compared(fit.compare_shares, "kind", (one.share, other.share), realised)
+        for row, truth in zip(
+            fit.share_below("kind", draws=PUBLIC_DRAWS).frame.to_dict("records"),
+            (one.share, other.share),
+            strict=True,
+        ):
+            yield f"share of {row['kind']}", row["low"], row["high"], truth, row["estimate"]
+
+    return one_by_one(replicate)
+
+
+def models(one: Population, other: Population, size: int, likeness: float) -> Scenario:
+    """Return two models asked about the same items by `compare_shares` itself.
+
+    Items keep their rank in both populations so far: `likeness` is the correlation of normal scores.
+    """
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        common, own = rng.normal(size=size), rng.normal(size=(2, size))
+        scores = np.sqrt(likeness) * common + np.sqrt(1 - likeness) * own
+        utilities = []
+        for population, score in zip((one, other), scores, strict=True):
+            drawn = np.sort(population.draw(rng, 100_000))
+            at = np.minimum(special.ndtr(score) * len(drawn), len(drawn) - 1).astype(int)
+            utilities.append(np.append(drawn[at], 0.0))
+        parts = []
+        for name, utility in zip(("a", "b"), utilities, strict=True):
+            pairs = graph(rng, size, 4, "random")
+            parts.append(table_of(pairs, chosen(pairs, utility, rng)).assign(model=name))
+        fit = choice_model(pd.concat(parts), baseline=f"i{size:03d}")
+        realised = [float(np.mean(utility[:-1] < 0)) for utility in utilities]
+        yield from _compared(fit.compare_shares, None, (one.share, other.share), realised)
+
+    return one_by_one(replicate)
+
+
+def _compared(
+    compare: Callable[..., object], by: str | None, shares: tuple[float, float], realised: list[float]
 ) -> Iterator[Covered]:
-    """Yield the differences of two classes of one model, or of the same items in two models."""
-    same_fit = both[0].items != both[1].items
-    for name, estimand, kind in ASKED:
-        if kind == "any" and not same_fit:
-            continue  # Shared items are compared without a population either way.
-        settings = ShareSettings(estimand, kind, LEVEL, DRAWS, 0)
-        pair, _ = pair_of_shares(*both, settings, rng, same_fit=same_fit)
-        row = share_difference(*pair, LEVEL)
-        aim = shares if estimand == "new_items" else realised
-        yield name, row["low"], row["high"], aim[0] - aim[1]
-    half = 1.96 * math.sqrt(found[0][1] + found[1][1])
-    gap = found[0][0] - found[1][0]
-    yield "naive: estimates counted, Wald", gap - half, gap + half, shares[0] - shares[1]
+    for estimand, truth in zip(ESTIMANDS, (shares, realised), strict=True):
+        frame = compare(by, estimand=estimand, draws=PUBLIC_DRAWS).frame  # type: ignore[attr-defined]
+        row = frame.iloc[0]
+        yield f"difference, {estimand}", row["low"], row["high"], truth[1] - truth[0], row["estimate"]
 
 
 SCENARIOS: dict[str, Scenario] = {
+    **{f"{name}-40-4": share(population, 40, 4) for name, population in POPULATIONS.items()},
+    **{f"{name}-20-4": share(population, 20, 4) for name, population in POPULATIONS.items()},
+    **{f"{name}-40-20": share(population, 40, 20) for name, population in POPULATIONS.items()},
+    **{f"{name}-10-4": share(population, 10, 4) for name, population in POPULATIONS.items()},
+    **{f"{name}-80-4": share(population, 80, 4) for name, population in POPULATIONS.items()},
     **{
-        f"share-{n}-{truth}-{sd:g}-{'rich' if rich else 'sparse'}": share(n, truth, sd, rich=rich)
-        for n in (5, 20, 40)
-        for truth in (0.5, 0.9, 0.99)
-        for sd in (1.0, 2.0)
-        for rich in (False, True)
+        f"{design}-{name}-20-4": share(POPULATIONS[name], 20, 4, design)
+        for design in ("all", "hub")
+        for name in ("normal-0.9", "far-20-80-noisy")
     },
     **{
-        f"classes-{n}-0.9-0.5-{'rich' if rich else 'sparse'}": two_classes(n, (0.9, 0.5), 1.0, rich=rich)
-        for n in (5, 20)
-        for rich in (False, True)
+        f"public-{kind}-{name}-20": public(POPULATIONS[name], 20, kind)
+        for kind in ("swiss", "davidson", "rao-kupper", "neither")
+        for name in ("normal-0.9", "far-20-80-noisy")
     },
+    "public-classes-20": classes(normal(0.9), clusters(0.2, -3, 1, (0.5, 0.5)), 20),
+    "public-classes-normal-20": classes(normal(0.9), normal(0.5), 20),
+    "public-models-20": models(normal(0.9), normal(0.7), 20, 0.7),
+    "public-models-far-20": models(clusters(0.5, -3, 1, (0.5, 0.5)), normal(0.7), 20, 0.7),
     **{
-        f"models-{n}-0.9-0.7-{'rich' if rich else 'sparse'}": two_models(n, (0.9, 0.7), 0.7, rich=rich)
-        for n in (10, 20)
-        for rich in (False, True)
+        f"{name}-200-4": share(POPULATIONS[name], 200, 4)
+        for name in ("normal-0.5", "normal-0.9", "far-20-80", "far-90-10", "t3")
     },
 }
 

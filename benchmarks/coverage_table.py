@@ -18,8 +18,8 @@ import numpy as np
 
 __all__ = ["Covered", "Scenario", "main", "one_by_one"]
 
-Covered = tuple[str, float, float, float]
-"""What was estimated and how, low, high, truth."""
+Covered = tuple[str, float, float, float] | tuple[str, float, float, float, float]
+"""What was estimated and how, low, high, truth, and the estimate where its bias is of interest."""
 Scenario = Callable[[np.random.Generator, int], Iterator[Covered]]
 """Simulates so many replications and yields their intervals."""
 
@@ -40,17 +40,18 @@ def one_by_one(replicate: Callable[[np.random.Generator], Iterator[Covered]]) ->
 def run_block(scenarios: Mapping[str, Scenario], name: str, seed: int, block: int) -> list[dict[str, object]]:
     """Run one block and return a record of each thing estimated."""
     rng = np.random.default_rng([seed, block, *name.encode()])
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    for what, low, high, truth in scenarios[name](rng, BLOCK):
-        found.setdefault(what, []).append((low, high, truth))
+    found: dict[str, list[tuple[float, float, float, float]]] = {}
+    for what, low, high, truth, *estimate in scenarios[name](rng, BLOCK):
+        found.setdefault(what, []).append((low, high, truth, estimate[0] if estimate else math.nan))
     records: list[dict[str, object]] = []
     for what, triples in found.items():
-        low, high, truth = np.array(triples).T
+        low, high, truth, estimate = np.array(triples).T
         told = ~(np.isnan(low) | np.isnan(high))
-        low, high, truth = low[told], high[told], truth[told]
+        low, high, truth, estimate = low[told], high[told], truth[told], estimate[told]
         width = float(np.median(high - low)) if told.any() else math.nan
         record = {"scenario": name, "what": what, "block": block, "seed": seed, "replications": BLOCK}
         record |= {"intervals": len(triples), "told": int(told.sum()), "width": width}
+        record["bias"] = float(np.mean(estimate - truth)) if told.any() else math.nan
         record |= {"above": int((low > truth).sum()), "below": int((high < truth).sum())}
         records.append(record)
     return records
@@ -58,8 +59,9 @@ def run_block(scenarios: Mapping[str, Scenario], name: str, seed: int, block: in
 
 def table_of(records: list[dict[str, object]]) -> Iterator[str]:
     """Yield the rows of the table."""
-    yield "| data | what | replications | coverage | truth below | truth above | median width | no interval |"
-    yield "|---|---|---|---|---|---|---|---|"
+    columns = ("data", "what", "replications", "coverage", "truth below", "truth above", "median width")
+    yield f"| {' | '.join((*columns, 'no interval', 'bias'))} |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     keys = list(dict.fromkeys((str(each["scenario"]), str(each["what"])) for each in records))
     for scenario, what in keys:
         mine = [each for each in records if (each["scenario"], each["what"]) == (scenario, what)]
@@ -69,7 +71,7 @@ def table_of(records: list[dict[str, object]]) -> Iterator[str]:
 
         replications, told = total("replications"), total("told")
         if not told:
-            yield f"| {scenario} | {what} | {replications:g} | undefined | | | | 1.000 |"
+            yield f"| {scenario} | {what} | {replications:g} | undefined | | | | 1.000 | |"
             continue
         above, below = total("above") / told, total("below") / told
         share = 1 - above - below
@@ -78,9 +80,11 @@ def table_of(records: list[dict[str, object]]) -> Iterator[str]:
         margin = 1.96 * math.sqrt(max(share * (1 - share), 1e-9) / replications)
         mark = "" if NOMINAL[0] <= share <= NOMINAL[1] else " *"
         width = float(np.nanmedian([float(str(each["width"])) for each in mine]))
+        away = float(np.mean([float(str(each.get("bias", math.nan))) for each in mine]))
+        bias = "" if math.isnan(away) else f"{away:+.3f}"
         yield (
             f"| {scenario} | {what} | {replications:g} | {share:.3f} ± {margin:.3f}{mark} | {above:.3f} | "
-            f"{below:.3f} | {width:.3g} | {1 - told / total('intervals'):.3f} |"
+            f"{below:.3f} | {width:.3g} | {1 - told / total('intervals'):.3f} | {bias} |"
         )
 
 

@@ -150,6 +150,7 @@ def test_estimates_of_anybodys_table_are_json_with_the_fixed_keys(run: Run, tmp_
     "arguments",
     [
         ("choice", "--baseline", "rest", "--share-by", "impact"),
+        ("choice", "--baseline", "rest", "--share-by", "impact", "--margin", "0.75"),
         ("choice", "--no-slot", "--bias-reduced", "--by", "order"),
         ("rate", "--outcome", "chose_first", "--by", "order"),
         ("difference", "--outcome", "chose_first", "--between", "order"),

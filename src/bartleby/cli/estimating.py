@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bartleby.cli import coding, patterns
 from bartleby.cli.arguments import add_command
+from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,12 @@ def _add_choice(estimators: Commands) -> None:
         )
     choice.add_argument(
         "--share-by", nargs="*", metavar="COL", help="also the share of items below the baseline, by class"
+    )
+    choice.add_argument(
+        "--margin",
+        type=float,
+        metavar="LOGITS",
+        help="with --share-by: also the shares below, within and above this distance to the baseline",
     )
 
 
@@ -259,7 +266,9 @@ def _choice(options: argparse.Namespace) -> int:
         probabilities=options.probabilities,
         **_shared(options),
     )
-    shares = [] if options.share_by is None else [fit.share_below(by=options.share_by)]
+    if options.margin is not None and options.share_by is None:
+        raise SettingError("--margin is of shares below the baseline: use it with --share-by")
+    shares = [] if options.share_by is None else [fit.share_below(options.share_by, margin=options.margin)]
     return _print(joined(fit, *shares), options)
 
 

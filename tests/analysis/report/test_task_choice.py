@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from bartleby.analysis.report.task_choice import headline, write
 from tests.analysis.figures.frames import items, shares
@@ -50,7 +51,17 @@ def test_the_page_has_shares_utilities_and_their_files(tmp_path: Path) -> None:
     assert "Ranked below “Nothing”" in text
     assert (tmp_path / "figures" / "utilities.pdf").is_file()
     assert (tmp_path / "tables" / "shares.csv").is_file()
-    assert Page(text).tags.count("svg") == 2
+    assert "Tasks exactly at the baseline count half" in text
+    assert Page(text).tags.count("svg") == 3
+
+
+def test_the_page_shows_shares_below_within_and_above_a_margin(tmp_path: Path) -> None:
+    text = write(tmp_path, record=told(), trials=trials(), baseline="nothing").read_text(encoding="utf-8")
+    assert "taken 32% to 68% of the time" in text
+    table = pd.read_csv(tmp_path / "tables" / "shares_margin.csv")
+    assert table["side"].tolist() == ["below", "within", "above"] * 3
+    assert table.groupby("impact")["estimate"].sum().tolist() == pytest.approx([1.0] * 3)
+    assert set(pd.read_csv(tmp_path / "tables" / "shares.csv")["term"]) == {"share_below"}
 
 
 def test_without_a_baseline_there_are_utilities_and_no_shares(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "opted_out": ("left_out", "neither"),
     "refusals": ("left_out", "neither"),
     "estimand": ("these_items", "new_items"),
-    "population": ("normal", "any"),
     "probabilities": ("auto", "use", "ignore"),
 }
 

@@ -14,8 +14,8 @@ from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.item_classes import item_classes
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.share_estimates import ShareSettings, share_differences, shares_below
-from bartleby.analysis.choice.shares import Population
 from bartleby.analysis.choice.slot import flipping_pairs, slot_by_class
+from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand, as_names
 
@@ -96,8 +96,8 @@ class ChoiceFit(Estimates):
         *,
         estimand: Estimand | None = None,
         level: float | None = None,
-        population: Population = "normal",
-        draws: int = 2000,
+        margin: float | None = None,
+        draws: int | None = None,
         seed: int | None = None,
     ) -> Estimates:
         """Return the share of items of each class whose utility is below the baseline.
@@ -111,38 +111,51 @@ class ChoiceFit(Estimates):
             `new_items` or `these_items`; as in the fit without.
         level
             Level of the interval; as in the fit without.
-        population
-            What `new_items` are a sample of: a `normal` distribution of utilities a class, or `any`
-            (wider; distribution-free).
+        margin
+            Difference to the baseline, in logits, that does not matter: adds the shares of items below it,
+            within it and above it.
         draws
-            Draws from the posterior.
+            Draws from the posterior; None draws until the Monte Carlo standard error of bounds is at most
+            0.005, or 16,000 times.
         seed
             Seed of the draws; as in the fit without.
 
         Returns
         -------
         Estimates
-            One row a model and class, `n` the items of it.
+            One row a model and class, `n` the items of it; with a margin four, `share_below` and
+            `share_below_margin`, `share_within_margin` and `share_above_margin`, which add up to 1.
+            `n_unsure` items could be on either side of the baseline (posterior probability of being below
+            it between 0.1 and 0.9). `population_check` is the posterior predictive p value of the
+            population: a small one says that the interval may be in the wrong place, a large one nothing.
 
         Raises
         ------
         SettingError
             The fit has no baseline, or `by` is no attribute of items.
+
+        Notes
+        -----
+        The utilities of a class are a sample from a mixture of normals of which most weights are next to
+        nothing (a sparse finite mixture, Malsiner-Walli, Fruehwirth-Schnatter & Gruen 2016), fitted together
+        with the choices. The estimate is the mean number of items below the baseline by the number of items;
+        an item that is exactly at the baseline counts half. For `new_items` each drawn number is spread as
+        that of a sample (Jeffreys), whatever the population.
         """
         asked = self.options.but(estimand=estimand, level=level, seed=seed)
-        settings = ShareSettings.of(asked, population=population, draws=draws)
+        settings = ShareSettings.of(asked, draws=draws, margin=margin)
         return shares_below(self, as_names(by), settings)
 
     def compare_shares(
         self,
-        by: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
         *,
         between: str | None = None,
         reference: object = None,
         estimand: Estimand | None = None,
         level: float | None = None,
-        population: Population = "normal",
-        draws: int = 2000,
+        adjust: Adjustment | None = "holm",
+        draws: int | None = None,
         seed: int | None = None,
     ) -> Estimates:
         """Return differences of the share below the baseline between classes or models.
@@ -150,20 +163,25 @@ class ChoiceFit(Estimates):
         Parameters
         ----------
         by
-            Item attributes that make the classes.
+            Item attributes that make the classes; None takes all items but the baseline as one class.
         between
             What is compared: one of `by` (the same draws are compared, so that the noise of the baseline
             they share cancels), or a column that splits the fit, such as `model` (items that both have
-            are compared with themselves). Without it, the first of `by`.
+            are compared with themselves). Without it, the first of `by`, or without `by` the first column
+            that splits the fit.
         reference
             The value the others are compared with; the first without.
-        estimand, level, population, draws, seed
-            As in `share_below`.
+        adjust
+            `holm`, `bh` or None: how p values are adjusted over all rows of this call.
+        estimand, level, draws, seed
+            As in `share_below`, whose draws these are.
 
         Returns
         -------
         Estimates
-            One row a value other than the reference: term `value - reference`, `n` items.
+            One row a value other than the reference: term `value - reference`, `n` items, the two shares,
+            `p_value` (twice the posterior probability of the less likely sign, at least `p_resolution` of
+            the settings) and `p_adjusted`.
 
         Raises
         ------
@@ -171,8 +189,10 @@ class ChoiceFit(Estimates):
             No such attribute or column, or the reference is none of its values.
         """
         asked = self.options.but(estimand=estimand, level=level, seed=seed)
-        settings = ShareSettings.of(asked, population=population, draws=draws)
-        return share_differences(self, as_names(by), settings, between=between, reference=reference)
+        settings = ShareSettings.of(asked, draws=draws)
+        return share_differences(
+            self, as_names(by), settings, between=between, reference=reference, adjust=adjust
+        )
 
     def slot_by(self, by: str) -> Estimates:
         """Return a slot effect for each class of items.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,17 @@ import pandas as pd
 
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions, unknown_words
+from bartleby.analysis.choice.posteriors.utilities import MOST_DRAWS
 from bartleby.analysis.choice.shares import (
     ClassDraws,
-    Population,
     class_draws,
     paired_shares,
+    quantile_noise,
     share_row,
-    spread_share,
+    spread_count,
 )
+from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import SettingError
@@ -28,15 +31,25 @@ from bartleby.errors import SettingError
 if TYPE_CHECKING:
     from bartleby.analysis.choice.result import ChoiceFit
 
-__all__ = ["ShareSettings", "pair_of_shares", "share_difference", "share_differences", "shares_below"]
+__all__ = ["ShareSettings", "share_difference", "share_differences", "shares_below"]
 
 Floats = npt.NDArray[np.float64]
 
-_BOUND_DRAWS = 400
+AT_BASELINE = "items at the baseline count half"
+"""What an estimate of the share below makes of items that are no better and no worse than the baseline."""
+CHECK = (
+    "posterior predictive p value of the shape of the population of items; a large one proves nothing, as "
+    "the population bends to its items and noise hides its shape"
+)
+_BOUND_DRAWS = 800
 _FEW = 5
 """A class of fewer items says little of items like them; fewer draws beyond a bound say little of it."""
-_LEAST_EFFECTIVE = 100
-"""Fewer independent draws leave the noise of the sampler in the bounds of an interval."""
+_NOISE = 0.005
+"""Monte Carlo standard error that a bound may have: half of the last digit of a percentage."""
+_MANY_UNSURE = 0.25
+"""From this share of items that could be either on, more comparisons are worth a sentence."""
+_DOUBTFUL = 0.05
+"""A population check below this is worth a warning."""
 
 
 @dataclass(frozen=True)
@@ -44,40 +57,58 @@ class ShareSettings:
     """How shares are estimated; `ChoiceFit.share_below` says what each means."""
 
     estimand: Estimand
-    population: Population
     level: float
-    draws: int
+    draws: int | None
     seed: int
+    margin: float | None = None
 
     @classmethod
     def of(
-        cls, options: ChoiceOptions, *, population: Population = "normal", draws: int = 2000
+        cls, options: ChoiceOptions, *, draws: int | None = None, margin: float | None = None
     ) -> ShareSettings:
         """Return settings with the estimand, level and seed of a fit."""
-        return cls(options.estimand, population, options.level, draws, options.seed)
+        return cls(options.estimand, options.level, draws, options.seed, margin)
 
     def check(self) -> None:
         """Raise SettingError for whatever is not allowed, all of it at once."""
-        problems = unknown_words(estimand=self.estimand, population=self.population)
+        problems = unknown_words(estimand=self.estimand)
         if not 0 < self.level < 1:
             problems.append(f"level={self.level!r}: must be between 0 and 1, such as 0.95")
-        if self.draws < 1:
-            problems.append(f"draws={self.draws!r}: must be 1 or more")
+        if self.draws is not None and self.draws < 1:
+            problems.append(f"draws={self.draws!r}: must be 1 or more, or None for as many as are needed")
+        if self.margin is not None and not 0 < self.margin < math.inf:
+            problems.append(f"margin={self.margin!r}: must be a number of logits above 0, such as 0.75")
         if problems:
             raise SettingError("\n".join(problems))
 
-    def warnings(self) -> list[str]:
+    def warnings(self, draws: int) -> list[str]:
         """Return a warning where so few draws lie beyond each bound that it is one of them, or nearly."""
-        if self.draws * (1 - self.level) / 2 >= _FEW:
+        if draws * (1 - self.level) / 2 >= _FEW:
             return []
-        return [f"level={self.level:g} is more than {self.draws} draws can tell: ask for more with draws="]
+        return [f"{draws} draws are too few for an interval of level {self.level:g}: increase draws="]
 
-    def method(self, drawn: ClassDraws) -> str:
-        """Return how a share was estimated, in words."""
-        if self.estimand == "these_items":
-            return "hierarchical posterior, these items"
-        normal = self.population == "normal" and len(drawn.items) > 1
-        return f"hierarchical posterior, {'normal' if normal else 'any'} population of items"
+    @property
+    def method(self) -> str:
+        """How a share is estimated, in words."""
+        items = "items as a random sample" if self.estimand == "new_items" else "these items"
+        return f"hierarchical posterior, mixture of normals, {items}; {AT_BASELINE}"
+
+    def enough(self, drawn: ClassDraws) -> bool:
+        """Return whether the bounds of all parts of a class have little Monte Carlo error."""
+        return self.noise(drawn) <= _NOISE
+
+    def noise(self, drawn: ClassDraws) -> float:
+        """Return the largest Monte Carlo standard error of the bounds of a class."""
+        if not drawn.items:
+            return 0.0
+        parts = drawn.parts(self.margin)
+        return max(
+            spread_count(count, len(drawn.items), self.estimand, of=max(2, len(parts))).noise(
+                level, drawn.chains
+            )
+            for count in parts.values()
+            for level in _tails(self.level)
+        )
 
 
 def shares_below(
@@ -94,33 +125,50 @@ def shares_below(
         fits and posteriors a class.
     """
     settings.check()
-    rows, notes = [], [*fit.warnings, *settings.warnings()]
-    bounded = dict(fit.accounting.bounds)
-    for drawn, key, at in draw_groups(fit, by, settings):
+    rows, notes, noise = [], list(fit.warnings), 0.0
+    bounded, worst = dict(fit.accounting.bounds), []
+    for classes, key, at in draw_groups(fit, by, settings):
         group = fit.groups[at]
-        rng = np.random.default_rng([settings.seed, at, 1])
-        for each in drawn:
-            label = dict(zip(by, each.label, strict=True))
-            rows.append(
-                {
-                    **key,
-                    **label,
-                    "term": "share_below",
-                    **share_row(each, settings.estimand, settings.population, settings.level, rng),
-                    "level": settings.level,
-                    "n_clusters": group.data.n_clusters,
-                    "method": settings.method(each),
-                }
-            )
-            notes += _notes({**key, **label}, each, settings.estimand)
-            if bounds and group.data.uncounted.any() and each.items:
-                bounded[f"share_below ({_label({**key, **label})})"] = _bounds(fit, group, each, settings)
+        for drawn in classes:
+            label = {**key, **dict(zip(by, drawn.label, strict=True))}
+            own = {"level": settings.level, "n_clusters": group.data.n_clusters, "method": settings.method}
+            own |= {"n_unsure": drawn.unsure, "population_check": drawn.check}
+            parts = part_rows(drawn, settings)
+            error = settings.noise(drawn)
+            noise = max(noise, error)
+            notes += _notes(_label(label), drawn, settings, error)
+            notes += _advice(_label(label), group, drawn, str(fit.options.baseline))
+            if bounds and group.data.uncounted.any() and drawn.items:
+                name = f"share_below ({_label(label)})"
+                extremes = [_row(end, settings) for end in _extremes(fit, group, drawn, settings)]
+                bounded[name] = extremes[0]["low"], extremes[1]["high"]
+                parts[0] |= dict(zip(("bound_low", "bound_high"), bounded[name], strict=True))
+                worst.append(_worst_case(name, parts[0], extremes, group))
+            rows += [{**label, **row, **own} for row in parts]
+    told = {**fit.settings, "by_items": list(by), **asdict(settings)}
+    told |= {"monte_carlo_error": noise, "at_baseline": AT_BASELINE, "population_check": CHECK}
     return Estimates(
         estimate_frame(rows, (*(fit.groups[0].key), *by)),
         replace(fit.accounting, bounds=bounded),
-        tuple(dict.fromkeys(notes)),
-        {**fit.settings, "by_items": list(by), **asdict(settings)},
+        tuple(dict.fromkeys([*notes, *bound_warnings(worst)])),
+        told,
     )
+
+
+def part_rows(drawn: ClassDraws, settings: ShareSettings) -> list[dict[str, Any]]:
+    """Return the row of the share below, and with a margin those of the shares below, within and above it."""
+    rows: list[dict[str, Any]] = [{"term": "share_below", **_row(drawn, settings)}]
+    if settings.margin is None:
+        return rows
+    for name, count in drawn.parts(settings.margin).items():
+        row = share_row(count, len(drawn.items), settings.estimand, settings.level, of=3)
+        rows.append({"term": f"{name}_margin", **row})
+    return [{**row, "margin": settings.margin if at else math.nan} for at, row in enumerate(rows)]
+
+
+def _row(drawn: ClassDraws, settings: ShareSettings) -> dict[str, Any]:
+    count = drawn.below.sum(axis=1)
+    return share_row(count, len(drawn.items), settings.estimand, settings.level)
 
 
 def share_differences(
@@ -130,87 +178,88 @@ def share_differences(
     *,
     between: str | None,
     reference: object,
+    adjust: Adjustment | None,
 ) -> Estimates:
     """Return differences of shares; see `ChoiceFit.compare_shares`."""
     settings.check()
-    between = between or by[0]
+    adjust_p([], adjust)
     names = (*fit.groups[0].key, *by)
+    between = between or next(iter((*by, *names)), None)
     if between not in names:
-        raise SettingError(f"between={between!r}: must be one of {', '.join(names)}")
+        listed = ", ".join(names) or "none: fit several models, or name classes of items with by="
+        raise SettingError(f"between={between!r}: must be one of {listed}")
     cells = [
-        (dict(zip(by, each.label, strict=True)) | key, each, at)
-        for drawn, key, at in draw_groups(fit, by, settings)
-        for each in drawn
-        if each.items
+        (dict(zip(by, drawn.label, strict=True)) | key, drawn, at)
+        for classes, key, at in draw_groups(fit, by, settings)
+        for drawn in classes
+        if drawn.items
     ]
     values = list(dict.fromkeys(label[between] for label, _, _ in cells))
     reference = values[0] if reference is None and values else reference
     if reference not in values:
         raise SettingError(f"reference={reference!r}: must be one of {', '.join(map(repr, values))}")
     rng = np.random.default_rng([settings.seed, 2])
-    ends = [_ends(fit, fit.groups[at], each, settings) for _, each, at in cells]
-    rows, bounded = [], dict(fit.accounting.bounds)
+    ends = [_extremes(fit, fit.groups[at], drawn, settings) for _, drawn, at in cells]
+    rows, notes = [], list(fit.warnings)
+    bounded, worst = dict(fit.accounting.bounds), []
     for (label, one, at), mine in zip(cells, ends, strict=True):
         rest = {name: value for name, value in label.items() if name != between}
         for (other_label, other, place), theirs in zip(cells, ends, strict=True):
             if label[between] == reference or other_label != {**rest, between: reference}:
                 continue
-            shares, method = pair_of_shares(one, other, settings, rng, same_fit=at == place)
+            row = share_difference(one, other, settings, rng)
             term = f"{label[between]} - {reference}"
-            bounded[f"{term} ({_label(rest)})" if rest else term] = mine[0] - theirs[1], mine[1] - theirs[0]
-            rows.append(
-                {
-                    **rest,
-                    between: label[between],
-                    "reference": reference,
-                    "term": term,
-                    **share_difference(*shares, settings.level),
-                    "n": len(set(one.items) | set(other.items)),
-                    "n_clusters": fit.groups[at].data.n_clusters,
-                    "method": method,
-                }
-            )
-    lead = (*[name for name in names if name != between], between, "reference")
-    told = {**fit.settings, "between": between, "reference": reference, **asdict(settings)}
+            name = f"{term} ({_label(rest)})" if rest else term
+            if mine[0] is not one or theirs[0] is not other:
+                pairs = ((mine[0], theirs[1]), (mine[1], theirs[0]))
+                extremes = [share_difference(*pair, settings, rng) for pair in pairs]
+                bounded[name] = extremes[0]["low"], extremes[1]["high"]
+                row |= dict(zip(("bound_low", "bound_high"), bounded[name], strict=True))
+                worst.append(_worst_case(name, row, extremes, *{fit.groups[at], fit.groups[place]}))
+            notes += _difference_notes(name, one, other, settings, row)
+            lead = {**rest, between: label[between], "reference": reference, "term": term}
+            rows.append({**lead, **row, "n_clusters": fit.groups[at].data.n_clusters})
+    for row, p in zip(rows, adjust_p([row["p_value"] for row in rows], adjust), strict=True):
+        row["p_adjusted"] = p
+    lead_names = (*[name for name in names if name != between], between, "reference")
+    told = {**fit.settings, "between": between, "reference": reference, **asdict(settings), "adjust": adjust}
+    told |= {"p_resolution": min((row.pop("p_resolution") for row in rows), default=math.nan)}
+    told |= {"at_baseline": AT_BASELINE}
     accounting = replace(fit.accounting, bounds=bounded)
-    return Estimates(estimate_frame(rows, lead), accounting, (*fit.warnings, *settings.warnings()), told)
+    warnings = tuple(dict.fromkeys([*notes, *bound_warnings(worst)]))
+    return Estimates(estimate_frame(rows, lead_names), accounting, warnings, told)
 
 
-def pair_of_shares(
-    one: ClassDraws, other: ClassDraws, settings: ShareSettings, rng: np.random.Generator, *, same_fit: bool
-) -> tuple[tuple[Floats, Floats], str]:
-    """Return draws of two shares together, and the method.
+def share_difference(
+    one: ClassDraws, other: ClassDraws, settings: ShareSettings, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Return estimate, interval and p value of the difference of two shares.
 
-    Parameters
-    ----------
-    one, other
-        Two classes.
-    settings, rng
-        How shares are estimated, and random numbers.
-    same_fit
-        Whether the draws of both come from one fit, and so belong together as they are.
+    Notes
+    -----
+    The p value is twice the posterior probability of the less likely sign, never below 2 / (draws + 1).
     """
-    shared = [item for item in one.items if item in other.items]
-    if same_fit or settings.estimand == "these_items" or not shared:
-        drawn = [spread_share(each, settings.estimand, settings.population, rng) for each in (one, other)]
-        return (drawn[0], drawn[1]), settings.method(one)
-    method = f"hierarchical posterior, any population of items, {len(shared)} items paired"
-    return paired_shares(one, other, shared, rng), method
-
-
-def share_difference(one: Floats, other: Floats, level: float) -> dict[str, float]:
-    """Return estimate and interval of the difference of two shares of which there are draws."""
-    difference = one - other
-    low, high = np.quantile(difference, [(1 - level) / 2, (1 + level) / 2])
+    shares = paired_shares(one, other, settings.estimand, rng)
+    difference = shares[0] - shares[1]
+    low, high = np.quantile(difference, [(1 - settings.level) / 2, (1 + settings.level) / 2])
+    own = [_row(drawn, settings)["estimate"] for drawn in (one, other)]
+    estimate = own[0] - own[1]
+    less = min(int((difference <= 0).sum()), int((difference >= 0).sum()))
+    shared = len(set(one.items) & set(other.items))
+    paired = f", {shared} items paired" if shared else ""
     return {
-        "estimate": float(np.median(difference)),
+        "estimate": estimate,
         "std_error": float(difference.std()),
-        "low": float(low),
-        "high": float(high),
-        "level": level,
-        "share": float(np.median(one)),
-        "reference_share": float(np.median(other)),
-        "probability_above": float((difference > 0).mean()),
+        "low": min(float(low), estimate),
+        "high": max(float(high), estimate),
+        "level": settings.level,
+        "n": len(set(one.items) | set(other.items)),
+        "method": f"{settings.method}{paired}",
+        "share": own[0],
+        "reference_share": own[1],
+        "p_value": min(1.0, 2 * (less + 1) / (len(difference) + 1)),
+        "p_resolution": 2 / (len(difference) + 1),
+        "noise": max(quantile_noise(difference, tail, one.chains) for tail in _tails(settings.level)),
     }
 
 
@@ -226,29 +275,26 @@ def draw_groups(
     for at, group in enumerate(fit.groups):
         if group.converged and baseline not in group.reasons:
             rng = np.random.default_rng([settings.seed, at])
-            found.append((class_draws(group, classes, baseline, settings.draws, rng), dict(group.key), at))
+            drawn = class_draws(group, classes, baseline, settings.draws, rng, enough=settings.enough)
+            found.append((drawn, dict(group.key), at))
     return found
 
 
-def _ends(fit: ChoiceFit, group: GroupFit, drawn: ClassDraws, settings: ShareSettings) -> tuple[float, float]:
-    """Return the bounds of a share, which is both of them where no trial is uncounted."""
-    if group.data.uncounted.any():
-        return _bounds(fit, group, drawn, settings)
-    return float(drawn.below.mean()), float(drawn.below.mean())
-
-
-def _bounds(
+def _extremes(
     fit: ChoiceFit, group: GroupFit, drawn: ClassDraws, settings: ShareSettings
-) -> tuple[float, float]:
-    """Return the share had all uncounted trials gone to the items of a class, or all against them.
+) -> tuple[ClassDraws, ClassDraws]:
+    """Return a class had all uncounted trials gone to its items, or all against them.
 
-    Trials between two items of the class, or two others, are split evenly.
+    Trials between two items of the class, or two others, are split evenly. Without uncounted trials both
+    are the class as it is.
     """
     data, baseline = group.data, str(fit.options.baseline)
+    if not data.uncounted.any():
+        return drawn, drawn
     inside = np.isin(np.array(data.items, dtype=object), drawn.items)
     one, other = inside[data.first], inside[data.second]
     to_first = np.where(one == other, 0.5, one.astype(float))
-    shares = []
+    ends = []
     for share in (to_first, 1 - to_first):
         counts = data.counts.copy()
         counts[:, 0] += data.uncounted * share
@@ -257,27 +303,90 @@ def _bounds(
         filled = fit_group(group.key, replace(data, counts=counts), options)
         classes = pd.DataFrame({"class": "one"}, index=pd.Index(drawn.items))
         rng = np.random.default_rng(settings.seed)
-        again = class_draws(filled, classes, baseline, min(settings.draws, _BOUND_DRAWS), rng)
-        shares.append(float(again[0].below.mean()) if again and again[0].items else math.nan)
-    return shares[0], shares[1]
+        draws = min(settings.draws or MOST_DRAWS, _BOUND_DRAWS)
+        ends.append(class_draws(filled, classes, baseline, draws, rng)[0])
+    return ends[0], ends[1]
 
 
-def _label(label: dict[str, object]) -> str:
+def _worst_case(
+    name: str, row: Mapping[str, Any], extremes: Sequence[Mapping[str, Any]], *groups: GroupFit
+) -> WorstCase:
+    """Return a row with what its estimate would be had all uncounted trials gone one way."""
+    missing = float(sum(group.data.uncounted.sum() for group in groups))
+    total = missing + sum(group.data.used for group in groups)
+    ends = float(extremes[0]["estimate"]), float(extremes[1]["estimate"])
+    return WorstCase(name, row["low"], row["high"], ends, missing, total)
+
+
+def _tails(level: float) -> tuple[float, float]:
+    return (1 - level) / 2, (1 + level) / 2
+
+
+def _label(label: Mapping[str, object]) -> str:
     return ", ".join(f"{key}={value}" for key, value in label.items()) or "all items"
 
 
-def _notes(label: dict[str, object], drawn: ClassDraws, estimand: Estimand) -> list[str]:
-    name = _label(label)
-    notes = []
+def _notes(name: str, drawn: ClassDraws, settings: ShareSettings, noise: float) -> list[str]:
+    """Return what limits the share of a class: its items, and the draws."""
+    notes = [f"{name}: {text}" for text in settings.warnings(len(drawn.utilities))]
     if drawn.lost:
         notes.append(
-            f"{name}: not counted, as they cannot be placed against the baseline: {', '.join(drawn.lost)}"
+            f"{name}: not counted, as they cannot be compared with the baseline: {', '.join(drawn.lost)}"
         )
-    if estimand == "new_items" and len(drawn.items) < _FEW:
+    if settings.estimand == "new_items" and len(drawn.items) < _FEW:
         notes.append(f"{name}: {len(drawn.items)} items say little about items like them")
-    if drawn.effective < min(_LEAST_EFFECTIVE, len(drawn.below) / 2):
+    if noise > _NOISE:
         notes.append(
-            f"{name}: {len(drawn.below)} posterior draws are worth {drawn.effective:.0f} independent ones, "
-            "so the bounds are rough: ask for more with draws="
+            f"{name}: bounds have a Monte Carlo standard error of {noise:.3f}, as {len(drawn.utilities):,} "
+            f"draws are worth {drawn.effective:.0f} independent ones: increase draws="
+        )
+    if settings.margin is not None and settings.margin < drawn.error:
+        notes.append(
+            f"{name}: the margin of {settings.margin:g} logits is smaller than the standard error of a "
+            f"typical item ({drawn.error:.2f}), so the shares within and beyond it say little"
+        )
+    return notes
+
+
+def _advice(name: str, group: GroupFit, drawn: ClassDraws, baseline: str) -> list[str]:
+    """Return what more data would help, and a doubt about the population."""
+    notes = []
+    if drawn.unsure > _MANY_UNSURE * len(drawn.items):
+        nodes = np.isin(np.array(group.data.items, dtype=object), drawn.items)
+        asked = np.median(_with_baseline(group, baseline)[nodes])
+        notes.append(
+            f"{name}: {drawn.unsure} of {len(drawn.items)} items could be on either side of {baseline!r} "
+            f"(posterior probability between 0.1 and 0.9), with a median of {asked:g} comparisons with it: "
+            "more comparisons with it would tell"
+        )
+    if drawn.check < _DOUBTFUL:
+        notes.append(
+            f"{name}: the utilities do not look like a sample from the fitted mixture of normals (posterior "
+            f"predictive p = {drawn.check:.3f}): the interval may be in the wrong place"
+        )
+    return notes
+
+
+def _with_baseline(group: GroupFit, baseline: str) -> Floats:
+    """Return how many trials of each item were comparisons with the baseline."""
+    data = group.data
+    node = data.items.index(baseline)
+    total = data.counts.sum(axis=1)
+    asked = np.bincount(data.first, total * (data.second == node), data.n_items)
+    back = np.bincount(data.second, total * (data.first == node), data.n_items)
+    both: Floats = np.asarray(asked + back, dtype=np.float64)
+    return both
+
+
+def _difference_notes(
+    name: str, one: ClassDraws, other: ClassDraws, settings: ShareSettings, row: dict[str, Any]
+) -> list[str]:
+    draws = min(len(one.utilities), len(other.utilities))
+    notes = [f"{name}: {text}" for text in settings.warnings(draws)]
+    noise = row.pop("noise")
+    if noise > 2 * _NOISE:
+        notes.append(
+            f"{name}: bounds have a Monte Carlo standard error of {noise:.3f} with {draws:,} draws: "
+            "increase draws="
         )
     return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from bartleby.outcome import CHOICES
 __all__ = ["headline", "sections_of", "write"]
 
 BY = "impact"
+MARGIN = 0.75
+"""Logits from the baseline within which a task is near it: taken 32 to 68% of the time against it."""
 
 
 def write(
@@ -81,7 +84,11 @@ def _fitted(
     trials: pd.DataFrame, items: Mapping[str, Mapping[str, Any]], baseline: str | None, level: float
 ) -> list[Section]:
     fit = choice_model(trials, baseline=baseline, level=level)
-    shares = fit.share_below(by=BY) if baseline is not None and BY in fit.attributes_of_items else None
+    shares = (
+        fit.share_below(by=BY, margin=MARGIN)
+        if baseline is not None and BY in fit.attributes_of_items
+        else None
+    )
     return sections_of(fit, shares, items, baseline)
 
 
@@ -106,9 +113,14 @@ def sections_of(
     """
     sections = []
     if shares is not None:
-        text = headline(shares, _title(baseline, items))
-        figure = plot_shares(shares.frame, axis_label=f"Share below “{_title(baseline, items)}”")
+        title = _title(baseline, items)
+        near = shares.frame[shares.frame["term"] != "share_below"]
+        shares = _with_frame(shares, _rows(shares.frame[shares.frame["term"] == "share_below"]))
+        figure = plot_shares(shares.frame, axis_label=f"Share below “{title}”")
+        text = headline(shares, title)
         sections.append(Section("Which tasks it would rather not do", text, figure, shares, "shares"))
+        if len(near):
+            sections.append(_near(_with_frame(shares, _rows(near)), title))
     frame = fit.to_frame()
     models = list(dict.fromkeys(frame["model"])) if "model" in frame else [None]
     for number, model in enumerate(models, 1):
@@ -155,8 +167,42 @@ def headline(shares: Estimates, baseline: str) -> str:
     scope = "tasks like these" if new else "these tasks"
     return (
         f"Ranked below “{visible(baseline)}”: {'; '.join(sentences)}. "
-        f"The question answered is about {scope}; the intervals carry the noise of the baseline as well."
+        f"The question answered is about {scope}; the intervals carry the noise of the baseline as well. "
+        "Tasks exactly at the baseline count half as below it."
     )
+
+
+def _near(shares: Estimates, baseline: str) -> Section:
+    """Return the section of the shares of tasks below, within and above a margin about the baseline."""
+    frame = shares.frame.copy()
+    margin = float(frame["margin"].iloc[0])
+    names = {"share_below_margin": "below", "share_within_margin": "within", "share_above_margin": "above"}
+    frame.insert(list(frame.columns).index("term"), "side", frame["term"].map(names))
+    before = frame.columns[: list(frame.columns).index("side")]
+    lead = [name for name in before if len(set(frame[name])) > 1]
+    sentences = []
+    for key, part in frame.groupby(lead, sort=False) if lead else [((), frame)]:
+        who = ", ".join(visible(value).replace("_", " ") for value in key) or "all tasks"
+        said = (
+            f"{percent_text(float(row['estimate']))} {row['side']} ({_interval(row)})"
+            for row in part.to_dict("records")
+        )
+        sentences.append(f"{who}: {', '.join(said)}")
+    chance = 1 / (1 + math.exp(margin))
+    text = (
+        f"Within {margin:g} logits of “{visible(baseline)}” a task is near it: put against it, it is taken "
+        f"{percent_text(chance)} to {percent_text(1 - chance)} of the time. {'; '.join(sentences)}. "
+        "The three shares add up to 100%."
+    )
+    warned = tuple(each for each in shares.warnings if "the margin of" in each)
+    own = replace(_with_frame(shares, frame), warnings=warned)
+    figure = plot_shares(frame, axis_label=f"Share below, within and above {margin:g} logits")
+    return Section("How far from the baseline", text, figure, own, "shares_margin")
+
+
+def _rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows without the columns that say nothing of them."""
+    return frame.dropna(axis=1, how="all").reset_index(drop=True)
 
 
 def _with_frame(estimates: Estimates, frame: pd.DataFrame) -> Estimates:
@@ -164,7 +210,7 @@ def _with_frame(estimates: Estimates, frame: pd.DataFrame) -> Estimates:
     return Estimates(frame, estimates.accounting, estimates.warnings, estimates.settings)
 
 
-def _interval(row: pd.Series) -> str:
+def _interval(row: Mapping[Any, Any] | pd.Series) -> str:
     low, high, level = (float(row[name]) for name in ("low", "high", "level"))
     if math.isnan(low) or math.isnan(high):
         return "no interval"

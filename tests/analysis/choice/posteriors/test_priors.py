@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bartleby.analysis.choice.posteriors.priors import FAR, NormalPrior, Sample, SamplePriors, class_priors
+from bartleby.analysis.choice.posteriors.priors import FAR, Prior, Sample, SamplePriors
 from bartleby.analysis.choice.posteriors.steps import draw_normals
 from bartleby.analysis.choice.posteriors.utilities import run_chains
 from bartleby.analysis.inference.effective_size import effective_size
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass
@@ -23,7 +25,7 @@ class Measured:
     seen: Floats
     error: float
 
-    def draw(self, now: Floats, prior: NormalPrior, rng: np.random.Generator) -> Floats:
+    def draw(self, now: Floats, prior: Prior, rng: np.random.Generator) -> Floats:
         """Return the next parameters."""
         precision = np.broadcast_to(np.eye(len(self.seen)) / self.error**2, (len(now), *[len(self.seen)] * 2))
         return draw_normals(precision, self.seen / self.error**2, prior, rng)
@@ -35,6 +37,12 @@ class Measured:
 
     def settle(self, now: Floats) -> None:
         """Learn nothing."""
+
+
+def class_priors(groups: Sequence[Integers], size: int, typical: Floats) -> SamplePriors:
+    """Return classes of parameters, each a sample about its mean."""
+    eye = np.eye(size)
+    return SamplePriors([Sample(eye[group], np.ones((len(group), 1))) for group in groups], typical)
 
 
 def grid(
@@ -108,8 +116,8 @@ def test_draws_of_a_class_whose_items_are_alike_are_worth_many() -> None:
 
 def test_the_prior_is_what_is_left_of_the_classes_when_their_means_are_integrated_out() -> None:
     priors = class_priors([np.array([0, 1, 2]), np.array([4, 5])], 6, np.array([[1.0, 1.0]]))
-    prior = priors.normal(np.array([[0.5, 2.0]]), 6)
-    covariance = np.linalg.inv(prior.added_to(np.zeros((6, 6)), 0))
+    prior = priors.normal((np.empty((1, 2)), np.array([[0.5, 2.0]])), 6)
+    covariance = np.linalg.inv(prior.added_to(np.zeros((1, 6, 6)))[0])
     wanted = np.diag([0.5, 0.5, 0.5, 16.0, 2.0, 2.0])
     wanted[:3, :3] += FAR
     wanted[4:, 4:] += FAR

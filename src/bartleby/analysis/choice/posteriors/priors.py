@@ -7,18 +7,22 @@ class whose items are alike could then move only by a little at a time, and its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NormalPrior", "Sample", "SamplePriors", "class_priors"]
+__all__ = ["LogLikelihood", "NormalPrior", "Prior", "Priors", "Sample", "SamplePriors", "State"]
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
+State: TypeAlias = tuple[npt.NDArray[Any], ...]
+"""What is drawn beside the parameters, each array by chain (K, ...)."""
+LogLikelihood: TypeAlias = Callable[[Floats], Floats]
 
 WIDE = 16.0
 """Prior variance of an effect that belongs to no sample (logits squared)."""
@@ -26,6 +30,43 @@ FAR = 100.0
 """Prior variance of what a sample has in common, per item (logits squared): next to nothing is assumed, but
 where all answers are alike utilities do not run off."""
 _LEAST = 1e-6
+_STRETCH = 0.5
+"""Standard deviation of the log of what the spread of a sample is multiplied by, to be tried."""
+
+
+class Prior(Protocol):
+    """A normal prior about zero of the parameters of each of K chains."""
+
+    @property
+    def diagonal(self) -> Floats:
+        """Precision of each parameter by itself (K, q)."""
+        ...
+
+    def added_to(self, precision: Floats) -> Floats:
+        """Return the sum of the precisions of all chains (K, q, q) and those of the prior."""
+        ...
+
+
+class Priors(Protocol):
+    """What the parameters are a sample from, with all that is drawn of it."""
+
+    def start(self, now: Floats) -> State:
+        """Return a state to begin with, from parameters (K, q)."""
+        ...
+
+    def normal(self, state: State, size: int) -> Prior:
+        """Return the prior of the parameters given the state."""
+        ...
+
+    def draw(self, now: Floats, state: State, rng: np.random.Generator) -> State:
+        """Draw the state given the parameters."""
+        ...
+
+    def moved(
+        self, now: Floats, state: State, log_likelihood: LogLikelihood, rng: np.random.Generator
+    ) -> tuple[Floats, State]:
+        """Try to move parameters and state together."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +89,12 @@ class NormalPrior:
     directions: Floats
     less: Floats
 
-    def added_to(self, precision: Floats, at: int) -> Floats:
-        """Return the sum of a precision (q, q) and that of one chain."""
+    def added_to(self, precision: Floats) -> Floats:
+        """Return the sum of the precisions of all chains (K, q, q) and those of the prior."""
         total = np.array(precision)
         if self.directions.size:
-            total -= (self.directions * self.less[at]) @ self.directions.T
-        total.flat[:: len(total) + 1] += self.diagonal[at]
+            total -= (self.directions * self.less[:, None]) @ self.directions.T
+        np.einsum("kqq->kq", total)[...] += self.diagonal
         return total
 
 
@@ -125,8 +166,9 @@ class SamplePriors:
         ]
         return self._coefficients([along for along, _ in found], len(now)), _beside(spreads, len(now))
 
-    def normal(self, spreads: Floats, size: int) -> NormalPrior:
-        """Return the prior of the parameters given the variances (K, G), what is in common integrated out."""
+    def normal(self, state: State, size: int) -> NormalPrior:
+        """Return the prior of the parameters given the variances, what is in common integrated out."""
+        _, spreads = state
         diagonal = np.full((len(spreads), size), 1 / WIDE)
         less = []
         for sample, spread in zip(self.samples, spreads.T, strict=True):
@@ -135,8 +177,9 @@ class SamplePriors:
             less += [1 / spread - 1 / (spread + FAR * len(sample.rows))] * width
         return NormalPrior(diagonal, self._directions(size), _beside(less, len(spreads)))
 
-    def draw(self, now: Floats, spreads: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    def draw(self, now: Floats, state: State, rng: np.random.Generator) -> State:
         """Draw coefficients and variances, given the parameters and the last variances."""
+        _, spreads = state
         drawn, along = [], []
         for at, sample in enumerate(self.samples):
             amounts, squares = sample.amounts(now)
@@ -159,6 +202,21 @@ class SamplePriors:
             for sample, spread in zip(self.samples, spreads.T, strict=True)
         ]
         return self._coefficients(along, len(now))
+
+    def moved(
+        self, now: Floats, state: State, log_likelihood: LogLikelihood, rng: np.random.Generator
+    ) -> tuple[Floats, State]:
+        """Try to move the utilities of each sample away from their centre or to it, and its spread along."""
+        coefficients, spreads = state[0], state[1].copy()
+        height = log_likelihood(now)
+        for at in range(spreads.shape[1]):
+            factor = np.exp(_STRETCH * rng.standard_normal(len(now)))
+            moved, gain = self.stretched(at, now, coefficients, spreads[:, at], factor)
+            reached = log_likelihood(moved)
+            taken = np.log(rng.random(len(now))) <= reached - height + gain
+            now, height = np.where(taken[:, None], moved, now), np.where(taken, reached, height)
+            spreads[taken, at] *= factor[taken] ** 2
+        return now, (coefficients, spreads)
 
     def stretched(
         self, at: int, now: Floats, coefficients: Floats, spread: Floats, factor: Floats
@@ -205,22 +263,6 @@ class SamplePriors:
             return np.empty((chains, 0))
         each = [part @ sample.coefficients_of.T for part, sample in zip(along, self.samples, strict=True)]
         return np.concatenate(each, axis=1)
-
-
-def class_priors(groups: Sequence[Integers], size: int, typical: Floats) -> SamplePriors:
-    """Return classes of parameters, each a sample about its mean.
-
-    Parameters
-    ----------
-    groups
-        Estimated parameters of each class of two items or more.
-    size
-        Number of estimated parameters.
-    typical
-        As in `SamplePriors`.
-    """
-    eye = np.eye(size)
-    return SamplePriors([Sample(eye[group], np.ones((len(group), 1))) for group in groups], typical)
 
 
 def _beside(columns: Sequence[Floats], chains: int) -> Floats:

@@ -1,36 +1,38 @@
 """What is known of the utilities of the items of a class together: a hierarchical posterior.
 
 Counting how many noisy estimates fall below zero is biased towards one half, and drawing around the
-estimates adds the noise a second time. So the items of a class are taken as a sample from a normal
-distribution whose mean and spread are unknown too, and the utilities are drawn given the choices and that
-distribution: estimates from few trials are drawn towards their class, well-known ones stay.
+estimates adds the noise a second time. So the items of a class are taken as a sample from a population that
+is unknown too, and the utilities are drawn given the choices and that population: estimates from few trials
+are drawn towards their class, well-known ones stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from bartleby.analysis.choice.fit import GroupFit
-from bartleby.analysis.choice.posteriors.priors import SamplePriors, class_priors
+from bartleby.analysis.choice.posteriors.mixtures import ClassMixtures, Mixture
+from bartleby.analysis.choice.posteriors.priors import Priors, SamplePriors, State
 from bartleby.analysis.choice.posteriors.steps import Step, slices_of, win_steps
-from bartleby.analysis.inference.effective_size import effective_size
 
-__all__ = ["UtilityDraws", "draw_utilities", "likelihood_steps", "run_chains", "scattered"]
+__all__ = ["Chains", "UtilityDraws", "draw_utilities", "likelihood_steps", "run_chains", "scattered"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Favour: TypeAlias = Callable[[Floats, Floats], Floats]
 
 CHAINS = 16
-_BURN_IN = 120
+DRAWS, MOST_DRAWS = 2000, 16_000
+"""Draws that are kept at first, and at most, where their number follows from the noise they leave."""
+_BURN_IN, _MIXED_BURN_IN = 120, 150
+"""Steps that are not kept; mixtures take more to forget where they began."""
 _SETTLING = (10, 20, 40, 60, 80)
 """Steps of the burn-in after which the sampler learns from what it has seen."""
-_STRETCH = 0.5
-"""Standard deviation of the log of what the spread of a sample is multiplied by, to be tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +43,29 @@ class UtilityDraws:
     ----------
     utilities
         Of all nodes (draws, nodes); NaN for nodes that cannot be placed against the baseline.
-    means, deviations
-        Mean and standard deviation of the distribution of each class (draws, classes); NaN for a class
-        of fewer than two items.
-    effective
-        How many independent draws those of the share below the baseline in a normal population are worth
-        (classes,); NaN likewise.
+    mixture
+        What each class is a sample from (draws, classes, components).
+    chains
+        Number of chains; draw number i is of chain i modulo this.
+    errors
+        Standard error of the utility of a typical item of each class (classes,).
+    parameters
+        What is estimated (draws, q).
     """
 
     utilities: Floats
-    means: Floats
-    deviations: Floats
-    effective: Floats
+    mixture: Mixture
+    chains: int
+    errors: Floats
+    parameters: Floats
 
 
 def draw_utilities(
-    fit: GroupFit, classes: Sequence[Integers], draws: int, rng: np.random.Generator
+    fit: GroupFit,
+    classes: Sequence[Integers],
+    draws: int | None,
+    rng: np.random.Generator,
+    enough: Callable[[UtilityDraws], bool] = lambda _: True,
 ) -> UtilityDraws:
     """Draw utilities of nodes against the baseline from their joint posterior.
 
@@ -65,40 +74,128 @@ def draw_utilities(
     fit
         A fitted model with a baseline, whose utility is zero.
     classes
-        Nodes of each class; a node is in one at most. Each class has a mean and a spread of its own.
+        Nodes of each class, one or more; a node is in one at most. Each class has a population of its own.
     draws
-        Number of draws.
+        Number of draws; None doubles `DRAWS` until there are enough, up to `MOST_DRAWS`.
+    rng
+        Random numbers.
+    enough
+        Whether there are.
+
+    Notes
+    -----
+    Gibbs sampling by several chains. Utilities of a class are a sample from a mixture of normals; see
+    `ClassMixtures`. The baseline's own noise is in the joint likelihood. Trials count 1 / overdispersion
+    each, so that clusters are allowed for.
+    """
+    basis = fit.layout.design.basis
+    groups = tuple(_columns(basis, members) for members in classes)
+    sampling = np.diag(fit.model_covariance)
+    typical = np.array([[float(np.median(sampling[group])) for group in groups]]).reshape(1, len(groups))
+    count = min(CHAINS, DRAWS if draws is None else draws)
+    priors = ClassMixtures(groups, typical)
+    chains = Chains(likelihood_steps(fit), priors, scattered(fit, count, rng), rng)
+    chains.run(_MIXED_BURN_IN)
+    size = DRAWS if draws is None else draws
+    kept = chains.run(-(-size // count))
+    while True:
+        drawn = _utility_draws(fit, kept, size, np.sqrt(typical[0]))
+        if draws is not None or size >= MOST_DRAWS or enough(drawn):
+            return drawn
+        kept = [np.concatenate(parts, axis=1) for parts in zip(kept, chains.run(size // count), strict=True)]
+        size *= 2
+
+
+def _utility_draws(
+    fit: GroupFit, kept: Sequence[npt.NDArray[Any]], draws: int, errors: Floats
+) -> UtilityDraws:
+    by_chain, _, *mixture = kept
+    nodes = len(fit.layout.nodes)
+    parameters = _stacked(by_chain, draws)
+    utilities = parameters @ fit.layout.design.basis[:nodes].T
+    utilities[:, ~fit.layout.placed[:nodes]] = np.nan
+    stacked = Mixture(*(_stacked(part, draws) for part in mixture))
+    return UtilityDraws(utilities, stacked, len(by_chain), errors, parameters)
+
+
+class Chains:
+    """Chains of parameters and what these are a sample from, side by side.
+
+    Parameters
+    ----------
+    steps, priors
+        How parameters are drawn given the classes, and classes given parameters.
+    start
+        Parameters of each chain (K, q).
     rng
         Random numbers.
 
     Notes
     -----
-    Gibbs sampling by several chains. Utilities of a class are normal with mean m (all but flat) and variance
-    v, where p(v) is proportional to 1 / (v + s) and s is the typical sampling variance of an estimate of the
-    class: the prior that gives intervals for a normal population their nominal coverage where s is small,
-    and that is proper at 0 where it is not. The baseline's own noise is in the joint likelihood. Trials
-    count 1 / overdispersion each, so that clusters are allowed for.
+    Utilities are drawn with what their sample has in common integrated out, and the spread of a sample
+    both given its utilities and, by a Metropolis step, together with them: the one is quick where utilities
+    are well known, the other where they are not (Yu & Meng 2011).
     """
-    basis = fit.layout.design.basis
-    n_nodes = len(fit.layout.nodes)
-    columns = [_columns(basis, members) for members in classes]
-    enough = [at for at, group in enumerate(columns) if len(group) > 1]
-    sampling = np.diag(fit.model_covariance)
-    groups = [columns[at] for at in enough]
-    typical = np.array([[float(np.median(sampling[group])) for group in groups]])
-    priors = class_priors(groups, len(sampling), typical)
-    chains = min(CHAINS, draws)
-    start = scattered(fit, chains, rng)
-    kept, means, spreads = run_chains(likelihood_steps(fit), priors, start, -(-draws // chains), rng)
-    hyper = np.full((2, draws, len(classes)), np.nan)
-    # Draws of one time stand together, so that cutting the last few off takes some from every chain.
-    hyper[0][:, enough], hyper[1][:, enough] = _stacked(means, draws), np.sqrt(_stacked(spreads, draws))
-    effective = np.full(len(classes), np.nan)
-    share = special.ndtr(-means / np.sqrt(spreads))
-    effective[enough] = [effective_size(share[:, :, at]) for at in range(len(enough))]
-    utilities = _stacked(kept, draws) @ basis[:n_nodes].T
-    utilities[:, ~fit.layout.placed[:n_nodes]] = np.nan
-    return UtilityDraws(utilities, hyper[0], hyper[1], effective)
+
+    def __init__(self, steps: Step, priors: Priors, start: Floats, rng: np.random.Generator) -> None:
+        self._steps, self._priors, self._rng = steps, priors, rng
+        self._now, self._state, self._step = start.copy(), priors.start(start), 0
+
+    def run(self, draws: int) -> list[npt.NDArray[Any]]:
+        """Go so many steps, and return parameters and each part of their state as drawn (K, draws, ...)."""
+        chains = len(self._now)
+        kept = [np.empty((chains, draws, *part.shape[1:]), part.dtype) for part in (self._now, *self._state)]
+        for at in range(draws):
+            self._now, self._state = self._next()
+            if self._step in _SETTLING:
+                self._steps.settle(self._now)
+            self._step += 1
+            for part, values in zip(kept, (self._now, *self._state), strict=True):
+                part[:, at] = values
+        return kept
+
+    def _next(self) -> tuple[Floats, State]:
+        now = self._drawn(self._now, self._state)
+        state = self._priors.draw(now, self._state, self._rng)
+        return self._priors.moved(now, state, self._steps.log_likelihood, self._rng)
+
+    def _drawn(self, now: Floats, state: State) -> Floats:
+        return self._steps.draw(now, self._priors.normal(state, now.shape[1]), self._rng)
+
+
+class FavouredChains(Chains):
+    """Chains whose density has a further factor, which need not be one that can be drawn from.
+
+    Parameters
+    ----------
+    steps, priors, start, rng
+        As in `Chains`.
+    favour
+        The log of the factor (K,), of parameters (K, q) and variances (K, G).
+
+    Notes
+    -----
+    Each step goes through the draws of `Chains` and back through them in the opposite order, which makes it
+    reversible, and is accepted or not by the ratio of the factor (Metropolis-Hastings).
+    """
+
+    def __init__(
+        self, steps: Step, priors: SamplePriors, start: Floats, rng: np.random.Generator, favour: Favour
+    ) -> None:
+        super().__init__(steps, priors, start, rng)
+        self._samples, self._favour = priors, favour
+        self._height = favour(self._now, self._state[1])
+
+    def _next(self) -> tuple[Floats, State]:
+        tried, state = super()._next()
+        _, wider = self._samples.draw(tried, state, self._rng)
+        tried = self._drawn(tried, (state[0], wider))
+        reached = self._favour(tried, wider)
+        taken = np.log(self._rng.random(len(tried))) <= reached - self._height
+        now = np.where(taken[:, None], tried, self._now)
+        spreads = np.where(taken[:, None], wider, self._state[1])
+        self._height = np.where(taken, reached, self._height)
+        return now, (self._samples.common(now, spreads, self._rng), spreads)
 
 
 def run_chains(
@@ -108,76 +205,26 @@ def run_chains(
     draws: int,
     rng: np.random.Generator,
     *,
-    favour: Callable[[Floats, Floats], Floats] | None = None,
-) -> tuple[Floats, Floats, Floats]:
-    """Run chains side by side.
+    favour: Favour | None = None,
+) -> list[npt.NDArray[Any]]:
+    """Run chains of samples side by side.
 
     Parameters
     ----------
-    steps, priors
-        How parameters are drawn given the classes, and classes given parameters.
-    start
-        Parameters of each chain (K, q).
+    steps, priors, start, rng, favour
+        As in `Chains`, and in `FavouredChains` where there is a further factor.
     draws
         To keep of each chain, after steps that are not kept.
-    rng
-        Random numbers.
-    favour
-        The log of a further factor of the density (K,), of parameters (K, q) and variances (K, G).
 
     Returns
     -------
-    parameters (K, draws, q), coefficients (K, draws, c), variances (K, draws, G)
-
-    Notes
-    -----
-    Utilities are drawn with what their sample has in common integrated out, and the spread of a sample
-    both given its utilities and, by a Metropolis step, together with them: the one is quick where utilities
-    are well known, the other where they are not (Yu & Meng 2011). With a further factor, each step goes
-    through these draws and back through them in the opposite order, which makes it reversible, and is
-    accepted or not by the ratio of the factor (Metropolis-Hastings).
+    parameters (K, draws, q), and each part of the state of `priors` (K, draws, ...)
     """
-    now = start.copy()
-    means, spreads = priors.start(now)
-    height = favour(now, spreads) if favour else np.zeros(len(now))
-    kept = np.empty((len(now), draws, now.shape[1]))
-    centres, variances = (np.empty((len(now), draws, each.shape[1])) for each in (means, spreads))
-    for step in range(-_BURN_IN, draws):
-        tried = steps.draw(now, priors.normal(spreads, now.shape[1]), rng)
-        means, wider = priors.draw(tried, spreads, rng)
-        tried, wider = _stretch(steps, priors, tried, (means, wider), rng)
-        if favour:
-            _, wider = priors.draw(tried, wider, rng)
-            tried = steps.draw(tried, priors.normal(wider, now.shape[1]), rng)
-            reached = favour(tried, wider)
-            taken = np.log(rng.random(len(now))) <= reached - height
-            now, spreads = np.where(taken[:, None], tried, now), np.where(taken[:, None], wider, spreads)
-            height = np.where(taken, reached, height)
-            means = priors.common(now, spreads, rng)
-        else:
-            now, spreads = tried, wider
-        if step + _BURN_IN in _SETTLING:
-            steps.settle(now)
-        if step >= 0:
-            kept[:, step] = now
-            centres[:, step], variances[:, step] = means, spreads
-    return kept, centres, variances
-
-
-def _stretch(
-    steps: Step, priors: SamplePriors, now: Floats, common: tuple[Floats, Floats], rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Try to move the utilities of each sample away from their centre or towards it, and its spread along."""
-    coefficients, spreads = common[0], common[1].copy()
-    height = steps.log_likelihood(now)
-    for at in range(spreads.shape[1]):
-        factor = np.exp(_STRETCH * rng.standard_normal(len(now)))
-        moved, gain = priors.stretched(at, now, coefficients, spreads[:, at], factor)
-        reached = steps.log_likelihood(moved)
-        taken = np.log(rng.random(len(now))) <= reached - height + gain
-        now, height = np.where(taken[:, None], moved, now), np.where(taken, reached, height)
-        spreads[taken, at] *= factor[taken] ** 2
-    return now, spreads
+    chains = Chains(steps, priors, start, rng)
+    if favour is not None:
+        chains = FavouredChains(steps, priors, start, rng, favour)
+    chains.run(_BURN_IN)
+    return chains.run(draws)
 
 
 def likelihood_steps(fit: GroupFit) -> Step:
@@ -204,7 +251,7 @@ def _columns(basis: Floats, members: npt.NDArray[np.integer]) -> Integers:
     return np.flatnonzero(basis[members].any(axis=0)).astype(np.int64)
 
 
-def _stacked(values: Floats, draws: int) -> Floats:
-    """Return draws of all chains (K, n, q) one after another, those of one time together (draws, q)."""
-    chains, size, width = values.shape
-    return np.ascontiguousarray(values.swapaxes(0, 1).reshape(chains * size, width)[:draws])
+def _stacked(values: npt.NDArray[Any], draws: int) -> npt.NDArray[Any]:
+    """Return draws of all chains (K, n, ...) one after another, those of one time together (draws, ...)."""
+    chains, size, *rest = values.shape
+    return np.ascontiguousarray(values.swapaxes(0, 1).reshape(chains * size, *rest)[:draws])

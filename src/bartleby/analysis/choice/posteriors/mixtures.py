@@ -1,0 +1,254 @@
+"""The utilities of a class of items as a sample from a mixture of normals: right for any population of items.
+
+One normal distribution draws a few clearly unwanted tasks and many wanted ones together, and the share below
+the baseline then is in the wrong place however many choices there are. A mixture in which most weights are
+next to nothing needs one component for a normal population and finds as many more as there is reason for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from bartleby.analysis.choice.posteriors.priors import WIDE, LogLikelihood, State
+
+__all__ = ["ClassMixtures", "GroupedPrior", "Mixture"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Labels: TypeAlias = npt.NDArray[np.int8]
+
+COMPONENTS = 5
+SPARSITY = 0.1
+"""Parameter of the Dirichlet prior of the weights: next to nothing, so that few components are used."""
+MEANS = 9.0
+"""Prior variance of the means of components (logits squared)."""
+_VARIANCES = np.geomspace(0.002, 16.0, 48)
+"""Variances that a component can have (logits squared)."""
+_STRETCH = 0.5
+"""Standard deviation of the log of what the spread of a component is multiplied by, to be tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedPrior:
+    """A normal prior about zero where parameters of one group have a mean in common, integrated out.
+
+    Parameters
+    ----------
+    diagonal
+        Precision of each parameter given the means, for each of K chains (K, q).
+    columns
+        Parameters that are in groups (n,).
+    group
+        Number of the group of each of these (K, n).
+    less
+        What the precision of two parameters of one group is less by (K, groups).
+    """
+
+    diagonal: Floats
+    columns: Integers
+    group: Integers
+    less: Floats
+
+    def added_to(self, precision: Floats) -> Floats:
+        """Return the sum of the precisions of all chains (K, q, q) and those of the prior."""
+        total = np.array(precision)
+        same = self.group[:, :, None] == self.group[:, None]
+        shared = same * np.take_along_axis(self.less, self.group, axis=1)[:, None]
+        total[:, self.columns[:, None], self.columns] -= shared
+        np.einsum("kqq->kq", total)[...] += self.diagonal
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Mixtures of normals that classes are a sample from, as drawn.
+
+    Parameters
+    ----------
+    weights, means, variances
+        Of each component of each class (..., G, C).
+    """
+
+    weights: Floats
+    means: Floats
+    variances: Floats
+
+    def below(self, threshold: Floats | float) -> Floats:
+        """Return the share of each population below a threshold (..., G)."""
+        share: Floats = np.sum(
+            self.weights * special.ndtr((threshold - self.means) / np.sqrt(self.variances)), axis=-1
+        )
+        return share
+
+    def of_class(self, at: int) -> Mixture:
+        """Return the mixture of one class."""
+        return Mixture(self.weights[..., at, :], self.means[..., at, :], self.variances[..., at, :])
+
+    def at(self, draws: Integers) -> Mixture:
+        """Return some of the draws."""
+        return Mixture(self.weights[draws], self.means[draws], self.variances[draws])
+
+    def sample(self, size: int, rng: np.random.Generator) -> Floats:
+        """Return a sample from the mixture of one class for each draw (draws, size)."""
+        level = rng.random((len(self.weights), size, 1))
+        chosen = np.minimum((self.weights.cumsum(axis=-1)[:, None] < level).sum(axis=-1), COMPONENTS - 1)
+        means, variances = (np.take_along_axis(part, chosen, axis=1) for part in (self.means, self.variances))
+        drawn: Floats = means + np.sqrt(variances) * rng.standard_normal(means.shape)
+        return drawn
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMixtures:
+    """Classes of items, each a sample from a sparse mixture of normals.
+
+    Parameters
+    ----------
+    groups
+        Estimated parameters of each class, without a parameter in common; one that is in none has a wide
+        prior of its own.
+    typical
+        s: the sampling variance of an estimate of each class, for all chains or for each (1 or K, G).
+
+    Notes
+    -----
+    Weights are Dirichlet(`SPARSITY`), means N(0, `MEANS`), and the variance v of a component has p(v)
+    proportional to s / (v + s)^2 up to 16: proper, as empty components draw from it. One sweep draws, given
+    utilities: means, the component of each item, variances with the mean integrated out, means again,
+    weights. Utilities are drawn with the means integrated out (`normal`), so that items move together.
+    """
+
+    groups: tuple[Integers, ...]
+    typical: Floats
+
+    @cached_property
+    def columns(self) -> Integers:
+        """Parameters of all classes (n,)."""
+        return np.concatenate([np.empty(0, dtype=np.int64), *self.groups]).astype(np.int64)
+
+    @cached_property
+    def owner(self) -> Integers:
+        """Class of each of these (n,)."""
+        return np.repeat(np.arange(len(self.groups)), [len(group) for group in self.groups]).astype(np.int64)
+
+    def start(self, now: Floats) -> State:
+        """Return labels (K, n), weights, means and variances (K, G, C) to begin with: quantiles."""
+        u = now[:, self.columns]
+        labels: Labels = np.zeros(u.shape, dtype=np.int8)
+        for at in range(len(self.groups)):
+            own = self.owner == at
+            rank = u[:, own].argsort(axis=1).argsort(axis=1)
+            labels[:, own] = rank * COMPONENTS // max(int(own.sum()), 1)
+        shape = (len(now), len(self.groups), COMPONENTS)
+        count, mean, _ = self._sums(u, labels)
+        return labels, np.full(shape, 1 / COMPONENTS), np.where(count > 0, mean, 0.0), np.full(shape, 0.5)
+
+    def normal(self, state: State, size: int) -> GroupedPrior:
+        """Return the prior of the parameters given components and variances, the means integrated out."""
+        labels, _, _, variances = state
+        group = self.owner * COMPONENTS + labels
+        flat = variances.reshape(len(labels), -1)
+        diagonal = np.full((len(labels), size), 1 / WIDE)
+        diagonal[:, self.columns] = 1 / np.take_along_axis(flat, group, axis=1)
+        count = self._count(labels).reshape(len(labels), -1)
+        return GroupedPrior(diagonal, self.columns, group, 1 / flat**2 / (count / flat + 1 / MEANS))
+
+    def draw(self, now: Floats, state: State, rng: np.random.Generator) -> State:
+        """Draw components, weights, means and variances, given the parameters."""
+        labels, weights, _, variances = state
+        u = now[:, self.columns]
+        count, mean, squares = self._sums(u, labels)
+        means = _means(count, mean, variances, rng)
+        labels = self._labels(u, weights, means, variances, rng)
+        count, mean, squares = self._sums(u, labels)
+        variances = self._spreads(count, mean, squares, rng)
+        means = _means(count, mean, variances, rng)
+        gammas = rng.standard_gamma(SPARSITY + count)
+        weights = gammas / np.maximum(gammas.sum(axis=-1, keepdims=True), 1e-300)
+        return labels, weights, means, variances
+
+    def moved(
+        self, now: Floats, state: State, log_likelihood: LogLikelihood, rng: np.random.Generator
+    ) -> tuple[Floats, State]:
+        """Try to move the items of one component of each class from their mean, or to it, and its spread."""
+        labels, weights, means, variances = state
+        height = log_likelihood(now)
+        chain = np.arange(len(now))
+        variances = variances.copy()
+        for at, columns in enumerate(self.groups):
+            own = labels[:, self.owner == at]
+            chosen = own[chain, rng.integers(own.shape[1], size=len(now))]
+            factor = np.exp(_STRETCH * rng.standard_normal(len(now)))
+            spread = variances[chain, at, chosen]
+            inside = own == chosen[:, None]
+            centre = means[chain, at, chosen][:, None]
+            moved = now.copy()
+            moved[:, columns] += inside * (now[:, columns] - centre) * (factor[:, None] - 1)
+            gain = self._favour(at, spread * factor**2) - self._favour(at, spread)
+            reached = log_likelihood(moved)
+            taken = np.log(rng.random(len(now))) <= reached - height + gain
+            now, height = np.where(taken[:, None], moved, now), np.where(taken, reached, height)
+            variances[chain[taken], at, chosen[taken]] *= factor[taken] ** 2
+        return now, (labels, weights, means, variances)
+
+    def _favour(self, at: int, spread: Floats) -> Floats:
+        """Return the log of the prior density of the log variance of a component (K,), but for a constant."""
+        favour = _spread_prior(spread, self.typical[:, at])
+        return np.where((spread >= _VARIANCES[0]) & (spread <= _VARIANCES[-1]), favour, -np.inf)
+
+    def _labels(
+        self, u: Floats, weights: Floats, means: Floats, variances: Floats, rng: np.random.Generator
+    ) -> Labels:
+        with np.errstate(divide="ignore"):
+            height = np.log(weights / np.sqrt(variances))[:, self.owner]
+        away = u[..., None] - means[:, self.owner]
+        height -= away**2 / (2 * variances[:, self.owner])
+        chance = np.exp(height - height.max(axis=-1, keepdims=True)).cumsum(axis=-1)
+        level = rng.random(u.shape)[..., None] * chance[..., -1:]
+        return np.asarray((chance < level).sum(axis=-1), dtype=np.int8)
+
+    def _spreads(self, count: Floats, mean: Floats, squares: Floats, rng: np.random.Generator) -> Floats:
+        """Draw variances on a grid even in their log, means integrated out."""
+        v, n = _VARIANCES, count[..., None]
+        prior = _spread_prior(v, self.typical[..., None, None])
+        some = np.maximum(n - 1, 0) / 2 * np.log(v) + squares[..., None] / (2 * v)
+        wide = n * MEANS + v
+        common = 0.5 * np.log(wide) + n * mean[..., None] ** 2 / (2 * wide)
+        height = prior - np.where(n > 0, some + common, 0.0)
+        chance = np.exp(height - height.max(axis=-1, keepdims=True)).cumsum(axis=-1)
+        level = rng.random(count.shape)[..., None] * chance[..., -1:]
+        drawn: Floats = v[(chance < level).sum(axis=-1)]
+        return drawn
+
+    def _count(self, labels: Labels) -> Floats:
+        shape = (len(labels), len(self.groups), COMPONENTS)
+        return np.bincount(self._flat(labels), minlength=int(np.prod(shape))).reshape(shape).astype(float)
+
+    def _sums(self, u: Floats, labels: Labels) -> tuple[Floats, Floats, Floats]:
+        """Return count, mean, and sum of squares about it, of the items of each component (K, G, C)."""
+        count, flat = self._count(labels), self._flat(labels)
+        size = count.size
+        mean: Floats = np.bincount(flat, u.ravel(), size) / np.maximum(count.ravel(), 1)
+        squares: Floats = np.bincount(flat, (u.ravel() - mean[flat]) ** 2, size).astype(np.float64)
+        return count, mean.reshape(count.shape), squares.reshape(count.shape)
+
+    def _flat(self, labels: Labels) -> Integers:
+        begin = np.arange(len(labels))[:, None] * (len(self.groups) * COMPONENTS)
+        return np.asarray((begin + self.owner * COMPONENTS + labels).ravel(), dtype=np.int64)
+
+
+def _spread_prior(spread: Floats, typical: Floats) -> Floats:
+    """Return the log of the prior density of the log of a variance, but for a constant."""
+    density: Floats = np.log(spread) - 2 * np.log(spread + typical)
+    return density
+
+
+def _means(count: Floats, mean: Floats, variances: Floats, rng: np.random.Generator) -> Floats:
+    precision = count / variances + 1 / MEANS
+    drawn: Floats = count * mean / variances / precision
+    return drawn + rng.standard_normal(count.shape) / np.sqrt(precision)
