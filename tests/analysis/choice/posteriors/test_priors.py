@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bartleby.analysis.choice.posteriors.priors import FAR, Prior, Sample, SamplePriors
+from bartleby.analysis.choice.posteriors.priors import FAR, Choose, Prior, Sample, SamplePriors
 from bartleby.analysis.choice.posteriors.steps import draw_normals
 from bartleby.analysis.choice.posteriors.utilities import run_chains
 from bartleby.analysis.inference.effective_size import effective_size
@@ -34,6 +34,13 @@ class Measured:
         """Return the log likelihood."""
         found: Floats = -0.5 * np.sum((now - self.seen) ** 2, axis=1) / self.error**2
         return found
+
+    def one_by_one(self, now: Floats, columns: Integers, choose: Choose) -> Floats:
+        """Return parameters of which some are drawn given all others."""
+        precision = np.full((len(now), len(columns)), 1 / self.error**2)
+        moved = now.copy()
+        moved[:, columns] = choose(np.arange(len(columns)), precision, self.seen[columns] * precision)
+        return moved
 
     def settle(self, now: Floats) -> None:
         """Learn nothing."""

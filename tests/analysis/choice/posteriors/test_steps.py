@@ -11,7 +11,7 @@ from bartleby.analysis.choice.data import choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.posteriors.priors import NormalPrior
-from bartleby.analysis.choice.posteriors.steps import polya_gamma, slices_of, win_steps
+from bartleby.analysis.choice.posteriors.steps import conjugate_gradients, polya_gamma, slices_of, win_steps
 from bartleby.analysis.choice.posteriors.utilities import draw_utilities, likelihood_steps
 from bartleby.analysis.choice.table import read_choices
 
@@ -114,6 +114,37 @@ def test_slices_and_polya_gamma_agree_where_both_can_be_used(monkeypatch: pytest
     for level in (0.025, 0.5, 0.975):
         one, other = (np.quantile(each.mixture.below(0.0), level) for each in (plain, sliced))
         assert one == pytest.approx(other, abs=0.12)
+
+
+def test_many_items_are_drawn_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    words = list(rng.choice(["chose_first", "chose_second"], 224, p=[0.7, 0.3]))
+    fit = fitted(words, ChoiceOptions(baseline="item 7"), n_items=8)
+    drawn = []
+    for dense, parts in ((64, 0), (0, 30)):
+        monkeypatch.setattr("bartleby.analysis.choice.posteriors.steps._DENSE", dense)
+        monkeypatch.setattr("bartleby.analysis.choice.posteriors.steps._MOST_PARTS", parts)
+        drawn.append(draw_utilities(fit, [np.arange(4), np.arange(4, 7)], 8000, np.random.default_rng(0)))
+    factorised, solved = drawn
+    np.testing.assert_allclose(factorised.utilities.mean(axis=0), solved.utilities.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(factorised.utilities.std(axis=0), solved.utilities.std(axis=0), atol=0.05)
+    shares = [each.mixture.below(0.0) for each in drawn]
+    np.testing.assert_allclose(shares[0].mean(axis=0), shares[1].mean(axis=0), atol=0.04)
+
+
+def test_conjugate_gradients_solve_the_systems_of_all_chains() -> None:
+    rng = np.random.default_rng(0)
+    roots = rng.normal(size=(3, 9, 9))
+    matrices = roots @ roots.transpose(0, 2, 1) + np.eye(9)
+    wanted = rng.normal(size=(3, 9))
+    wanted[2] = 0.0
+    solved = conjugate_gradients(
+        lambda vectors: np.einsum("kij,kj->ki", matrices, vectors),
+        wanted,
+        np.einsum("kii->ki", matrices),
+        np.zeros((3, 9)),
+    )
+    np.testing.assert_allclose(solved, np.linalg.solve(matrices, wanted[..., None])[..., 0], atol=1e-6)
 
 
 def test_the_steps_are_those_the_model_calls_for() -> None:

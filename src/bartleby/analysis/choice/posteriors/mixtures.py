@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from bartleby.analysis.choice.posteriors.priors import WIDE, LogLikelihood, State
+from bartleby.analysis.choice.posteriors.priors import WIDE, LogLikelihood, State, StepLike
 
 __all__ = ["ClassMixtures", "GroupedPrior", "Mixture"]
 
@@ -30,6 +30,8 @@ MEANS = 9.0
 """Prior variance of the means of components (logits squared)."""
 _VARIANCES = np.geomspace(0.002, 16.0, 48)
 """Variances that a component can have (logits squared)."""
+_LEAST = 1e-9
+"""Precision below which choices say nothing of an item."""
 _STRETCH = 0.5
 """Standard deviation of the log of what the spread of a component is multiplied by, to be tried."""
 
@@ -63,6 +65,21 @@ class GroupedPrior:
         total[:, self.columns[:, None], self.columns] -= shared
         np.einsum("kqq->kq", total)[...] += self.diagonal
         return total
+
+    def times(self, vectors: Floats) -> Floats:
+        """Return the precision of each chain times a vector (K, q)."""
+        product = self.diagonal * vectors
+        flat = (np.arange(len(vectors))[:, None] * self.less.shape[1] + self.group).ravel()
+        total = np.bincount(flat, vectors[:, self.columns].ravel(), self.less.size)
+        product[:, self.columns] -= (self.less.ravel() * total)[flat].reshape(self.group.shape)
+        return product
+
+    def noise(self, rng: np.random.Generator) -> Floats:
+        """Return a normal vector for each chain whose covariance is that precision (K, q)."""
+        drawn = rng.standard_normal(self.diagonal.shape) / np.sqrt(self.diagonal)
+        means = np.sqrt(MEANS) * rng.standard_normal(self.less.shape)
+        drawn[:, self.columns] += np.take_along_axis(means, self.group, axis=1)
+        return self.times(drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +181,7 @@ class ClassMixtures:
         u = now[:, self.columns]
         count, mean, squares = self._sums(u, labels)
         means = _means(count, mean, variances, rng)
-        labels = self._labels(u, weights, means, variances, rng)
+        labels = _labels(u, np.zeros(1), Mixture(weights, means, variances), self.owner, rng)
         count, mean, squares = self._sums(u, labels)
         variances = self._spreads(count, mean, squares, rng)
         means = _means(count, mean, variances, rng)
@@ -173,6 +190,37 @@ class ClassMixtures:
         return labels, weights, means, variances
 
     def moved(
+        self, now: Floats, state: State, steps: StepLike, rng: np.random.Generator
+    ) -> tuple[Floats, State]:
+        """Move items between components, then those of one component from their mean or to it."""
+        return self._stretched(*self._moved_between(now, state, steps, rng), steps.log_likelihood, rng)
+
+    def _moved_between(
+        self, now: Floats, state: State, steps: StepLike, rng: np.random.Generator
+    ) -> tuple[Floats, State]:
+        """Draw component and utility of each item together, given all others.
+
+        A utility holds its item in its component and the component the utility: apart, they move slowly.
+        """
+        labels, weights, means, variances = state
+        labels, mixture = labels.copy(), Mixture(weights, means, variances)
+
+        def choose(at: Integers, precision: Floats, linear: Floats) -> Floats:
+            owner = self.owner[at]
+            noise = 1 / np.maximum(precision, _LEAST)
+            labels[:, at] = _labels(linear * noise, noise, mixture, owner, rng)
+            own = (labels[:, at] + owner * COMPONENTS).astype(np.int64)
+            mean, spread = (
+                np.take_along_axis(part.reshape(len(part), -1), own, axis=1) for part in (means, variances)
+            )
+            total = precision + 1 / spread
+            drawn: Floats = (linear + mean / spread) / total
+            return drawn + rng.standard_normal(drawn.shape) / np.sqrt(total)
+
+        now = steps.one_by_one(now, self.columns, choose)
+        return now, (labels, weights, means, variances)
+
+    def _stretched(
         self, now: Floats, state: State, log_likelihood: LogLikelihood, rng: np.random.Generator
     ) -> tuple[Floats, State]:
         """Try to move the items of one component of each class from their mean, or to it, and its spread."""
@@ -200,17 +248,6 @@ class ClassMixtures:
         """Return the log of the prior density of the log variance of a component (K,), but for a constant."""
         favour = _spread_prior(spread, self.typical[:, at])
         return np.where((spread >= _VARIANCES[0]) & (spread <= _VARIANCES[-1]), favour, -np.inf)
-
-    def _labels(
-        self, u: Floats, weights: Floats, means: Floats, variances: Floats, rng: np.random.Generator
-    ) -> Labels:
-        with np.errstate(divide="ignore"):
-            height = np.log(weights / np.sqrt(variances))[:, self.owner]
-        away = u[..., None] - means[:, self.owner]
-        height -= away**2 / (2 * variances[:, self.owner])
-        chance = np.exp(height - height.max(axis=-1, keepdims=True)).cumsum(axis=-1)
-        level = rng.random(u.shape)[..., None] * chance[..., -1:]
-        return np.asarray((chance < level).sum(axis=-1), dtype=np.int8)
 
     def _spreads(self, count: Floats, mean: Floats, squares: Floats, rng: np.random.Generator) -> Floats:
         """Draw variances on a grid even in their log, means integrated out."""
@@ -246,6 +283,17 @@ def _spread_prior(spread: Floats, typical: Floats) -> Floats:
     """Return the log of the prior density of the log of a variance, but for a constant."""
     density: Floats = np.log(spread) - 2 * np.log(spread + typical)
     return density
+
+
+def _labels(u: Floats, noise: Floats, mixture: Mixture, owner: Integers, rng: np.random.Generator) -> Labels:
+    """Draw the component of items (K, n), their utilities measured with noise of some variance."""
+    spread = mixture.variances[:, owner] + noise[..., None]
+    with np.errstate(divide="ignore"):
+        height = np.log(mixture.weights[:, owner]) - np.log(spread) / 2
+    height -= (u[..., None] - mixture.means[:, owner]) ** 2 / (2 * spread)
+    chance = np.exp(height - height.max(axis=-1, keepdims=True)).cumsum(axis=-1)
+    level = rng.random(u.shape)[..., None] * chance[..., -1:]
+    return np.asarray((chance < level).sum(axis=-1), dtype=np.int8)
 
 
 def _means(count: Floats, mean: Floats, variances: Floats, rng: np.random.Generator) -> Floats:

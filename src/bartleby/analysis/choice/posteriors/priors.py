@@ -10,12 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LogLikelihood", "NormalPrior", "Prior", "Priors", "Sample", "SamplePriors", "State"]
+__all__ = [
+    "LogLikelihood",
+    "NormalPrior",
+    "Prior",
+    "Priors",
+    "Sample",
+    "SamplePriors",
+    "SparsePrior",
+    "State",
+]
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -23,6 +32,8 @@ Integers = npt.NDArray[np.int64]
 State: TypeAlias = tuple[npt.NDArray[Any], ...]
 """What is drawn beside the parameters, each array by chain (K, ...)."""
 LogLikelihood: TypeAlias = Callable[[Floats], Floats]
+Choose: TypeAlias = Callable[[Integers, Floats, Floats], Floats]
+"""Draws parameters that are normal given all others; see `WinSteps.one_by_one`."""
 
 WIDE = 16.0
 """Prior variance of an effect that belongs to no sample (logits squared)."""
@@ -32,6 +43,18 @@ where all answers are alike utilities do not run off."""
 _LEAST = 1e-6
 _STRETCH = 0.5
 """Standard deviation of the log of what the spread of a sample is multiplied by, to be tried."""
+
+
+class StepLike(Protocol):
+    """What a move needs of the likelihood; see `Step`."""
+
+    def log_likelihood(self, now: Floats) -> Floats:
+        """Return the log likelihood of parameters (K, q), but for a constant (K,)."""
+        ...
+
+    def one_by_one(self, now: Floats, columns: Integers, choose: Choose) -> Floats:
+        """Return parameters of which some are drawn given all others; as they are where that is slow."""
+        ...
 
 
 class Prior(Protocol):
@@ -44,6 +67,19 @@ class Prior(Protocol):
 
     def added_to(self, precision: Floats) -> Floats:
         """Return the sum of the precisions of all chains (K, q, q) and those of the prior."""
+        ...
+
+
+@runtime_checkable
+class SparsePrior(Prior, Protocol):
+    """A prior that can be applied and drawn from without its matrix."""
+
+    def times(self, vectors: Floats) -> Floats:
+        """Return the precision of each chain times a vector (K, q)."""
+        ...
+
+    def noise(self, rng: np.random.Generator) -> Floats:
+        """Return a normal vector for each chain whose covariance is that precision (K, q)."""
         ...
 
 
@@ -63,7 +99,7 @@ class Priors(Protocol):
         ...
 
     def moved(
-        self, now: Floats, state: State, log_likelihood: LogLikelihood, rng: np.random.Generator
+        self, now: Floats, state: State, steps: StepLike, rng: np.random.Generator
     ) -> tuple[Floats, State]:
         """Try to move parameters and state together."""
         ...
@@ -204,15 +240,15 @@ class SamplePriors:
         return self._coefficients(along, len(now))
 
     def moved(
-        self, now: Floats, state: State, log_likelihood: LogLikelihood, rng: np.random.Generator
+        self, now: Floats, state: State, steps: StepLike, rng: np.random.Generator
     ) -> tuple[Floats, State]:
         """Try to move the utilities of each sample away from their centre or to it, and its spread along."""
         coefficients, spreads = state[0], state[1].copy()
-        height = log_likelihood(now)
+        height = steps.log_likelihood(now)
         for at in range(spreads.shape[1]):
             factor = np.exp(_STRETCH * rng.standard_normal(len(now)))
             moved, gain = self.stretched(at, now, coefficients, spreads[:, at], factor)
-            reached = log_likelihood(moved)
+            reached = steps.log_likelihood(moved)
             taken = np.log(rng.random(len(now))) <= reached - height + gain
             now, height = np.where(taken[:, None], moved, now), np.where(taken, reached, height)
             spreads[taken, at] *= factor[taken] ** 2

@@ -7,9 +7,10 @@ ties by Rao and Kupper or with an outcome `neither` have none, and are sampled b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +18,26 @@ from scipy import sparse
 from scipy.linalg import lapack
 
 from bartleby.analysis.choice.pair_design import PairDesign
-from bartleby.analysis.choice.posteriors.priors import Prior
+from bartleby.analysis.choice.posteriors.priors import Choose, Prior, SparsePrior
 
 __all__ = ["PairSlices", "Step", "WinSteps", "slices_of", "win_steps"]
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _GAMMAS = 1
 """Gammas of the infinite sum that is a Polya-Gamma variable that are drawn one by one: the first has 98.6%
 of its variance at 0, and the rest together is nearly a gamma variable."""
 _STEPS = 2 * np.pi**2 * (np.arange(1, _GAMMAS + 1) - 0.5) ** 2
 _LARGEST = 700.0
+_DENSE = 64
+"""Parameters from which on solving by conjugate gradients is quicker than factorising."""
+_MOST_PARTS = 30
+"""Parts that parameters may fall into for it to be worth drawing them one by one."""
+_SMALL = 20_000
+"""Numbers in a matrix up to which it is kept dense."""
+_SOLVED = 1e-7
+"""Relative error that a solution may have."""
 
 
 class Step(Protocol):
@@ -41,12 +51,34 @@ class Step(Protocol):
         """Return the log likelihood of parameters (K, q), but for a constant (K,)."""
         ...
 
+    def one_by_one(self, now: Floats, columns: Integers, choose: Choose) -> Floats:
+        """Return parameters of which some are drawn given all others; as they are where that is slow."""
+        ...
+
     def settle(self, now: Floats) -> None:
         """Learn from parameters (K, q) drawn so far; called before any draw is kept."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
+class _Part:
+    """Parameters without a cell in common: which of them, their cells, and their features in these."""
+
+    at: Integers
+    cells: Integers
+    rows: Any
+    turned: Any
+    squares: Any
+
+
+def _part(at: Integers, cells: Integers, rows: sparse.csr_array) -> _Part:
+    # Sparse products cost more to begin with than small dense ones do in all.
+    features: Any = rows.toarray() if rows.shape[0] * rows.shape[1] < _SMALL else rows
+    turned = features.T if isinstance(features, np.ndarray) else sparse.csr_array(rows.T)
+    return _Part(at, cells, features, turned, turned * turned)
+
+
+@dataclass(eq=False)
 class WinSteps:
     """Wins and losses in cells, a logistic regression: Gibbs steps by Polya-Gamma augmentation.
 
@@ -68,24 +100,107 @@ class WinSteps:
     X: Floats
     trials: Floats
     excess: Floats
+    _weight: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    _parts: list[_Part] | None = field(default=None, repr=False)
 
     def draw(self, now: Floats, prior: Prior, rng: np.random.Generator) -> Floats:
         """Return the next parameters."""
-        eta = now @ self.X.T
-        weight = polya_gamma(np.broadcast_to(self.trials, eta.shape), eta, rng)
+        eta = self._logits(now)
+        weight = self._weight = polya_gamma(np.broadcast_to(self.trials, eta.shape), eta, rng)
         size = self.X.shape[1]
+        if size > _DENSE and isinstance(prior, SparsePrior):
+            return self._solved(now, weight, prior, rng)
         precision = (self._outer @ weight.T).T.reshape(len(now), size, size)
         return draw_normals(precision, self._shift, prior, rng)
 
+    def _solved(self, now: Floats, weight: Floats, prior: SparsePrior, rng: np.random.Generator) -> Floats:
+        """Draw by solving for a right-hand side with the noise of prior and likelihood in it.
+
+        Papandreou & Yuille (2010): the solution then has the wanted distribution, and conjugate gradients
+        need the matrix only to be applied, so that a step costs what the cells cost.
+        """
+        noise = np.sqrt(weight) * rng.standard_normal(weight.shape)
+        wanted = self._shift + (self._columns @ noise.T).T + prior.noise(rng)
+
+        def times(vectors: Floats) -> Floats:
+            seen = weight * np.asarray(self._rows @ vectors.T).T
+            return np.asarray(self._columns @ seen.T).T + prior.times(vectors)
+
+        scale = np.asarray(self._squares @ weight.T).T + prior.diagonal
+        return conjugate_gradients(times, wanted, scale, now)
+
+    def one_by_one(self, now: Floats, columns: Integers, choose: Choose) -> Floats:
+        """Return parameters of which some are drawn given all others, those without a cell in common at once.
+
+        Parameters
+        ----------
+        now
+            Parameters (K, q).
+        columns
+            Those that are drawn.
+        choose
+            Draws some of them, given where they are among `columns` (c,), the precision that the choices
+            give each of them, and their linear term (K, c).
+
+        Notes
+        -----
+        The Polya-Gamma variables are those of the last draw, so this is one more Gibbs step after it.
+        """
+        parts = self._apart(columns)
+        if len(parts) > _MOST_PARTS:
+            return now
+        now, eta = now.copy(), self._logits(now)
+        for part in parts:
+            own, seen = columns[part.at], self._weight[:, part.cells]
+            precision = (part.squares @ seen.T).T
+            linear = self._shift[:, own] - (part.turned @ (seen * eta[:, part.cells]).T).T
+            drawn = choose(part.at, precision, linear + precision * now[:, own])
+            eta[:, part.cells] += (part.rows @ (drawn - now[:, own]).T).T
+            now[:, own] = drawn
+        return now
+
+    def _apart(self, columns: Integers) -> list[_Part]:
+        """Return parts of some parameters, those of each without a cell in common."""
+        if self._parts is None:
+            own = self._rows[:, columns]
+            near = sparse.csr_array(own.T @ own)
+            part = np.full(len(columns), -1)
+            for item in range(len(columns)):
+                taken = part[near.indices[near.indptr[item] : near.indptr[item + 1]]]
+                part[item] = int(np.setdiff1d(np.arange(len(taken) + 1), taken)[0])
+            self._parts = []
+            for number in range(int(part.max(initial=-1)) + 1):
+                at = np.flatnonzero(part == number).astype(np.int64)
+                cells = np.flatnonzero(np.diff(sparse.csr_array(own[:, at]).indptr)).astype(np.int64)
+                self._parts.append(_part(at, cells, sparse.csr_array(own[cells][:, at])))
+        return self._parts
+
     def log_likelihood(self, now: Floats) -> Floats:
         """Return the log likelihood, but for a constant (K,)."""
-        eta = now @ self.X.T
+        eta = self._logits(now)
         size = np.abs(eta)
         found: Floats = np.sum(self.excess * eta - self.trials * (size / 2 + np.log1p(np.exp(-size))), axis=1)
         return found
 
     def settle(self, now: Floats) -> None:
         """Learn nothing: there is nothing to be tuned."""
+
+    def _logits(self, now: Floats) -> Floats:
+        if self.X.shape[1] <= _DENSE:
+            return now @ self.X.T
+        return np.asarray(self._rows @ now.T, dtype=np.float64).T
+
+    @cached_property
+    def _rows(self) -> sparse.csr_array:
+        return sparse.csr_array(self.X)
+
+    @cached_property
+    def _columns(self) -> sparse.csr_array:
+        return sparse.csr_array(self.X.T)
+
+    @cached_property
+    def _squares(self) -> sparse.csr_array:
+        return sparse.csr_array(self.X.T**2)
 
     @cached_property
     def _shift(self) -> Floats:
@@ -172,6 +287,10 @@ class PairSlices:
             angle[open_] = rng.uniform(low[open_], high[open_])
         return result
 
+    def one_by_one(self, now: Floats, columns: Integers, choose: Choose) -> Floats:
+        """Return parameters as they are: nothing is normal given all others."""
+        return now
+
     def settle(self, now: Floats) -> None:
         """Learn the approximation from parameters drawn so far."""
         self._seen.append(now)
@@ -210,6 +329,41 @@ def slices_of(design: PairDesign, counts: Floats, estimated: Floats) -> PairSlic
     found = design.evaluate(counts[None], estimated[None], penalised=False)
     precision = found.information[0]
     return PairSlices(design, counts, precision, found.score[0] + precision @ estimated)
+
+
+def conjugate_gradients(
+    times: Callable[[Floats], Floats], wanted: Floats, scale: Floats, start: Floats
+) -> Floats:
+    """Solve symmetric positive definite systems of many chains at once.
+
+    Parameters
+    ----------
+    times
+        The matrices applied to vectors (K, q).
+    wanted
+        Right-hand sides (K, q).
+    scale
+        About the diagonals of the matrices (K, q).
+    start
+        Where to start (K, q).
+    """
+    solution = start.copy()
+    left = wanted - times(solution)
+    near = left / scale
+    along, size = near, np.sum(left * near, axis=1, keepdims=True)
+    least = _SOLVED**2 * np.sum(wanted**2 / scale, axis=1, keepdims=True)
+    for _ in range(10 * wanted.shape[1]):
+        product = times(along)
+        curve = np.sum(along * product, axis=1, keepdims=True)
+        step = size / np.where(curve > 0, curve, 1.0)
+        solution += step * along
+        left = left - step * product
+        near = left / scale
+        before, size = size, np.sum(left * near, axis=1, keepdims=True)
+        if (size <= least).all():
+            break
+        along = near + size / np.where(before > 0, before, 1.0) * along
+    return solution
 
 
 def draw_normals(precision: Floats, shift: Floats, prior: Prior, rng: np.random.Generator) -> Floats:

@@ -157,7 +157,7 @@ class Chains:
     def _next(self) -> tuple[Floats, State]:
         now = self._drawn(self._now, self._state)
         state = self._priors.draw(now, self._state, self._rng)
-        return self._priors.moved(now, state, self._steps.log_likelihood, self._rng)
+        return self._priors.moved(now, state, self._steps, self._rng)
 
     def _drawn(self, now: Floats, state: State) -> Floats:
         return self._steps.draw(now, self._priors.normal(state, now.shape[1]), self._rng)
