@@ -98,6 +98,15 @@ def test_a_branch_study_is_paired_with_its_originals(tmp_path: Path) -> None:
     assert set(trials["origin"]) == set(bb.read(tmp_path / "talks.db")["trial"])
     assert trials["branch_turn"].eq(3).all()
     assert trials["turns"].min() >= 3
+    # Branches of one scenario belong together; an item is one branch of one conversation.
+    contrast = bb.branch_contrast(trials)
+    assert contrast.settings["cluster"] == "scenario (found in the table)"
+    assert (contrast.frame["n_clusters"] == trials["scenario"].nunique()).all()
+    assert contrast.frame["low"].notna().all()
+    assert bb.exits(trials).settings["cluster"] == "scenario (found in the table)"
+    apart = bb.branch_contrast(trials.drop(columns="scenario"))
+    assert (apart.frame["n_clusters"] == trials["origin"].nunique()).all()
+    assert any("no column names a scenario" in text for text in apart.warnings)
     with pytest.raises(bb.BartlebyError, match="no conversation reached turn 9"):
         bb.branches(tmp_path / "talks.db", study, turn=9, edit="Hi.")
     tasks = bb.Study("tasks", [bb.Task("a", "Sing."), bb.Task("b", "Sort.")], bb.TaskChoice())

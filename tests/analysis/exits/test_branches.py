@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from bartleby.analysis.exits.branches import branch_contrast, mcnemar
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.rates.differences import difference
 from bartleby.errors import DataError
 
@@ -60,6 +61,20 @@ def test_scenarios_are_the_clusters_where_they_are_there(branches: pd.DataFrame)
     found = branch_contrast(table)
     assert found.frame["n_clusters"].tolist() == [4, 4]
     assert found.frame["p_mcnemar"].isna().all()
+
+
+def test_an_item_that_is_one_branch_alone_is_no_cluster(branches: pd.DataFrame) -> None:
+    table = branches.assign(item=branches["origin"] + "@3:" + branches["branch"])
+    alone = branch_contrast(table)
+    assert alone.frame["n_clusters"].tolist() == [8, 8]
+    assert any("no column names a scenario" in text for text in alone.warnings)
+    scenario = table["origin"].map(lambda name: f"s{int(name[1]) % 4}")
+    found = branch_contrast(table.assign(scenario=scenario))
+    assert found.settings["cluster"] == "scenario (found in the table)"
+    assert found.frame["n_clusters"].tolist() == [4, 4]
+    assert not any("no column names" in text for text in found.warnings)
+    assert exits(table.assign(scenario=scenario)).settings["cluster"] == "scenario (found in the table)"
+    assert exits(table).settings["cluster"] == "origin (found in the table)"
 
 
 def test_repeated_continuations_are_compared_by_their_rates(branches: pd.DataFrame) -> None:

@@ -17,9 +17,9 @@ from scipy.special import bdtr
 from bartleby.analysis.exits.table import column_values, exit_outcome
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.rates.differences import difference
-from bartleby.analysis.tables.counts import as_frame, column_names
+from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import CLUSTER_COLUMNS, Estimand
+from bartleby.analysis.tables.grouping import CLUSTER_COLUMNS, Cluster, Estimand, choose_cluster
 from bartleby.analysis.tables.outcomes import Refusals, read_events
 from bartleby.analysis.tables.rows import missing_columns, records
 from bartleby.errors import DataError
@@ -55,7 +55,8 @@ def branch_contrast(
     branch
         The column of the continuation: `original`, or the name of the edit.
     cluster
-        Conversations that belong together; None takes the scenario if it is there, and else the origin.
+        Conversations that belong together; None takes the scenario, prompt or item, the first that is there
+        and holds whole origins, and else the origin, with a warning.
     adjust
         `holm`, `bh` or None, over all edits of this call.
 
@@ -92,14 +93,15 @@ def branch_contrast(
         frame = frame.with_columns(filled.alias(origin))
     frame = frame.filter(~nw.col(branch).is_null() & ~nw.col(origin).is_null())
     asked = exit_outcome(frame, outcome)
-    kept = cluster if cluster is not None else next((each for each in CLUSTER_COLUMNS if each in names), None)
+    clusters = _clusters(frame, cluster, origin)
+    kept = clusters.column
     found = difference(
         frame,
         asked,
         between=branch,
         reference=ORIGINAL,
         paired=origin,
-        cluster=kept,
+        cluster=origin if kept is None else kept,
         by=by,
         level=level,
         estimand=estimand,
@@ -107,12 +109,32 @@ def branch_contrast(
         refusals=refusals,
     )
     groups = list(found.settings["by"])
-    keys = list(dict.fromkeys([*groups, branch, origin, *([kept] if isinstance(kept, str) else [])]))
+    keys = list(dict.fromkeys([*groups, branch, origin, *([kept] if kept else [])]))
     cells = read_events(frame, asked, keys=keys, may_be_empty=groups, refusals=refusals).cells
     rows = [{**row, **_pairs(cells, row, groups, (origin, branch), kept)} for row in records(found.frame)]
-    settings = {**found.settings, "seed": seed}
+    settings = {**found.settings, "cluster": clusters.described, "seed": seed}
+    warnings = (*found.warnings, *([clusters.warning] if clusters.warning else []))
     table = estimate_frame(rows, [*groups, branch, "reference"])
-    return Estimates(table, found.accounting, found.warnings, settings)
+    return Estimates(table, found.accounting, warnings, settings)
+
+
+def _clusters(frame: Frame, cluster: str | bool | None, origin: str) -> Cluster:
+    """Return the clusters of origins: a column must hold all branches of a conversation together."""
+    if cluster is not None:
+        return choose_cluster(frame, cluster)
+    names = column_names(frame)
+    candidates = ("scenario", "scenario_id", *(name for name in CLUSTER_COLUMNS if name != "pair"))
+    for name in dict.fromkeys(each for each in candidates if each in names and each != origin):
+        cells = count_rows(frame, [origin, name])
+        if cells[name].notna().all() and not cells[origin].duplicated().any():
+            return Cluster(name, f"{name} (found in the table)")
+    return Cluster(
+        origin,
+        f"{origin}: no scenario found, so conversations are taken as independent",
+        f"no column names a scenario that holds all branches of a conversation, so every {origin} is taken "
+        "as independent; if some are of one scenario the intervals are too narrow: name its column with "
+        "cluster=",
+    )
 
 
 def mcnemar(only_one: float, only_other: float) -> float:

@@ -14,6 +14,7 @@ from bartleby.analysis.tables.labels import order_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = [
+    "BRANCH_CLUSTERS",
     "CLUSTER_COLUMNS",
     "ITEM_PAIR",
     "TURN_CLUSTERS",
@@ -35,6 +36,9 @@ CLUSTER_COLUMNS = (
     *("family", "item_family", "scenario_family"),
 )
 """Columns of a table of trials taken as clusters if none is named: repeats of one are not independent."""
+BRANCH_CLUSTERS = ("scenario", "scenario_id", "origin")
+"""The same for trials that continue a conversation (`origin`) by one of its branches (`branch`), before all
+others: there an item is one branch of one conversation, and those of a conversation belong together."""
 TURN_CLUSTERS = (
     *("scenario", "scenario_id", "item", "item_id", "prompt", "prompt_id"),
     *("conversation", "conversation_id", "dialogue", "dialogue_id", "transcript", "transcript_id", "trial"),
@@ -164,7 +168,8 @@ def choose_cluster(
         None takes the first of the candidates. False takes rows as independent.
     candidates
         Column names by kind of table: `CLUSTER_COLUMNS` for trials, `TURN_CLUSTERS` for turns and codings. A
-        column without any value is not taken. Where `pair` is a candidate and there is no such column, it is
+        column without any value is not taken; where the table has `origin` and `branch`, `BRANCH_CLUSTERS`
+        come first. Where `pair` is a candidate and there is no such column, it is
         the unordered pair of `first` and `second`, last of all.
     unit
         What a row is, for the warning: row, turn, unit, conversation.
@@ -189,7 +194,8 @@ def choose_cluster(
         raise SettingError(
             f"cluster={cluster!r}: must be one column, None to look for one, or False for none"
         )
-    for name in candidates:
+    branched = {"origin", "branch"} <= set(names)
+    for name in (*(BRANCH_CLUSTERS if branched else ()), *candidates):
         if name in names and not _all_empty(frame, name):
             return Cluster(name, f"{name} (found in the table)")
     if "pair" in candidates and {"first", "second"} <= set(names):
