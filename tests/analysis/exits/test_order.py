@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,10 +79,16 @@ def test_shared_items_make_interactions_sharper(opposite: pd.DataFrame) -> None:
 
 
 def test_independent_rows_give_the_textbook_interaction(opposite: pd.DataFrame) -> None:
-    row = order_effect(opposite, cluster=False).frame.iloc[-1]
+    frame: Any = order_effect(opposite, cluster=False).frame
+    row, effects = frame.iloc[-1], frame.iloc[:-1].set_index("model")
     rates = np.array([19, 49, 25, 2]) / 60
     assert row["std_error"] == pytest.approx(np.sqrt(np.sum(rates * (1 - rates) / 60)))
-    assert row["low"] == pytest.approx(row["estimate"] - 1.959963985 * row["std_error"])
+    # Square-and-add of the two effects' own intervals.
+    one, other = (effects.loc[name] for name in ("qwen", "claude"))
+    below = np.hypot(one["estimate"] - one["low"], other["high"] - other["estimate"])
+    above = np.hypot(one["high"] - one["estimate"], other["estimate"] - other["low"])
+    assert row["low"] == pytest.approx(row["estimate"] - below)
+    assert row["high"] == pytest.approx(min(row["estimate"] + above, 2.0))
 
 
 def test_a_table_without_models_or_order_is_said() -> None:
@@ -92,7 +100,7 @@ def test_a_table_without_models_or_order_is_said() -> None:
         order_effect(trials[trials["order"] == "stay_first"])
 
 
-def test_a_model_in_which_nothing_happens_has_no_interaction_of_no_width() -> None:
+def test_a_model_in_which_nothing_happens_has_an_interaction_that_could_be_either_way() -> None:
     trials = table(
         {
             ("a", "leave_first"): [0, 0, 0],
@@ -103,4 +111,4 @@ def test_a_model_in_which_nothing_happens_has_no_interaction_of_no_width() -> No
     )
     row = order_effect(trials).frame.iloc[-1]
     assert row["quantity"] == "order_interaction"
-    assert np.isnan(row["low"])
+    assert row["low"] < 0 < row["high"]

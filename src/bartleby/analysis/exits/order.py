@@ -6,30 +6,31 @@ and 2.9%. A correction pooled over models would be wrong for both, and is refuse
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.exits.table import column_values, exit_outcome
 from bartleby.analysis.inference.families import Adjustment, adjust_p
-from bartleby.analysis.inference.intervals import critical_value, p_from_interval
+from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.inference.sandwich import cluster_covariance
+from bartleby.analysis.inference.square_and_add import mover_difference
+from bartleby.analysis.rates.arms import Comparison, contrast_of
+from bartleby.analysis.rates.contrasts import correlation_of
 from bartleby.analysis.rates.differences import difference
 from bartleby.analysis.rates.rates import sums_by
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Cluster, Estimand, as_names, choose_cluster
+from bartleby.analysis.tables.grouping import Estimand, as_names, choose_cluster
 from bartleby.analysis.tables.outcomes import Refusals, read_events
 from bartleby.analysis.tables.rows import missing_columns, records
 from bartleby.errors import SettingError
 
 __all__ = ["order_effect"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def order_effect(
@@ -76,9 +77,9 @@ def order_effect(
 
     Notes
     -----
-    Effects: `bartleby.difference`. Interactions: differences of differences of rates in a saturated model,
-    CR2 over clusters, so that items shared by models count, with Satterthwaite's t. Under `these_items` the
-    repeats of a cluster are taken as independent.
+    Effects: `bartleby.difference`. Interactions: square-and-add of the two effects' intervals, with the
+    correlation of the effects by CR2 over clusters in a saturated model of four rates, so that items shared
+    by models count. Under `these_items` the repeats of a cluster are taken as independent.
     """
     frame = as_frame(trials)
     names = column_names(frame)
@@ -107,8 +108,10 @@ def order_effect(
         keys = list(dict.fromkeys([*lead, order, *([clusters.column] if clusters.column else [])]))
         table = read_events(frame, asked, keys=keys, may_be_empty=[*lead, order], refusals=refusals)
         used = table.cells[table.cells["_event"].notna() & table.cells[order].notna()]
-        alone = clusters if estimand == "new_items" else Cluster(None, "none")
-        more = _interactions(used, lead, (order, effects.settings["reference"]), alone, level)
+        compared = Comparison(
+            order, effects.settings["reference"], clusters.column, None, level, estimand, "auto", None
+        )
+        more = _interactions(used, lead, compared)
         for row, p in zip(more, adjust_p([row["p_value"] for row in more], adjust), strict=True):
             row["p_adjusted"] = p
         rows += more
@@ -144,11 +147,9 @@ def _directions(rows: Sequence[Mapping[str, Any]], lead: Sequence[str]) -> tuple
     )
 
 
-def _interactions(
-    used: pd.DataFrame, lead: Sequence[str], orders: tuple[str, object], clusters: Cluster, level: float
-) -> list[dict[str, Any]]:
+def _interactions(used: pd.DataFrame, lead: Sequence[str], options: Comparison) -> list[dict[str, Any]]:
     """Return how much the order effects of every two groups differ."""
-    order, reference = orders
+    order, reference = options.between, options.reference
     groups = list(dict.fromkeys(used[list(lead)].itertuples(index=False, name=None)))
     rows = []
     for value in dict.fromkeys(used[order]):
@@ -160,7 +161,7 @@ def _interactions(
                 for group in (other, one)
                 for each in (value, reference)
             ]
-            row = _interaction(arms, clusters, level)
+            row = _interaction(arms, options)
             named = [", ".join(map(str, group)) for group in (other, one)]
             rows.append(
                 {
@@ -169,7 +170,7 @@ def _interactions(
                     order: value,
                     "reference": reference,
                     "term": f"{named[0]} - {named[1]}: {value} - {reference}",
-                    "level": level,
+                    "level": options.level,
                     **row,
                 }
             )
@@ -183,58 +184,54 @@ def _arm(used: pd.DataFrame, group: Mapping[str, Any], order: str, value: object
     return used[mask]
 
 
-def _interaction(arms: Sequence[pd.DataFrame], clusters: Cluster, level: float) -> dict[str, Any]:
+def _interaction(arms: Sequence[pd.DataFrame], options: Comparison) -> dict[str, Any]:
     """Return the difference of two differences of rates: arms are (one, reference, other, its reference)."""
     n = sum(float(arm["count"].sum()) for arm in arms)
     nothing = dict.fromkeys(("estimate", "std_error", "low", "high", "p_value", "df"), np.nan)
     if any(arm.empty for arm in arms):
         return {**nothing, "n": n, "n_clusters": np.nan, "method": "undefined, an arm has no usable trial"}
-    signs = np.array([1.0, -1.0, -1.0, 1.0])
-    if clusters.column is None:
-        totals = [(float((arm["_event"] * arm["count"]).sum()), float(arm["count"].sum())) for arm in arms]
-        rates = np.array([events / size for events, size in totals])
-        variance = float(sum(rate * (1 - rate) / size for rate, (_, size) in zip(rates, totals, strict=True)))
-        error, df, method, n_clusters = variance**0.5, np.inf, "z, independent rows", n
-    else:
-        rates, error, df, n_clusters = _clustered(arms, clusters.column, signs)
-        method = "t, CR2"
-    estimate = float(signs @ rates)
-    if not (error > 0 and df > 0):
-        told = {**nothing, "estimate": estimate}
-        return {**told, "n": n, "n_clusters": n_clusters, "method": "undefined, nothing varies"}
+    one, other = (contrast_of(list(pair), options)[0] for pair in (arms[:2], arms[2:]))
+    error, df, correlation, n_clusters = math.hypot(one.std_error, other.std_error), math.inf, 0.0, n
+    if options.cluster is not None and options.estimand == "new_items":
+        error, df, correlation, n_clusters = _clustered(arms, options.cluster)
 
-    def interval(asked: float) -> tuple[float, float]:
-        half = critical_value(asked, df) * error
-        return estimate - half, estimate + half
+    def interval(level: float) -> tuple[float, float]:
+        ends = one.interval(level), other.interval(level)
+        return mover_difference(one.estimate(), ends[0], other.estimate(), ends[1], correlation, limit=2.0)
 
-    low, high = interval(level)
+    low, high = interval(options.level)
     return {
-        "estimate": estimate,
+        "estimate": one.estimate() - other.estimate(),
         "std_error": error,
-        "low": max(low, -2.0),
-        "high": min(high, 2.0),
+        "low": low,
+        "high": high,
         "n": n,
         "n_clusters": n_clusters,
-        "method": method,
+        "method": f"square-and-add of differences, {one.method}",
         "p_value": p_from_interval(interval),
         "df": df,
     }
 
 
-def _clustered(
-    arms: Sequence[pd.DataFrame], cluster: str, signs: Floats
-) -> tuple[Floats, float, float, float]:
-    """Return the arms' rates, and standard error, degrees of freedom and clusters of their contrast."""
+def _clustered(arms: Sequence[pd.DataFrame], cluster: str) -> tuple[float, float, float, float]:
+    """Return standard error and df of the contrast, the correlation of the effects, and clusters."""
     sums = [sums_by(arm, cluster) for arm in arms]
-    codes = pd.factorize(np.concatenate([each.index.astype(str) for each in sums]))[0]
+    codes = pd.factorize(np.concatenate([part.index.astype(str) for part in sums]))[0]
     scores, roots = np.zeros((len(codes), len(arms))), np.zeros((len(codes), len(arms)))
-    rates, start = np.zeros(len(arms)), 0
-    for column, each in enumerate(sums):
-        events, size = each["events"].to_numpy(dtype=float), each["n"].to_numpy(dtype=float)
-        rates[column] = events.sum() / size.sum()
-        rows = slice(start, start + len(each))
-        scores[rows, column], roots[rows, column] = events - size * rates[column], np.sqrt(size)
-        start += len(each)
+    start = 0
+    for column, part in enumerate(sums):
+        events, size = part["events"].to_numpy(dtype=float), part["n"].to_numpy(dtype=float)
+        rows = slice(start, start + len(part))
+        scores[rows, column] = events - size * events.sum() / size.sum()
+        roots[rows, column] = np.sqrt(size)
+        start += len(part)
     joint = cluster_covariance(scores, codes, roots, codes)
-    error = float(joint.standard_errors(signs)[0])
-    return rates, error, float(joint.degrees_of_freedom(signs)[0]), float(joint.n_clusters)
+    contrasts = np.array([[1.0, -1.0, -1.0, 1.0], [1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]])
+    errors = joint.standard_errors(contrasts)
+    correlation = correlation_of(errors[1:], float(errors[0]))
+    return (
+        float(errors[0]),
+        float(joint.degrees_of_freedom(contrasts)[0]),
+        correlation,
+        float(joint.n_clusters),
+    )

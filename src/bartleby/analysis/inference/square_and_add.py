@@ -13,6 +13,8 @@ def mover_difference(
     reference: float,
     reference_interval: tuple[float, float],
     correlation: float = 0.0,
+    *,
+    limit: float = 1.0,
 ) -> tuple[float, float]:
     """Return the interval of `rate - reference` from the intervals of both.
 
@@ -22,6 +24,8 @@ def mover_difference(
         Two proportions and their intervals.
     correlation
         Of the two estimates: 0 if unpaired.
+    limit
+        The largest difference that there can be: 2 of two differences of proportions.
 
     Notes
     -----
@@ -35,7 +39,7 @@ def mover_difference(
     difference = rate - reference
     low = difference - math.sqrt(max(below, 0.0))
     high = difference + math.sqrt(max(above, 0.0))
-    return max(low, -1.0), min(high, 1.0)
+    return max(low, -limit), min(high, limit)
 
 
 def paired_correlation(both: float, only: float, only_reference: float, neither: float) -> float:

@@ -30,6 +30,7 @@ from bartleby.analysis.rates.two_way import TwoWay, crossed_rates, two_way_covar
 __all__ = [
     "Contrast",
     "clustered_contrast",
+    "correlation_of",
     "independent_contrast",
     "independent_mean_contrast",
     "mean_contrast",
@@ -205,7 +206,7 @@ def clustered_contrast(
         return Contrast(
             arms[0], arms[1], 0.0, error or math.nan, math.inf, n_clusters, f"{words}stratified by item"
         )
-    correlation = _correlation(joint.standard_errors(np.eye(2)), error)
+    correlation = correlation_of(joint.standard_errors(np.eye(2)), error)
     df = float(joint.degrees_of_freedom(contrast)[0])
     tails = _tails(arm, reference, df)
     words += _robust_words(joint)
@@ -328,7 +329,7 @@ def _mean_contrast(
     )
 
 
-def _correlation(errors: Floats, error: float) -> float:
+def correlation_of(errors: Floats, error: float) -> float:
     """Return the correlation of two estimates from their standard errors (2,) and that of the difference."""
     if not (np.all(errors > 0) and error >= 0):
         return 0.0
