@@ -69,6 +69,47 @@ def test_an_abandoned_conversation_is_never_stayed(trials: pd.DataFrame) -> None
     assert any("as stayed would make 41.7% of 50.0%" in text for text in found.warnings)
 
 
+def test_worst_cases_of_the_curve_span_what_the_missing_could_make_of_it(trials: pd.DataFrame) -> None:
+    found = exits(trials)
+    gone = (trials["outcome"] == "abandoned").to_numpy()
+    at_once = trials.assign(
+        outcome=trials["outcome"].mask(gone, "opted_out"),
+        turn=trials["turn"].mask(gone, trials["turns"] + 1),
+        turns=trials["turns"].mask(gone, trials["turns"] + 1),
+    )
+    to_the_end = trials.assign(
+        outcome=trials["outcome"].mask(gone, "completed"), turns=trials["turns"].mask(gone, 5)
+    )
+    for quantity in ("staying", "restricted_mean_turns"):
+        own, least, most = (rows(each, quantity) for each in (found, exits(at_once), exits(to_the_end)))
+        np.testing.assert_allclose(own["bound_low"], np.fmin(own["low"], least["low"]))
+        np.testing.assert_allclose(own["bound_high"], np.fmax(own["high"], most["high"]))
+        assert (own["missing"] == 2).all()
+    mean = rows(found, "restricted_mean_turns").iloc[0]
+    assert found.accounting.bounds["mean turns of 5"] == (mean["bound_low"], mean["bound_high"])
+
+
+@pytest.mark.parametrize("settings", [{}, {"cluster": False}, {"estimand": "these_items"}])
+def test_the_end_of_the_curve_is_the_rate_where_all_were_seen_to_the_end(
+    trials: pd.DataFrame, settings: dict[str, Any]
+) -> None:
+    whole = trials[trials["outcome"].isin(["opted_out", "completed"])]
+    found = exits(whole, **settings)
+    rate_row, last = rows(found, "exit_rate").iloc[0], rows(found, "staying").iloc[-1]
+    assert last["turn"] == 5
+    ends = [1 - last[name] for name in ("estimate", "high", "low")]
+    assert ends == pytest.approx([rate_row[name] for name in ("estimate", "low", "high")], rel=1e-12)
+    assert not any("1 - staying" in text for text in found.warnings)
+
+
+def test_where_the_rate_and_the_curve_differ_both_are_named(trials: pd.DataFrame) -> None:
+    warned = [text for text in exits(trials).warnings if "1 - staying beyond turn 5" in text]
+    assert len(warned) == 1
+    assert "the exit rate is 50.0% of 10 trials" in warned[0]
+    gone = 1 - np.prod([10 / 12, 8 / 9, 6 / 7, 1, 4 / 5])
+    assert f"is {gone:.1%} of 12" in warned[0]
+
+
 def test_groups_have_their_own_curves_and_one_horizon(trials: pd.DataFrame) -> None:
     table = trials.assign(model="m", exit_channel=["tool", "string"] * 6)
     found = exits(table, by="exit_channel")

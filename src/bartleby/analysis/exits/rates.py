@@ -7,18 +7,19 @@ could matter, and in the curve it counts for as long as it was seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.exits.survival import Curve, kaplan_meier
+from bartleby.analysis.exits.survival import Curve, Stays, kaplan_meier
 from bartleby.analysis.exits.table import ExitTable, read_exits
 from bartleby.analysis.exits.warnings import abandoned_warnings, exit_warnings
 from bartleby.analysis.inference.intervals import undefined
 from bartleby.analysis.rates.rates import rate
+from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import (
@@ -149,10 +150,10 @@ def exits(
     Returns
     -------
     ExitFit
-        Rows tell by `quantity`: `exit_rate`, with `events`, `missing`, `bound_low` and `bound_high` (had
-        the missing all gone one way or the other); `staying`, the chance of staying beyond `turn`, with
+        Rows by `quantity`: `exit_rate`, with `events`; `staying`, the chance of staying beyond `turn`, with
         `at_risk`, `exits` and `censored` at it; `restricted_mean_turns`, mean turns stayed of the first
-        `turn`. And `df`.
+        `turn`. All have `df`, `missing`, and `bound_low` and `bound_high`: worst-case bounds with their
+        sampling error, had the missing trials all left at once or all stayed to the last turn.
 
     Raises
     ------
@@ -162,8 +163,9 @@ def exits(
     Notes
     -----
     Rates: `bartleby.analysis.rates.rates`. Curves: `bartleby.analysis.exits.survival`. Being abandoned is
-    taken to say nothing of leaving, given the turn, which is an assumption. Coverage:
-    `benchmarks/coverage_exits.py`.
+    taken to say nothing of leaving, given the turn, which is an assumption. Where every trial was seen to the
+    last turn or left, 1 less the last row of `staying` is the `exit_rate`, intervals included; where not, a
+    warning has both numbers. Coverage: `benchmarks/coverage_exits.py`.
     """
     check_settings(level, estimand, refusals=(refusals, ("counted", "left_out", "as_event")))
     if horizon is not None and (isinstance(horizon, bool) or horizon != int(horizon) or horizon < 1):
@@ -179,16 +181,26 @@ def exits(
     rates = rate(
         frame, table.outcome, by=by, cluster=cluster, level=level, estimand=estimand, refusals=refusals
     )
-    curves = _curves(table, groups, clusters.column, level=level, these_items=estimand == "these_items")
+    these = estimand == "these_items"
+    worst = _curves(table, groups, clusters.column, level=level, these_items=these)
+    curves = [(key, bounded.curve) for key, bounded in worst]
     warnings = [*rates.warnings, *abandoned_warnings(rates.frame, groups), *table.warnings]
     upto = _horizon(curves, horizon, warnings)
     rows: list[dict[str, Any]] = [
         {**row, "quantity": "exit_rate", "term": "leaving"} for row in records(rates.frame)
     ]
-    for key, curve in curves:
-        rows += [{**key, **row} for row in _curve_rows(curve, level)]
-        rows += [{**key, **row} for row in _mean_rows(curve, upto, level)]
-        warnings += _curve_warnings(curve, key, clusters.column)
+    warnings += _differing(rates.frame, groups, curves)
+    bounds, cases = dict(rates.accounting.bounds), []
+    for key, bounded in worst:
+        own = [
+            *bounded.rows(_curve_rows, level),
+            *bounded.rows(lambda curve, asked: _mean_rows(curve, upto, asked), level),
+        ]
+        rows += [{**key, **row} for row, _ in own]
+        bounds |= {group_label(row["term"], key): (row["bound_low"], row["bound_high"]) for row, _ in own}
+        cases += [bounded.case(row, extremes, key) for row, extremes in own[-2:]]
+        warnings += _curve_warnings(bounded.curve, key, clusters.column)
+    warnings += bound_warnings(cases)
     warnings += exit_warnings(frame, table.outcome, cluster=clusters, asked=cluster, thanks=thanks)
     settings = {
         **rates.settings,
@@ -199,7 +211,7 @@ def exits(
     }
     found = estimate_frame(rows, [*groups, "quantity", "turn"])
     found["turn"] = found["turn"].astype("Int64")
-    accounting = rates.accounting
+    accounting = replace(rates.accounting, bounds=bounds)
     return ExitFit(found, accounting, tuple(dict.fromkeys(warnings)), settings, groups, tuple(curves))
 
 
@@ -212,15 +224,84 @@ def _refuse_own_names(groups: Sequence[str], times: Sequence[str]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Bounded:
+    """A curve, and what it would be had the missing trials all left at once, or all stayed to the end."""
+
+    curve: Curve
+    left: Curve
+    stayed: Curve
+    missing: float
+
+    def rows(
+        self, rows_of: Callable[[Curve, float], list[dict[str, Any]]], level: float
+    ) -> list[tuple[dict[str, Any], tuple[float, float]]]:
+        """Return rows with their worst-case bounds, and the two extreme estimates of each."""
+        curves = (self.curve, self.left, self.stayed)
+        return [
+            (
+                {
+                    **row,
+                    "missing": self.missing,
+                    "bound_low": float(np.fmin(row["low"], least["low"])),
+                    "bound_high": float(np.fmax(row["high"], most["high"])),
+                },
+                (least["estimate"], most["estimate"]),
+            )
+            for row, least, most in zip(*(rows_of(curve, level) for curve in curves), strict=True)
+        ]
+
+    def case(
+        self, row: Mapping[str, Any], extremes: tuple[float, float], key: Mapping[str, Any]
+    ) -> WorstCase:
+        """Return the worst case of a row."""
+        term = group_label(str(row["term"]), key)
+        return WorstCase(term, row["low"], row["high"], extremes, self.missing, self.left.n)
+
+
 def _curves(
     table: ExitTable, groups: Sequence[str], cluster: str | None, *, level: float, these_items: bool
-) -> list[tuple[Mapping[str, Any], Curve]]:
-    found: list[tuple[Mapping[str, Any], Curve]] = []
+) -> list[tuple[Mapping[str, Any], _Bounded]]:
+    def fitted(stays: Stays) -> Curve:
+        return kaplan_meier(stays, level, these_items=these_items)
+
+    found: list[tuple[Mapping[str, Any], _Bounded]] = []
     for key, part in split_groups(table.events.cells, groups):
         stays = table.stays(part, cluster)
-        if stays is not None:
-            found.append((key, kaplan_meier(stays, level, these_items=these_items)))
+        if stays is None:
+            continue
+        curve = fitted(stays)
+        left, stayed = curve, curve
+        missing = float(part.loc[part["_event"].isna(), "count"].sum())
+        if missing:
+            left, stayed = map(fitted, table.extremes(part, cluster, int(curve.turn[-1])))
+        found.append((key, _Bounded(curve, left, stayed, missing)))
     return found
+
+
+def _differing(
+    rates: pd.DataFrame, groups: Sequence[str], curves: Sequence[tuple[Mapping[str, Any], Curve]]
+) -> list[str]:
+    """Return why the rate of exits and 1 less the end of the curve differ, with both numbers."""
+    told = []
+    rows = records(rates)
+    for key, curve in curves:
+        row = next(row for row in rows if all(_same(row[name], key[name]) for name in groups))
+        gone, last = 1 - float(curve.staying[-1]), int(curve.turn[-1])
+        if math.isnan(row["estimate"]) or abs(gone - row["estimate"]) < 1e-9:
+            continue
+        early = float(curve.censored[:-1].sum())
+        told.append(
+            f"{group_label('leaving', key)}: the exit rate is {row['estimate']:.1%} of {row['n']:g} trials "
+            f"whose end is known, and 1 - staying beyond turn {last} is {gone:.1%} of {curve.n:g}: "
+            f"{early:g} trials were not seen to that turn and count in the curve for as long as they were"
+        )
+    more = [f"{len(told) - 5} further groups have such a difference"] if len(told) > 5 else []
+    return [*told[:5], *more]
+
+
+def _same(one: object, other: object) -> bool:
+    return one == other or bool(pd.isna(one) and pd.isna(other))  # type: ignore[call-overload]
 
 
 def _horizon(

@@ -8,7 +8,7 @@ and of what would have come then nothing is known.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals as nw
@@ -22,7 +22,7 @@ from bartleby.analysis.tables.outcomes import EventTable, Refusals, read_events
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
 
-__all__ = ["EXIT", "ExitTable", "column_values", "exit_outcome", "keep_values", "read_exits"]
+__all__ = ["EXIT", "ExitTable", "column_values", "exclude", "exit_outcome", "keep_values", "read_exits"]
 
 EXIT = str(Outcome.OPTED_OUT)
 _FLAGS = ("exited", "stopped", "left", "bailed")
@@ -63,6 +63,38 @@ class ExitTable:
             had["count"].to_numpy(dtype=float),
             codes,
         )
+
+    def extremes(self, part: pd.DataFrame, cluster: str | None, last: int) -> tuple[Stays, Stays]:
+        """Return how long trials went had those with no known end left at once, or stayed to the last turn.
+
+        Parameters
+        ----------
+        part, cluster
+            As in `stays`.
+        last
+            The last turn; who was seen that long is known to have stayed so long either way.
+        """
+        seen = part["_time"].fillna(0.0)
+        missing = part["_event"].isna() & (seen < last)
+        left, stayed = part.copy(), part.copy()
+        left.loc[missing, "_time"], left.loc[missing, "_event"] = seen[missing] + 1, 1.0
+        stayed.loc[missing, "_time"] = float(last)
+        worst = [self.stays(each, cluster) for each in (left, stayed)]
+        return worst[0], worst[1]  # type: ignore[return-value]  # some trial had a turn
+
+
+def exclude(table: EventTable, rows: pd.Series[bool], status: str) -> EventTable:
+    """Return a table of events in which some rows say nothing of the event, under a status of their own.
+
+    Rows of which the event was not known before keep their status.
+    """
+    cells = table.cells.copy()
+    lost = rows & cells["_event"].notna()
+    if not lost.any():
+        return table
+    cells.loc[lost, "_status"] = status
+    cells.loc[lost, "_event"] = np.nan
+    return replace(table, cells=cells, counted_as={**table.counted_as, status: "excluded"})
 
 
 def exit_outcome(frame: Frame, outcome: str | Sequence[str] | None) -> str | tuple[str, ...]:
