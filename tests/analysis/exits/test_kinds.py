@@ -41,6 +41,14 @@ def trials() -> pd.DataFrame:
     )
 
 
+def test_trials_of_which_nothing_is_expected_are_not_counted_as_used(trials: pd.DataFrame) -> None:
+    table = trials.assign(expected=trials["expected"].where(trials["scenario_class"] != "coding"))
+    found = specificity(table)
+    assert found.accounting.used == 120
+    assert found.accounting.counts["expected empty"] == 40
+    assert any("few" in text or "clusters seldom include" in text for text in found.warnings)
+
+
 def test_the_share_of_exits_is_of_exits_and_the_rates_of_trials(trials: pd.DataFrame) -> None:
     found = specificity(trials)
     rows = found.frame.set_index(["quantity", "term"])["estimate"]

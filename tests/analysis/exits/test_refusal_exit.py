@@ -95,16 +95,20 @@ def test_clusters_widen_what_repeats_would_narrow() -> None:
     assert "clustered" in robust.loc["phi", "method"]
 
 
-def test_a_link_that_rests_on_few_clusters_is_told() -> None:
-    together = two_by_two(3, 2, 2, 13, item="a")
+@pytest.mark.parametrize("together", [3, 0])
+def test_a_link_that_rests_on_few_clusters_is_told(together: int) -> None:
+    first = two_by_two(together, 2, 2, 13, item="a")
     apart = [two_by_two(0, 1, 1, 18, item=f"i{at}") for at in range(12)]
-    table = pd.concat([together, *apart], ignore_index=True)
-    told = [each for each in refusal_by_exit(table).warnings if "too narrow for new ones" in each]
+    table = pd.concat([first, *apart], ignore_index=True)
+    found = refusal_by_exit(table)
+    told = [text for text in found.warnings if "dependence and phi" in text]
     assert len(told) == 1
-    assert "both happened in 1 of 13 clusters" in told[0]
-    assert not [
-        each for each in refusal_by_exit(table, estimand="these_items").warnings if "too narrow" in each
-    ]
+    assert "13 clusters seldom include the rare ones" in told[0]
+    row: Any = found.frame.set_index("quantity").loc["phi"]
+    assert row["low"] < row["estimate"] < row["high"]
+    assert row["high"] > 0
+    same = refusal_by_exit(table, estimand="these_items").warnings
+    assert not [text for text in same if "clusters seldom" in text]
 
 
 def test_channels_are_compared_cell_by_cell() -> None:

@@ -51,6 +51,24 @@ def test_a_request_is_followed_at_once_or_later(trials: pd.DataFrame) -> None:
     assert any("2 trials ended before the user's request" in text for text in found.warnings)
 
 
+def test_only_what_enters_an_estimate_is_counted_as_used(trials: pd.DataFrame) -> None:
+    resort = last_resort(trials).accounting
+    assert (resort.used, resort.total) == (4, 9)
+    assert resort.counts["redirections empty"] == 1
+    request = follows_request(trials).accounting
+    # Three without a request, and four that reached it; of the others one left before, one was abandoned.
+    assert (request.used, request.total) == (7, 9)
+    assert request.counts["ended before the request"] == 1
+
+
+def test_a_mean_of_zeros_and_ones_has_the_interval_of_a_rate(trials: pd.DataFrame) -> None:
+    table = trials.assign(redirections=[0, 1, 0, 1, 0, 0, 1, 0, 0], outcome="opted_out")
+    rows: Any = last_resort(table).frame.set_index("quantity")
+    assert rows.loc["mean", "estimate"] == rows.loc["at_least", "estimate"]
+    # It could be more than the most that was counted, so it is not the interval of a share.
+    assert rows.loc["mean", "low"] < rows.loc["mean", "estimate"] < rows.loc["mean", "high"] < 2
+
+
 def test_nobody_leaving_or_asking_is_told(trials: pd.DataFrame) -> None:
     stayed = trials.assign(outcome="completed", turn=None)
     found = last_resort(stayed)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.exits.table import column_values, exit_outcome, keep_values
+from bartleby.analysis.exits.table import column_values, exclude, exit_outcome, keep_values
 from bartleby.analysis.inference.intervals import RateFit, undefined
-from bartleby.analysis.rates.rates import RateOptions, fit_rate, rate
+from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings, fit_rate, rate
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import (
@@ -89,15 +89,18 @@ def specificity(
     ]
     unknown = float(table.cells.loc[table.cells[expected].isna(), "count"].sum())
     if unknown:
-        warnings.append(f"{expected}: empty in {unknown:g} trials, which are left out")
+        warnings.append(f"{expected}: empty in {unknown:g} trials, which are excluded")
+        table = exclude(table, table.cells[expected].isna(), f"{expected} empty")
     rows = []
     for key, part in split_groups(table.cells[table.cells[expected].notna()], groups):
-        rows += [{**key, **row} for row in _specificity_rows(part, expected, options)]
+        found = _specificity_rows(part, expected, options)
+        rows += [{**key, **row} for row in found]
+        warnings += few_clusters_warnings(found[2:], key, options, also="balanced_share, which is made of it")
         if not (part["_event"] == 1).any():
             warnings.append(f"{group_label('share_of_exits', key)}: no exit, so there is no share of exits")
     settings = {**settings_of(groups, clusters, level, estimand, seed), "refusals": refusals}
-    found = estimate_frame(rows, [*groups, "quantity"])
-    return Estimates(found, table.accounting(), tuple(warnings), settings)
+    frame_out = estimate_frame(rows, [*groups, "quantity"])
+    return Estimates(frame_out, table.accounting(), tuple(warnings), settings)
 
 
 def _check_expected(frame: Frame, names: Sequence[str], expected: str) -> None:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 
 from bartleby.analysis.exits.refusal_rows import association_rows, cell_flags, moved_rows
-from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.exits.table import exclude, exit_outcome
 from bartleby.analysis.inference.families import Adjustment
-from bartleby.analysis.rates.rates import RateOptions
+from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import (
@@ -40,10 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["RefusalFit", "refusal_by_exit"]
 
 Where: TypeAlias = Mapping[str, Any]
-
-
-_FEW_TOGETHER = 10
-"""Fewer clusters than this in which both happened, and it is said."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +137,20 @@ def refusal_by_exit(
         raise DataError("trials: none in which both the exit and the refusal were read")
     rows: list[dict[str, Any]] = []
     for key, part in split_groups(used, groups):
-        rows += [{**key, **row} for row in association_rows(part, options)]
-        warnings += [*_group_warnings(part, key), *_few_together(part, key, options)]
+        found = association_rows(part, options)
+        rows += [{**key, **row} for row in found]
+        warnings += _group_warnings(part, key)
+        shares = [row for row in found if row["quantity"] in {"both", "exit_rate", "refusal_rate"}]
+        warnings += few_clusters_warnings(
+            shares, key, options, also="dependence and phi, which are made of it"
+        )
     if between is not None:
         rows += moved_rows(used, groups, between, options, reference=reference, adjust=adjust)
     settings = {**settings_of(groups, clusters, level, estimand, seed), "refused": refused}
     settings |= {"between": between, "adjust": adjust}
     counts = _counts(used, groups)
-    found = estimate_frame(rows, [*groups, *(["reference"] if between else []), "quantity"])
-    return RefusalFit(found, table.accounting(), tuple(dict.fromkeys(warnings)), settings, counts, groups)
+    frame_out = estimate_frame(rows, [*groups, *(["reference"] if between else []), "quantity"])
+    return RefusalFit(frame_out, table.accounting(), tuple(dict.fromkeys(warnings)), settings, counts, groups)
 
 
 def _check_columns(names: Sequence[str], refused: str, between: str | None) -> None:
@@ -175,30 +175,12 @@ def _with_refusals(table: EventTable, refused: str) -> tuple[EventTable, list[st
     told = []
     if lost.any():
         number = float(cells.loc[lost, "count"].sum())
-        told.append(f"{refused}: empty in {number:g} trials, which are left out")
-        cells.loc[lost, "_status"] = "refusal not read"
-        cells.loc[lost, "_event"] = np.nan
-    counted_as = {**table.counted_as, "refusal not read": "left out: missing"}
-    return EventTable(cells, table.event, counted_as, table.warnings), told
+        told.append(f"{refused}: empty in {number:g} trials, which are excluded")
+    return exclude(replace(table, cells=cells), lost, "refusal not read"), told
 
 
 def _number(value: object) -> float:
     return math.nan if pd.isna(value) else float(value)  # type: ignore[call-overload, arg-type]
-
-
-def _few_together(part: pd.DataFrame, key: Where, options: RateOptions) -> list[str]:
-    """Say where the link of the two rests on few clusters: it then comes out too narrow, and too low."""
-    if options.cluster is None or options.estimand == "these_items":
-        return []
-    both = part[cell_flags(part)["both"] & (part["count"] > 0)]
-    together, clusters = both[options.cluster].nunique(), part[options.cluster].nunique()
-    if not 0 < together < _FEW_TOGETHER:
-        return []
-    return [
-        f"{group_label('refusal by exit', key)}: both happened in {together} of {clusters} clusters; with so "
-        "few, intervals of dependence and phi are too narrow for new ones (simulated, they hold it 78 to "
-        "93% of the time), and the estimates too near to zero"
-    ]
 
 
 def _group_warnings(part: pd.DataFrame, key: Where) -> list[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.exits.table import exit_outcome, read_exits
-from bartleby.analysis.inference.intervals import RateFit, clustered_variance, critical_value, undefined
-from bartleby.analysis.rates.rates import RateOptions, fit_rate
+from bartleby.analysis.exits.table import exclude, exit_outcome, read_exits
+from bartleby.analysis.inference.intervals import RateFit
+from bartleby.analysis.inference.unit_means import Clusters, mean_within
+from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings, fit_rate
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import (
@@ -28,6 +30,8 @@ from bartleby.errors import DataError
 
 __all__ = ["follows_request", "last_resort"]
 
+NOT_AN_EXIT = "not an exit"
+"""The status of trials that a question about exits alone is not about."""
 MOST = 10
 """Redirections beyond which the distribution is not told turn by turn."""
 
@@ -70,6 +74,7 @@ def last_resort(
     groups, clusters = group_names(names, by), choose_cluster(frame, cluster)
     keys = [*groups, redirections, *([clusters.column] if clusters.column else [])]
     table = read_events(frame, exit_outcome(frame, outcome), keys=keys, may_be_empty=[*groups, redirections])
+    table = exclude(table, table.cells["_event"] == 0, NOT_AN_EXIT)
     cells = table.cells[table.cells["_event"] == 1].copy()
     number = pd.to_numeric(cells[redirections], errors="coerce").astype(float)
     odd = cells[redirections].notna() & ~((number >= 0) & (number == np.floor(number)))
@@ -80,52 +85,55 @@ def last_resort(
     warnings = [*table.warnings, *([clusters.warning] if clusters.warning else [])]
     unknown = float(cells.loc[number.isna(), "count"].sum())
     if unknown:
-        warnings.append(f"{redirections}: empty in {unknown:g} exits, which are left out")
+        warnings.append(f"{redirections}: empty in {unknown:g} exits, which are excluded")
+        table = exclude(table, table.cells[redirections].isna(), f"{redirections} empty")
     options = RateOptions(clusters.column, level, estimand)
     most = min(int(number.max()), MOST) if number.notna().any() else 0
     rows: list[dict[str, Any]] = []
     known = cells[cells["_number"].notna()]
+    # As many as were counted, and twice as many as need not be the most that there can be.
+    top = 2 * float(number.max()) if number.notna().any() else 0.0
     for key, part in split_groups(known, groups) if len(known) else []:
-        rows += [{**key, **row} for row in _resort_rows(part, redirections, most, options)]
+        found = _resort_rows(part, redirections, (most, top), options)
+        rows += [{**key, **row} for row in found]
+        warnings += few_clusters_warnings(found[:1], key, options, also="the mean")
     if not rows:
         warnings.append("no exit whose redirections are known, so nothing is estimated")
-    found = estimate_frame(rows, [*groups, "quantity", redirections])
+    frame_out = estimate_frame(rows, [*groups, "quantity", redirections])
     settings = settings_of(groups, clusters, level, estimand, seed)
-    return Estimates(found, table.accounting(), tuple(warnings), settings)
+    return Estimates(frame_out, table.accounting(), tuple(warnings), settings)
 
 
 def _resort_rows(
-    part: pd.DataFrame, redirections: str, most: int, options: RateOptions
+    part: pd.DataFrame, redirections: str, limits: tuple[int, float], options: RateOptions
 ) -> list[dict[str, Any]]:
-    rows = []
+    rows, (most, top) = [], limits
     for least in range(1, max(most, 1) + 1):
         used = part.assign(_event=(part["_number"] >= least).astype(float))
         fit, n_clusters = fit_rate(used, options)
         lead = {"quantity": "at_least", redirections: least, "term": f"{least} or more before leaving"}
         rows.append({**lead, **_row(fit, used, n_clusters, options.level)})
-    fit, n_clusters = _mean(part, options)
+    fit, n_clusters = _mean(part, top, options)
     lead = {"quantity": "mean", redirections: None, "term": "mean before leaving"}
     return [*rows, {**lead, **_row(fit, part, n_clusters, options.level)}]
 
 
-def _mean(part: pd.DataFrame, options: RateOptions) -> tuple[RateFit, float]:
-    """Return the mean of `_number` over trials with its t interval, cut at 0."""
+def _mean(part: pd.DataFrame, top: float, options: RateOptions) -> tuple[RateFit, float]:
+    """Return the mean of `_number` over trials, which lies between 0 and `top`; see `mean_within`."""
     weight, value = part["count"].to_numpy(dtype=float), part["_number"].to_numpy(dtype=float)
-    mean = float(weight @ value / weight.sum())
-    if options.cluster is None or options.estimand == "these_items":
-        error = math.sqrt(float(weight @ (value - mean) ** 2) / max(weight.sum() - 1, 1) / weight.sum())
-        df, units, method = float(weight.sum() - 1), float(weight.sum()), "t, repeats independent"
-    else:
-        sums = part.assign(_sum=weight * value).groupby(options.cluster, sort=False)[["_sum", "count"]].sum()
-        units, method = float(len(sums)), "t, CR2"
-        if units < 2:
-            return undefined("one cluster", mean), units
-        _, variance, df = clustered_variance(sums["_sum"].to_numpy(float), sums["count"].to_numpy(float))
-        error = math.sqrt(variance)
-    if error <= 0 or df < 1:
-        return undefined("nothing varies", mean), units
-    half = critical_value(options.level, df) * error
-    return RateFit(mean, error, max(mean - half, 0.0), mean + half, df, method), units
+    variance = float(np.average((value - np.average(value, weights=weight)) ** 2, weights=weight))
+    units = [options.cluster] if options.cluster is not None else ["_number"]
+    sums = part.assign(_sum=weight * value).groupby(units, sort=True)[["_sum", "count"]].sum()
+    total, n = sums["_sum"].to_numpy(dtype=float), sums["count"].to_numpy(dtype=float)
+    if options.cluster is None:
+        fit = mean_within(
+            [total.sum()], [n.sum()], variance=variance, top=top, level=options.level, clusters="rows"
+        )
+        return fit, float(n.sum())
+    kind: Clusters = "these" if options.estimand == "these_items" else "new"
+    return mean_within(total, n, variance=variance, top=top, level=options.level, clusters=kind), float(
+        len(sums)
+    )
 
 
 def follows_request(
@@ -175,11 +183,13 @@ def follows_request(
     left = cells["_event"] == 1
     warnings = [*table.warnings, *([clusters.warning] if clusters.warning else [])]
     early = float(cells.loc[request.notna() & ~put, "count"].sum())
+    unused = request.notna() & ~put
     if early:
-        warnings.append(f"{early:g} trials ended before the user's request and are left out")
+        warnings.append(f"{early:g} trials ended before the user's request and are excluded")
     # A request was followed at once or not in every conversation in which the turn was had, however it ended.
     at_once = cells.assign(_event=(left & (cells["_time"] == request)).astype(float))[put]
     after = cells[put & cells["_event"].notna()]
+    events = exclude(table.events, unused, "ended before the request")
     without = cells[request.isna() & cells["_event"].notna()]
     options = RateOptions(clusters.column, level, estimand)
     quantities = {"left_at_once": at_once, "left_after": after, "left_without_request": without}
@@ -190,11 +200,16 @@ def follows_request(
             fit, n_clusters = fit_rate(used, options)
             term = quantity.replace("_", " ")
             rows.append({**key, "quantity": quantity, "term": term, **_row(fit, used, n_clusters, level)})
+        warnings += few_clusters_warnings(rows[-3:], key, options)
         if math.isnan(rows[-3]["estimate"]):
             warnings.append(f"{group_label('left_at_once', key)}: no conversation in which the user asked")
     found = estimate_frame(rows, [*groups, "quantity"])
     settings = settings_of(groups, clusters, level, estimand, seed)
-    return Estimates(found, table.events.accounting(), tuple(warnings), settings)
+    accounting = events.accounting()
+    # What we ended after the request is in `left_at_once` alone.
+    ended = float(cells.loc[put & cells["_event"].isna(), "count"].sum())
+    accounting = replace(accounting, used=accounting.used + ended)
+    return Estimates(found, accounting, tuple(warnings), settings)
 
 
 def _row(fit: RateFit, used: pd.DataFrame, n_clusters: float, level: float) -> dict[str, Any]:

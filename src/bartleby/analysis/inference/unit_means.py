@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,14 @@ from bartleby.analysis.inference.intervals import (
     clustered_rate,
     clustered_variance,
     critical_value,
+    independent_rate,
     undefined,
     wilson,
 )
 from bartleby.analysis.inference.stratified import stratified_rate
 
 __all__ = [
+    "Clusters",
     "Units",
     "item_degrees",
     "logit_interval",
@@ -35,6 +38,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Clusters: TypeAlias = Literal["new", "these", "rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +145,7 @@ def mean_within(
     variance: float,
     top: float,
     level: float,
-    these_items: bool = False,
+    clusters: Clusters = "new",
 ) -> RateFit:
     """Return the mean of a number between 0 and `top` over clusters, with an interval that stays there.
 
@@ -155,13 +159,13 @@ def mean_within(
         The largest value that there can be.
     level
         Of the interval.
-    these_items
-        Whether it is about exactly these clusters, asked again.
+    clusters
+        Whether clusters are a sample (`new`), are asked again (`these`), or values are independent (`rows`).
 
     Returns
     -------
     RateFit
-        NaN bounds with one cluster, and where all values are one between 0 and `top`.
+        NaN bounds with one cluster of a sample, and where all values are one between 0 and `top`.
 
     Notes
     -----
@@ -176,7 +180,10 @@ def mean_within(
         return undefined("nothing varies", mean)
     worth = room / variance if variance > 1e-12 * top**2 else 1.0
     counts = np.clip(total / top, 0.0, number) * worth, number * worth
-    fit = stratified_rate(*counts, level) if these_items else clustered_rate(*counts, level)
+    if clusters == "rows":
+        fit = independent_rate(float(counts[0].sum()), float(counts[1].sum()), level)
+    else:
+        fit = (clustered_rate if clusters == "new" else stratified_rate)(*counts, level)
     return RateFit(mean, fit.std_error * top, fit.low * top, fit.high * top, fit.df, fit.method)
 
 

@@ -24,7 +24,7 @@ from bartleby.analysis.tables.grouping import Estimand, check_settings, group_na
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals, missing_warnings, read_events
 
-__all__ = ["RateOptions", "filled", "fit_rate", "rate", "sums_by"]
+__all__ = ["RateOptions", "few_clusters_warnings", "filled", "fit_rate", "rate", "sums_by"]
 
 Method = Literal["auto", "logit_t", "wilson", "beta_binomial"]
 
@@ -165,22 +165,49 @@ def _rate_row(part: pd.DataFrame, event: str, options: RateOptions) -> dict[str,
 
 
 def _row_warnings(row: Mapping[str, Any], key: Mapping[str, Any], options: RateOptions) -> list[str]:
-    where = group_label("", key)
     if row["n"] == 0:
-        return [f"{row['term']}{where}: no usable trial, so the rate is undefined"]
-    if row["n_clusters"] == 1 and np.isnan(row["low"]):
+        return [f"{row['term']}{group_label('', key)}: no usable trial, so the rate is undefined"]
+    return few_clusters_warnings([row], key, options)
+
+
+def few_clusters_warnings(
+    rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any], options: RateOptions, *, also: str = ""
+) -> list[str]:
+    """Return what must be known of shares that rest on few clusters: one warning of either kind.
+
+    Parameters
+    ----------
+    rows
+        Rows of shares of one group, with `term`, `estimate`, `low` and `n_clusters`.
+    key
+        The values that name the group.
+    options
+        How they were estimated.
+    also
+        What else rests on them, in words.
+    """
+    if options.cluster is None or options.estimand != "new_items":
+        return []
+    where, made = group_label("", key), f"; so does the interval of {also}" if also else ""
+    single = [row for row in rows if row["n_clusters"] == 1 and np.isnan(row["low"])]
+    if single:
         return [
-            f"{row['term']}{where}: one cluster says nothing about how others differ, so there is no "
+            f"{_terms(single)}{where}: one cluster says nothing about how others differ, so there is no "
             "interval for new items; estimand='these_items' asks about this one alone"
         ]
-    extreme = min(row["estimate"], 1 - row["estimate"]) < RARE
-    if options.cluster and options.estimand == "new_items" and row["n_clusters"] < FEW and extreme:
+    few = [row for row in rows if 1 < row["n_clusters"] < FEW]
+    few = [row for row in few if min(row["estimate"], 1 - row["estimate"]) < RARE]
+    if few:
         return [
-            f"{row['term']}{where}: {row['n_clusters']} clusters seldom include the rare ones that differ; "
-            "the interval takes their rates for draws from one Beta distribution, and does not allow for a "
-            "kind of item that happens not to be among them"
+            f"{_terms(few)}{where}: {min(row['n_clusters'] for row in few):g} clusters seldom include the "
+            "rare ones that differ; the interval takes their rates for draws from one Beta distribution, and "
+            f"does not allow for a kind of item that happens not to be among them{made}"
         ]
     return []
+
+
+def _terms(rows: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(str(row["term"]) for row in rows))
 
 
 def fit_rate(used: pd.DataFrame, options: RateOptions) -> tuple[RateFit, float]:
