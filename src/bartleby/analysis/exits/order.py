@@ -191,12 +191,13 @@ def _interaction(arms: Sequence[pd.DataFrame], options: Comparison) -> dict[str,
     if any(arm.empty for arm in arms):
         return {**nothing, "n": n, "n_clusters": np.nan, "method": "undefined, an arm has no usable trial"}
     one, other = (contrast_of(list(pair), options)[0] for pair in (arms[:2], arms[2:]))
+    named = [contrast.interval_of(options.method) for contrast in (one, other)]
     error, df, correlation, n_clusters = math.hypot(one.std_error, other.std_error), math.inf, 0.0, n
     if options.cluster is not None and options.estimand == "new_items":
         error, df, correlation, n_clusters = _clustered(arms, options.cluster)
 
     def interval(level: float) -> tuple[float, float]:
-        ends = one.interval(level), other.interval(level)
+        ends = [interval_of(level) for interval_of, _, _ in named]
         return mover_difference(one.estimate(), ends[0], other.estimate(), ends[1], correlation, limit=2.0)
 
     low, high = interval(options.level)
@@ -207,7 +208,7 @@ def _interaction(arms: Sequence[pd.DataFrame], options: Comparison) -> dict[str,
         "high": high,
         "n": n,
         "n_clusters": n_clusters,
-        "method": f"square-and-add of differences, {one.method}",
+        "method": f"square-and-add of differences, {named[0][2]}",
         "p_value": p_from_interval(interval),
         "df": df,
     }
