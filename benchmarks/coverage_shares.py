@@ -7,8 +7,8 @@ Items of populations of many shapes are compared with each other and with a base
 likelihood with a position effect that varies over pairs. The truth is the share of the population below the
 baseline (`new_items`) or that of the items themselves (`these_items`). Beside the default stands the method
 it replaced, one normal distribution a class. Data sets of one graph of pairs are sampled together, one chain
-each, which stands for the sixteen that `share_below` runs for one; names that begin with `public-` run
-`share_below` and `compare_shares` themselves.
+each, which stands for the sixteen that `share_below` runs for one; names that begin with `public-` go
+through `choice_model` and the draws of `share_below` and `compare_shares`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from bartleby.analysis.choice.posteriors.mixtures import ClassMixtures, Mixture
 from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
 from bartleby.analysis.choice.posteriors.steps import Step, win_steps
 from bartleby.analysis.choice.posteriors.utilities import Chains
+from bartleby.analysis.choice.share_estimates import ShareSettings, draw_groups, share_difference
 from bartleby.analysis.choice.shares import ClassDraws, share_row
 from bartleby.analysis.choice.table import read_choices
 from bartleby.analysis.tables.grouping import Estimand
@@ -40,7 +41,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 
 SLOT, SLOT_SPREAD, LEVEL = 0.7, 0.5, 0.95
-BURN_IN, DRAWS, SINGLE_DRAWS, PUBLIC_DRAWS = 120, 400, 200, 1600
+BURN_IN, DRAWS, SINGLE_DRAWS, PUBLIC_DRAWS = 120, 400, 200, 800
 OTHERS = 4
 """Other items that each item asks for, in both orders: eight comparisons of its own."""
 ESTIMANDS: tuple[Estimand, ...] = ("new_items", "these_items")
@@ -220,7 +221,7 @@ def swiss(size: int, rounds: int, utility: Floats, rng: np.random.Generator) -> 
 
 
 def public(population: Population, size: int, kind: str) -> Scenario:
-    """Return one class of items by `share_below` itself, for one kind of data."""
+    """Return one class of items through the model itself, for one kind of data."""
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         utility = np.append(population.draw(rng, size), 0.0)
@@ -234,15 +235,16 @@ def public(population: Population, size: int, kind: str) -> Scenario:
         options |= {"opted_out": "neither"} if kind == "neither" else {}
         fit = choice_model(table, baseline=f"i{size:03d}", **options)  # type: ignore[arg-type]
         truths = {"new_items": population.share, "these_items": float(np.mean(utility[:-1] < 0))}
+        drawn = draw_groups(fit, (), ShareSettings.of(fit.options, draws=PUBLIC_DRAWS))[0][0][0]
         for estimand in ESTIMANDS:
-            row = fit.share_below(estimand=estimand, draws=PUBLIC_DRAWS).frame.iloc[0]
+            row = share_row(drawn.below.sum(axis=1), size, estimand, LEVEL)
             yield estimand, row["low"], row["high"], truths[estimand], row["estimate"]
 
     return one_by_one(replicate)
 
 
 def classes(one: Population, other: Population, size: int) -> Scenario:
-    """Return two classes of one model by `share_below` and `compare_shares` themselves."""
+    """Return two classes of one model through the model itself."""
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         utility = np.concatenate([one.draw(rng, size), other.draw(rng, size), [0.0]])
@@ -253,19 +255,17 @@ def classes(one: Population, other: Population, size: int) -> Scenario:
             table[f"kind_{side}"] = number.map(lambda at: ("one", "other", None)[at // size])
         fit = choice_model(table, baseline=f"i{2 * size:03d}")
         realised = [float(np.mean(utility[part] < 0)) for part in (slice(0, size), slice(size, -1))]
-        yield from _compared(fit.compare_shares, "kind", (one.share, other.share), realised)
-        for row, truth in zip(
-            fit.share_below("kind", draws=PUBLIC_DRAWS).frame.to_dict("records"),
-            (one.share, other.share),
-            strict=True,
-        ):
-            yield f"share of {row['kind']}", row["low"], row["high"], truth, row["estimate"]
+        both = draw_groups(fit, ("kind",), ShareSettings.of(fit.options, draws=PUBLIC_DRAWS))[0][0]
+        yield from _compared(both, (one.share, other.share), realised, rng)
+        for drawn, truth in zip(both, (one.share, other.share), strict=True):
+            row = share_row(drawn.below.sum(axis=1), size, "new_items", LEVEL)
+            yield f"share of {drawn.label[0]}", row["low"], row["high"], truth, row["estimate"]
 
     return one_by_one(replicate)
 
 
 def models(one: Population, other: Population, size: int, likeness: float) -> Scenario:
-    """Return two models asked about the same items by `compare_shares` itself.
+    """Return two models asked about the same items through the model itself.
 
     Items keep their rank in both populations so far: `likeness` is the correlation of normal scores.
     """
@@ -284,17 +284,18 @@ def models(one: Population, other: Population, size: int, likeness: float) -> Sc
             parts.append(table_of(pairs, chosen(pairs, utility, rng)).assign(model=name))
         fit = choice_model(pd.concat(parts), baseline=f"i{size:03d}")
         realised = [float(np.mean(utility[:-1] < 0)) for utility in utilities]
-        yield from _compared(fit.compare_shares, None, (one.share, other.share), realised)
+        groups = draw_groups(fit, (), ShareSettings.of(fit.options, draws=PUBLIC_DRAWS))
+        both = [drawn[0] for drawn, _, _ in groups]
+        yield from _compared(both, (one.share, other.share), realised, rng)
 
     return one_by_one(replicate)
 
 
 def _compared(
-    compare: Callable[..., object], by: str | None, shares: tuple[float, float], realised: list[float]
+    both: list[ClassDraws], shares: tuple[float, float], realised: list[float], rng: np.random.Generator
 ) -> Iterator[Covered]:
     for estimand, truth in zip(ESTIMANDS, (shares, realised), strict=True):
-        frame = compare(by, estimand=estimand, draws=PUBLIC_DRAWS).frame  # type: ignore[attr-defined]
-        row = frame.iloc[0]
+        row = share_difference(both[1], both[0], ShareSettings(estimand, LEVEL, PUBLIC_DRAWS, 0), rng)
         yield f"difference, {estimand}", row["low"], row["high"], truth[1] - truth[0], row["estimate"]
 
 

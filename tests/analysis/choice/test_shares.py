@@ -165,6 +165,7 @@ def test_monte_carlo_error_is_small_or_said() -> None:
     fit = two_classes(21, gap=1.0)
     enough = fit.share_below(by="impact")
     assert enough.settings["monte_carlo_error"] <= 0.005
+    assert 0 < enough.settings["effective_draws"] <= enough.settings["draws"]
     assert not any("Monte Carlo" in text for text in enough.warnings)
     few = fit.share_below(by="impact", draws=100)
     assert few.settings["monte_carlo_error"] > 0.005

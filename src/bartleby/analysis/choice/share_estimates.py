@@ -95,7 +95,7 @@ class ShareSettings:
 
     def enough(self, drawn: ClassDraws) -> bool:
         """Return whether the bounds of all parts of a class have little Monte Carlo error."""
-        return self.noise(drawn) <= _NOISE
+        return not self.warnings(len(drawn.utilities)) and self.noise(drawn) <= _NOISE
 
     def noise(self, drawn: ClassDraws) -> float:
         """Return the largest Monte Carlo standard error of the bounds of a class."""
@@ -125,45 +125,59 @@ def shares_below(
         fits and posteriors a class.
     """
     settings.check()
-    rows, notes, noise = [], list(fit.warnings), 0.0
+    classes = [
+        ({**key, **dict(zip(by, drawn.label, strict=True))}, drawn, fit.groups[at])
+        for group, key, at in draw_groups(fit, by, settings)
+        for drawn in group
+    ]
+    rows, notes = [], list(fit.warnings)
     bounded, worst = dict(fit.accounting.bounds), []
-    for classes, key, at in draw_groups(fit, by, settings):
-        group = fit.groups[at]
-        for drawn in classes:
-            label = {**key, **dict(zip(by, drawn.label, strict=True))}
-            own = {"level": settings.level, "n_clusters": group.data.n_clusters, "method": settings.method}
-            own |= {"n_unsure": drawn.unsure, "population_check": drawn.check}
-            parts = part_rows(drawn, settings)
-            error = settings.noise(drawn)
-            noise = max(noise, error)
-            notes += _notes(_label(label), drawn, settings, error)
-            notes += _advice(_label(label), group, drawn, str(fit.options.baseline))
-            if bounds and group.data.uncounted.any() and drawn.items:
-                name = f"share_below ({_label(label)})"
-                extremes = [_row(end, settings) for end in _extremes(fit, group, drawn, settings)]
-                bounded[name] = extremes[0]["low"], extremes[1]["high"]
-                parts[0] |= dict(zip(("bound_low", "bound_high"), bounded[name], strict=True))
-                worst.append(_worst_case(name, parts[0], extremes, group))
-            rows += [{**label, **row, **own} for row in parts]
-    told = {**fit.settings, "by_items": list(by), **asdict(settings)}
-    told |= {"monte_carlo_error": noise, "at_baseline": AT_BASELINE, "population_check": CHECK}
+    for label, drawn, group in classes:
+        parts = part_rows(drawn, settings)
+        notes += _notes(_label(label), drawn, settings)
+        notes += _advice(_label(label), group, drawn, str(fit.options.baseline))
+        if bounds and group.data.uncounted.any() and drawn.items:
+            name = f"share_below ({_label(label)})"
+            extremes = [_row(end, settings) for end in _extremes(fit, group, drawn, settings)]
+            bounded[name] = extremes[0]["low"], extremes[1]["high"]
+            parts[0] |= dict(zip(("bound_low", "bound_high"), bounded[name], strict=True))
+            worst.append(_worst_case(name, parts[0], extremes, group))
+        rows += [{**label, **row, "n_clusters": group.data.n_clusters} for row in parts]
     return Estimates(
         estimate_frame(rows, (*(fit.groups[0].key), *by)),
         replace(fit.accounting, bounds=bounded),
         tuple(dict.fromkeys([*notes, *bound_warnings(worst)])),
-        told,
+        {
+            **fit.settings,
+            "by_items": list(by),
+            **asdict(settings),
+            **_sampling([drawn for _, drawn, _ in classes], settings),
+            "at_baseline": AT_BASELINE,
+            "population_check": CHECK,
+        },
     )
+
+
+def _sampling(classes: Sequence[ClassDraws], settings: ShareSettings) -> dict[str, float]:
+    """Return how many draws there are, what they are worth, and the noise they leave, for the worst class."""
+    return {
+        "draws": max((len(drawn.utilities) for drawn in classes), default=0),
+        "effective_draws": min((drawn.effective for drawn in classes), default=math.nan),
+        "monte_carlo_error": max((settings.noise(drawn) for drawn in classes), default=math.nan),
+    }
 
 
 def part_rows(drawn: ClassDraws, settings: ShareSettings) -> list[dict[str, Any]]:
     """Return the row of the share below, and with a margin those of the shares below, within and above it."""
     rows: list[dict[str, Any]] = [{"term": "share_below", **_row(drawn, settings)}]
-    if settings.margin is None:
-        return rows
-    for name, count in drawn.parts(settings.margin).items():
-        row = share_row(count, len(drawn.items), settings.estimand, settings.level, of=3)
-        rows.append({"term": f"{name}_margin", **row})
-    return [{**row, "margin": settings.margin if at else math.nan} for at, row in enumerate(rows)]
+    if settings.margin is not None:
+        rows[0]["margin"] = math.nan
+        for name, count in drawn.parts(settings.margin).items():
+            row = share_row(count, len(drawn.items), settings.estimand, settings.level, of=3)
+            rows.append({"term": f"{name}_margin", **row, "margin": settings.margin})
+    own = {"level": settings.level, "method": settings.method}
+    own |= {"n_unsure": drawn.unsure, "population_check": drawn.check}
+    return [{**row, **own} for row in rows]
 
 
 def _row(drawn: ClassDraws, settings: ShareSettings) -> dict[str, Any]:
@@ -326,7 +340,7 @@ def _label(label: Mapping[str, object]) -> str:
     return ", ".join(f"{key}={value}" for key, value in label.items()) or "all items"
 
 
-def _notes(name: str, drawn: ClassDraws, settings: ShareSettings, noise: float) -> list[str]:
+def _notes(name: str, drawn: ClassDraws, settings: ShareSettings) -> list[str]:
     """Return what limits the share of a class: its items, and the draws."""
     notes = [f"{name}: {text}" for text in settings.warnings(len(drawn.utilities))]
     if drawn.lost:
@@ -335,6 +349,7 @@ def _notes(name: str, drawn: ClassDraws, settings: ShareSettings, noise: float) 
         )
     if settings.estimand == "new_items" and len(drawn.items) < _FEW:
         notes.append(f"{name}: {len(drawn.items)} items say little about items like them")
+    noise = settings.noise(drawn)
     if noise > _NOISE:
         notes.append(
             f"{name}: bounds have a Monte Carlo standard error of {noise:.3f}, as {len(drawn.utilities):,} "
@@ -371,7 +386,7 @@ def _with_baseline(group: GroupFit, baseline: str) -> Floats:
     """Return how many trials of each item were comparisons with the baseline."""
     data = group.data
     node = data.items.index(baseline)
-    total = data.counts.sum(axis=1)
+    total = data.observed
     asked = np.bincount(data.first, total * (data.second == node), data.n_items)
     back = np.bincount(data.second, total * (data.first == node), data.n_items)
     both: Floats = np.asarray(asked + back, dtype=np.float64)
