@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from bartleby.analysis.choice.sets.model import choice_sets
     from bartleby.analysis.coding.coded import judge_codings, units_table
     from bartleby.analysis.coding.coder_agreement import coder_agreement
-    from bartleby.analysis.coding.prevalence import label_next, prevalence
+    from bartleby.analysis.coding.label_next import label_next
+    from bartleby.analysis.coding.prevalence import prevalence
     from bartleby.analysis.consistency.agreement import agreement
     from bartleby.analysis.consistency.commitment import stated_and_revealed
     from bartleby.analysis.consistency.framing import flips
@@ -217,7 +218,7 @@ _WHERE = {
     "init": "verbs.research",
     "judge_codings": "analysis.coding.coded",
     "judging_study": "verbs.coding",
-    "label_next": "analysis.coding.prevalence",
+    "label_next": "analysis.coding.label_next",
     "last_resort": "analysis.exits.rules",
     "lexicon_codings": "verbs.coding",
     "load": "studies.load",

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bartleby.analysis.coding.judge_error import Proportion, lang_reiczigel, prediction_powered, rogan_gladen
-from bartleby.analysis.coding.prevalence import label_next, prevalence
+from bartleby.analysis.coding.corrected_count import lang_reiczigel, rogan_gladen
+from bartleby.analysis.coding.judge_error import Proportion, prediction_powered
+from bartleby.analysis.coding.label_next import label_next
+from bartleby.analysis.coding.prevalence import prevalence
 from bartleby.analysis.inference.intervals import wilson
 from bartleby.errors import DataError, SettingError
 
@@ -90,7 +92,8 @@ def test_a_judge_that_says_nothing_leaves_the_labels() -> None:
 
 def test_a_good_judge_makes_the_interval_shorter_and_moves_the_estimate_off_its_own_count() -> None:
     found = rows(sample(seed=3))
-    assert width(found["prevalence"]) < 0.85 * width(found["labels_alone"])
+    assert found["prevalence"]["std_error"] < 0.85 * found["labels_alone"]["std_error"]
+    assert width(found["prevalence"]) < 0.9 * width(found["labels_alone"])
     assert found["judge_alone"]["low"] > 0.1
     assert found["prevalence"]["low"] < 0.1 < found["prevalence"]["high"]
 
@@ -177,6 +180,138 @@ def test_nobody_positive_by_verdict_leaves_the_correction_undefined_and_the_prev
     assert bounds(found["prevalence"])[0] == 0
     assert 0.01 < bounds(found["prevalence"])[1] < 0.05
     assert all(np.isnan([*bounds(found["rogan_gladen"]), *bounds(found["sensitivity"])]))
+
+
+LANG_REICZIGEL = [
+    ((4060, 11284), (178, 179), (358, 359), (0.349, 0.372)),
+    ((51, 2971), (32, 33), (20, 20), (0.0, 0.053)),
+    ((259, 509), (84, 127), (96, 109), (0.58, 0.87)),
+    ((51, 509), (23, 41), (187, 195), (0.037, 0.195)),
+]
+"""Lang & Reiczigel (2014), examples 1, 2 and 4: positive, sensitivity, specificity, and their interval."""
+
+
+def verdicts(positive: int, size: int) -> pd.DataFrame:
+    return pd.DataFrame({"judge": np.arange(size) < positive, "turn_id": np.arange(size)}).astype(int)
+
+
+def elsewhere(table: pd.DataFrame, **settings: object) -> dict[str, dict[Any, Any]]:
+    found = prevalence(table, judge="judge", **settings)  # type: ignore[arg-type]
+    return {row["term"]: row for row in found.frame.to_dict(orient="records")}
+
+
+@pytest.mark.parametrize(("positive", "sensitivity", "specificity", "expected"), LANG_REICZIGEL)
+def test_errors_counted_elsewhere_give_the_published_intervals(
+    positive: tuple[int, int],
+    sensitivity: tuple[int, int],
+    specificity: tuple[int, int],
+    expected: tuple[float, float],
+) -> None:
+    errors = {"sensitivity": sensitivity, "specificity": specificity}
+    found = elsewhere(verdicts(*positive), correction="lang_reiczigel", **errors)["rogan_gladen"]
+    assert bounds(found) == pytest.approx(expected, abs=0.0051 if expected[0] > 0.5 else 0.00051)
+    inverted = elsewhere(verdicts(*positive), **errors)["rogan_gladen"]
+    assert inverted["estimate"] == found["estimate"]
+    assert inverted["low"] < inverted["estimate"] < inverted["high"]
+    assert width(inverted) < 1.2 * width(found)
+
+
+def test_a_prevalence_with_errors_from_elsewhere_is_that_of_the_worked_example() -> None:
+    # epiR: 23 of 150 cows with sensitivity .96 and specificity .89 are 5.1 cases per 100, 0 to 13.
+    known = {"sensitivity": (96_000_000, 100_000_000), "specificity": (89_000_000, 100_000_000)}
+    found = elsewhere(verdicts(23, 150), **known)["rogan_gladen"]
+    assert found["estimate"] == pytest.approx(0.051, abs=5e-4)
+    assert bounds(found) == pytest.approx((0.0, 0.13), abs=0.01)
+
+
+def test_the_uncertainty_of_errors_from_elsewhere_is_carried_and_its_transport_warned_of() -> None:
+    table = verdicts(200, 1000)
+    small, large = (
+        elsewhere(table, sensitivity=(8 * k, 10 * k), specificity=(9 * k, 10 * k)) for k in (3, 300)
+    )
+    assert small["rogan_gladen"]["estimate"] == pytest.approx(large["rogan_gladen"]["estimate"])
+    assert width(small["rogan_gladen"]) > 2 * width(large["rogan_gladen"])
+    assert small["sensitivity"]["n"] == 30
+    assert list(small) == ["rogan_gladen", "judge_alone", "sensitivity", "specificity"]
+    warnings = prevalence(table, judge="judge", sensitivity=(8, 10), specificity=(9, 10)).warnings
+    assert any("those of another study" in text for text in warnings)
+
+
+def test_verdicts_that_errors_from_elsewhere_cannot_explain_have_no_interval_and_say_so() -> None:
+    counts = {"sensitivity": (90, 100), "specificity": (800, 1000)}
+    found = elsewhere(verdicts(50, 1000), **counts)["rogan_gladen"]
+    assert found["estimate"] == 0
+    assert np.isnan(bounds(found)).all()
+    warnings = prevalence(verdicts(50, 1000), judge="judge", **counts).warnings  # type: ignore[arg-type]
+    assert any("fewer than any prevalence" in text for text in warnings)
+    blind = {"sensitivity": (5, 10), "specificity": (5, 10)}
+    assert np.isnan(elsewhere(verdicts(50, 100), **blind)["rogan_gladen"]["estimate"])
+
+
+def test_turns_of_a_conversation_are_worth_less_with_errors_from_elsewhere_too() -> None:
+    table = verdicts(200, 1000).assign(conversation=np.arange(1000) // 20)
+    counts = {"sensitivity": (900, 1000), "specificity": (990, 1000)}
+    together, apart = (elsewhere(table, cluster=each, **counts)["rogan_gladen"] for each in (None, False))
+    assert together["n_clusters"] == 50
+    assert width(together) > 2 * width(apart)
+
+
+def test_labels_and_counts_of_another_study_are_not_mixed_and_counts_are_counts() -> None:
+    table = sample()
+    with pytest.raises(SettingError, match="label: name the column"):
+        prevalence(table, judge="judge")
+    with pytest.raises(SettingError, match="give one of them"):
+        prevalence(table, judge="judge", label="label", sensitivity=(9, 10), specificity=(9, 10))
+    with pytest.raises(SettingError, match=r"sensitivity=0\.9: .*specificity=None"):
+        prevalence(table, judge="judge", sensitivity=0.9)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match=r"specificity=\(11, 10\)"):
+        prevalence(table, judge="judge", sensitivity=(9, 10), specificity=(11, 10))
+    with pytest.raises(SettingError, match="correction='wald'"):
+        prevalence(table, judge="judge", label="label", correction="wald")  # type: ignore[arg-type]
+
+
+def test_a_corrected_count_of_labels_here_is_not_as_wide_as_with_labels_from_elsewhere() -> None:
+    table = sample(labels=600)
+    inverted, published = (
+        rows(table, correction=each)["rogan_gladen"] for each in ("inverted", "lang_reiczigel")
+    )
+    assert inverted["estimate"] == published["estimate"]
+    assert width(inverted) < 0.9 * width(published)
+    # With every unit labelled, the labels are the answer and the judge's errors are none.
+    whole = rows(sample(labels=2000))
+    assert width(whole["rogan_gladen"]) == pytest.approx(width(whole["labels_alone"]), rel=0.02)
+
+
+def test_a_judge_hardly_better_than_chance_leaves_the_corrected_count_wide_open() -> None:
+    found = rows(sample(labels=100, sensitivity=0.1, seed=5))["rogan_gladen"]
+    assert np.isnan(found["estimate"]) or width(found) > 0.5
+
+
+def test_conversations_are_found_by_name_and_said() -> None:
+    table = sample().rename(columns={"talk": "conversation"})
+    found = prevalence(table, judge="judge", label="label")
+    assert found.settings["cluster"] == "conversation (found in the table)"
+    assert found.frame["n_clusters"].max() == 200
+    apart = prevalence(table, judge="judge", label="label", cluster=False)
+    assert "independent" in apart.settings["cluster"]
+    assert not any("independent" in text for text in found.warnings)
+    lonely = prevalence(sample().drop(columns="talk"), judge="judge", label="label")
+    assert any("every unit is taken as independent" in text for text in lonely.warnings)
+
+
+def test_a_column_that_holds_no_units_together_is_no_cluster() -> None:
+    table = sample().rename(columns={"talk": "conversation"})
+    found = prevalence(table.assign(item=[f"turn {at}" for at in range(2000)]), judge="judge", label="label")
+    assert found.settings["cluster"] == "conversation (found in the table)"
+    some = table["conversation"].astype("object").where(table.index >= 5, None)
+    warned = prevalence(table.assign(conversation=some), judge="judge", label="label").warnings
+    assert any("empty for 5 units" in text for text in warned)
+
+
+def test_few_conversations_with_a_rare_code_are_warned_of() -> None:
+    table = sample(size=200, labels=100, prevalence=0.03).assign(conversation=np.arange(200) // 20)
+    warnings = prevalence(table, judge="judge", label="label").warnings
+    assert any("10 clusters seldom include the rare ones" in text for text in warnings)
 
 
 def test_clusters_widen_the_interval() -> None:

@@ -1,8 +1,7 @@
-"""Prevalence from a judge that errs: functions of numbers and arrays, no tables.
+"""Prevalence from labels of people and a judge that errs: functions of numbers and arrays, no tables.
 
-`lang_reiczigel` turns what the judge says of everything around with its sensitivity and specificity;
-`prediction_powered` starts from the labels of people and uses the judge to say more than they do alone. Only
-the second needs nothing of a judge, and holds for one that is no better than chance.
+`prediction_powered` starts from the labels and uses the judge to say more than they do alone. It needs
+nothing of a judge, and holds for one that is no better than chance.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from bartleby.analysis.coding.by_stratum import Strata
 
-__all__ = ["Linear", "Proportion", "effective", "lang_reiczigel", "prediction_powered", "rogan_gladen"]
+__all__ = ["NOTHING", "Linear", "Proportion", "degrees", "effective", "prediction_powered"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -53,61 +52,6 @@ class Linear:
     weight: float
 
 
-def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> float:
-    """Return the prevalence behind an apparent one (Rogan & Gladen 1978), kept within 0 and 1.
-
-    NaN where sensitivity + specificity is 1 or less: such a judge says nothing, or the opposite.
-    """
-    youden = sensitivity + specificity - 1
-    if not youden > NOTHING:
-        return math.nan
-    return min(1.0, max(0.0, (apparent + specificity - 1) / youden))
-
-
-def lang_reiczigel(
-    apparent: Proportion, sensitivity: Proportion, specificity: Proportion, critical: float
-) -> tuple[float, float]:
-    """Return the interval of a corrected prevalence that carries the error of all three proportions.
-
-    Parameters
-    ----------
-    apparent, sensitivity, specificity
-        Each with the independent trials it is worth.
-    critical
-        Critical value.
-
-    Returns
-    -------
-    tuple
-        Bounds within 0 and 1; NaN where sensitivity + specificity is 1 or less.
-
-    Notes
-    -----
-    Lang & Reiczigel (2014), Preventive Veterinary Medicine 113: 13-22. Each proportion is drawn to one half
-    as Agresti and Coull do, with two trials for sensitivity and specificity, and the interval is shifted.
-    """
-    if not sensitivity.value + specificity.value - 1 > NOTHING:
-        return math.nan, math.nan
-    square = critical**2
-    q, n = _drawn(apparent, square)
-    se, n_se = _drawn(sensitivity, 2.0)
-    sp, n_sp = _drawn(specificity, 2.0)
-    youden = se + sp - 1
-    if not youden > 0:
-        return math.nan, math.nan
-    centre = (q + sp - 1) / youden
-    spread_se, spread_sp = se * (1 - se) / n_se, sp * (1 - sp) / n_sp
-    error = math.sqrt(q * (1 - q) / n + spread_se * centre**2 + spread_sp * (1 - centre) ** 2) / youden
-    shifted = centre + 2 * square * (centre * spread_se - (1 - centre) * spread_sp)
-    low, high = shifted - critical * error, shifted + critical * error
-    return min(1.0, max(0.0, low)), min(1.0, max(0.0, high))
-
-
-def _drawn(proportion: Proportion, plus: float) -> tuple[float, float]:
-    n = proportion.n + plus
-    return (proportion.value * proportion.n + plus / 2) / n, n
-
-
 def effective(
     right: Floats, weights: Floats, cluster: Integers, *, clustered: bool
 ) -> tuple[Proportion, float]:
@@ -142,7 +86,7 @@ def effective(
         return Proportion(value, math.sqrt(worth * groups) if clustered else worth), groups - 1.0
     parts: Floats = np.bincount(code, share * (right - value)).astype(float)
     variance = float(parts @ parts) * groups / (groups - 1)
-    return Proportion(value, spread / max(variance, 1e-12)), _degrees(parts)
+    return Proportion(value, spread / max(variance, 1e-12)), degrees(parts)
 
 
 def prediction_powered(
@@ -189,7 +133,7 @@ def prediction_powered(
     parts: Floats = np.bincount(cluster, own + residual).astype(float)
     groups = len(parts)
     scale = groups / (groups - 1) if groups > 1 else math.nan
-    return Linear(estimate, float(parts @ parts) * scale + strata.unseen, _degrees(parts), slope)
+    return Linear(estimate, float(parts @ parts) * scale + strata.unseen, degrees(parts), slope)
 
 
 def _slope(judge: Floats, label: Floats, weight: Floats) -> float:
@@ -201,7 +145,7 @@ def _slope(judge: Floats, label: Floats, weight: Floats) -> float:
     return float((w * centred) @ (y - w @ y)) / spread if spread > 1e-12 else 0.0
 
 
-def _degrees(parts: Floats) -> float:
+def degrees(parts: Floats) -> float:
     """Return Satterthwaite's degrees of freedom with the fourth moment of the clusters' contributions."""
     square = float(parts @ parts)
     most = len(parts) - 1.0

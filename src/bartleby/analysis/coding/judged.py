@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.coding.unit_clusters import cluster_candidates, find_clusters
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.grouping import group_names, split_groups
 from bartleby.errors import DataError, SettingError
@@ -65,14 +66,17 @@ class JudgedTable:
         Columns that split the table.
     not_judged
         Units of which the judge said nothing.
-    clustered
-        Whether a cluster column was given.
+    cluster
+        What belongs together, in words.
+    warnings
+        What a reader must know.
     """
 
     rows: pd.DataFrame
     groups: tuple[str, ...]
     not_judged: float
-    clustered: bool
+    cluster: str
+    warnings: tuple[str, ...]
 
     def split(self) -> list[tuple[dict[str, Any], JudgedUnits]]:
         """Return the units of each group with the values that name it, in their order."""
@@ -87,7 +91,7 @@ class JudgedTable:
             ~np.isnan(label),
             pd.factorize(part["stratum"])[0].astype(np.int64),
             pd.factorize(part["cluster"])[0].astype(np.int64),
-            self.clustered,
+            bool(part["cluster"].duplicated().any()),
         )
 
 
@@ -95,8 +99,8 @@ def read_judged(
     units: object,
     *,
     judge: str,
-    label: str,
-    cluster: str | None,
+    label: str | None,
+    cluster: str | bool | None,
     stratum: str | None,
     by: str | Sequence[str] | None,
     threshold: float,
@@ -108,7 +112,7 @@ def read_judged(
     Parameters
     ----------
     units, judge, label, cluster, stratum, by, threshold
-        As for `prevalence`.
+        As for `prevalence`; `label` is None where nobody labels.
     unlabelled
         Whether a group or stratum may have no labels.
     of_verdicts
@@ -123,8 +127,13 @@ def read_judged(
         raise SettingError(f"threshold={threshold!r}: must lie above 0 and not above 1")
     frame = as_frame(units)
     names = column_names(frame)
-    given = {"judge": judge, "label": label, "cluster": cluster, "stratum": stratum}
-    wanted = {role: name for role, name in given.items() if name}
+    roles = {
+        "judge": judge,
+        "label": label,
+        "cluster": cluster if isinstance(cluster, str) else None,
+        "stratum": stratum,
+    }
+    wanted = {role: name for role, name in roles.items() if name}
     missing = [
         f"{role}: no column {name!r}; columns here: {', '.join(names)}"
         for role, name in wanted.items()
@@ -133,16 +142,18 @@ def read_judged(
     if missing:
         raise DataError(missing)
     groups = group_names(names, by, not_by=wanted.values())
-    data = frame.select(list(dict.fromkeys([*groups, *wanted.values()])))
+    possible = cluster_candidates(frame, cluster, taken=[*groups, *wanted.values()])
+    data = frame.select(list(dict.fromkeys([*groups, *wanted.values(), *possible])))
     every = (data.collect() if hasattr(data, "collect") else data).to_pandas().reset_index(drop=True)
     if every.empty:
         raise DataError("the table has no rows; allowed: one row a unit")
     table = pd.DataFrame({name: every[name] for name in groups})
     problems: list[str] = []
-    for role in ("judge", "label"):
-        table[role] = _shares(every[wanted[role]], wanted[role], problems, scores=role == "judge")
+    table["judge"] = _shares(every[judge], judge, problems, scores=True)
+    table["label"] = _shares(every[label], label, problems, scores=False) if label else np.nan
     table["verdict"] = (table["judge"] >= threshold).astype(float)
-    table["cluster"] = every[cluster] if cluster else np.arange(len(every))
+    unit = pd.Series(np.arange(len(every)))
+    found, table["cluster"], warnings = find_clusters(frame, cluster, every, unit, noun="unit")
     table["stratum"] = every[stratum] if stratum else table["verdict"] if of_verdicts else 0
     problems += [
         f"column {wanted[role]!r}: empty in {int(table[role].isna().sum())} rows"
@@ -151,10 +162,10 @@ def read_judged(
     ]
     judged = table[table["judge"].notna()].reset_index(drop=True)
     if not problems:
-        problems = _label_problems(judged, groups, wanted, unlabelled=unlabelled)
+        problems = _label_problems(judged, groups, wanted, unlabelled=unlabelled or label is None)
     if problems:
         raise DataError(problems)
-    return JudgedTable(judged, groups, float(len(table) - len(judged)), cluster is not None)
+    return JudgedTable(judged, groups, float(len(table) - len(judged)), found.described, warnings)
 
 
 def _shares(values: pd.Series[Any], name: str, problems: list[str], *, scores: bool) -> pd.Series[Any]:

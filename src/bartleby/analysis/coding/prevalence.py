@@ -10,34 +10,43 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
+from bartleby.analysis.coding.corrected_rows import CORRECTIONS, Correction, Validity, elsewhere_rows
+from bartleby.analysis.coding.judge_error import Proportion
 from bartleby.analysis.coding.judged import JudgedTable, JudgedUnits, read_judged
 from bartleby.analysis.coding.prevalence_rows import prevalence_rows
+from bartleby.analysis.coding.unit_clusters import few_clusters
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
+from bartleby.errors import SettingError
 
-__all__ = ["label_next", "prevalence"]
+__all__ = ["prevalence"]
 
-Floats = npt.NDArray[np.float64]
+ELSEWHERE = (
+    "sensitivity and specificity are those of another study: they hold here only if the texts, the codebook "
+    "and the judge's prompt are alike, which nothing in this table can show; label a random subsample to "
+    "check it"
+)
 
 
 def prevalence(
     units: object,
     *,
     judge: str,
-    label: str,
-    cluster: str | None = None,
+    label: str | None = None,
+    sensitivity: tuple[float, float] | None = None,
+    specificity: tuple[float, float] | None = None,
+    cluster: str | bool | None = None,
     stratum: str | None = None,
     by: str | Sequence[str] | None = None,
     threshold: float = 0.5,
     level: float = 0.95,
+    correction: Correction = "inverted",
     seed: int = 0,
 ) -> Estimates:
-    """Estimate a prevalence from a judge's word on all units and people's labels of some.
+    """Estimate a prevalence from a judge's word on all units, and labels of some or its known errors.
 
     Parameters
     ----------
@@ -47,9 +56,14 @@ def prevalence(
         Column of what the judge says: 0 and 1, or a score between them; missing where it said nothing.
     label
         Column of what people say: 0 and 1; missing where nobody labelled. Within each stratum, who was
-        labelled must not depend on what there was to see.
+        labelled must not depend on what there was to see. None where the judge was validated elsewhere.
+    sensitivity, specificity
+        Of a judge validated in another study, instead of labels: how many of how many units with the code it
+        found, and of how many units without it, it passed: `sensitivity=(45, 50), specificity=(190, 200)`.
     cluster
-        Column whose units belong together, such as the conversation of a turn.
+        Column whose units belong together, such as the conversation of a turn. None takes the first of
+        `scenario`, `item`, `conversation` and their like that holds several units together, and says so in
+        the settings; False takes units as independent.
     stratum
         Column of the strata that units were drawn from for labelling, if not all alike; labels are then
         weighted by units over labels in their stratum.
@@ -59,6 +73,9 @@ def prevalence(
         A score of this and above is a positive verdict.
     level
         Of the intervals.
+    correction
+        Interval of `rogan_gladen`: `inverted` (test inversion), or `lang_reiczigel` as published, which is up
+        to twice as wide as needed where the labelled units are among those that the judge counts.
     seed
         Recorded; nothing here is random.
 
@@ -70,111 +87,96 @@ def prevalence(
         uncorrected count, to show what it would have said. `labels_alone`: without the judge. Then
         `sensitivity`, `specificity`, `positive_predictive_value`, `negative_predictive_value`. The column
         `labels_to_halve` says how many more labels would halve the interval (infinite: no number would).
+        Without labels: `rogan_gladen`, `judge_alone`, and the `sensitivity` and `specificity` of elsewhere.
 
     Raises
     ------
     DataError, SettingError
         Naming everything that is wrong: a missing column, values that are neither 0 nor 1, nobody
-        labelled, a stratum without labels.
+        labelled, a stratum without labels, counts that are none, labels and counts at once.
 
     Notes
     -----
-    Intervals of `prevalence` and `labels_alone`: Wilson's with the estimate's effective n and a t critical
-    value (degrees of freedom from the clusters' contributions); with strata, Jeffreys' in each, added up
-    (`by_stratum.stratified_interval`). Of `rogan_gladen`: Lang and Reiczigel's, which takes sensitivity and
-    specificity for independent. Where labels were drawn by verdict they are not, and the corrected count is
-    the stratified one: it then has that one's interval. Coverage: `benchmarks/coverage_coding.py`.
+    Interval of `prevalence`: a judge that says yes or no sorts the labels by its verdict, each of which has
+    Jeffreys' bounds, added up (`by_stratum.stratified_interval`), as do strata. Of `labels_alone`, and with
+    scores: Wilson's with the estimate's effective n and a t critical value (degrees of freedom from the
+    clusters' contributions). Of `rogan_gladen`: the prevalences that the verdicts do not contradict
+    (`corrected_count.Corrected`); where labels were drawn by verdict, sensitivity and specificity are not
+    independent, the corrected count is the stratified one, and has that one's interval. Lang & Reiczigel
+    (2014), Preventive Veterinary Medicine 113: 13-22. Coverage: `benchmarks/coverage_coding.py`.
+
+    Sensitivity and specificity from elsewhere are taken to hold here. They depend on the texts, the
+    codebook and the judge's prompt: a judge that meets subtler cases than those it was validated on is less
+    sensitive, and no interval shows it.
     """
-    check_settings(level, "new_items")
+    check_settings(level, "new_items", correction=(correction, CORRECTIONS))
+    validity = _validity(label, stratum, sensitivity, specificity)
     table = read_judged(
         units, judge=judge, label=label, cluster=cluster, stratum=stratum, by=by, threshold=threshold
     )
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
     for key, part in table.split():
-        found = prevalence_rows(part, level)
+        found = (
+            prevalence_rows(part, level, correction)
+            if validity is None
+            else elsewhere_rows(part, validity, level, correction)
+        )
         rows += [{**key, **row} for row in found]
         warnings += _warnings({row["term"]: row for row in found}, part, group_prefix(key))
+    warnings += [*([] if validity is None else [ELSEWHERE]), *table.warnings]
     settings = {
         "estimand": "new_items",
         "level": level,
-        "cluster": cluster or "none: units taken as independent",
+        "cluster": table.cluster,
         "stratum": stratum,
         "threshold": threshold,
+        "correction": correction,
+        "sensitivity": sensitivity,
+        "specificity": specificity,
         "seed": seed,
     }
     return Estimates(estimate_frame(rows, table.groups), _accounting(table), tuple(warnings), settings)
 
 
-def label_next(
-    units: object,
-    n: int,
-    *,
-    judge: str,
-    label: str,
-    stratum: str | None = None,
-    threshold: float = 0.5,
-) -> pd.DataFrame:
-    """Return how many units of each stratum to label next.
-
-    Parameters
-    ----------
-    units, judge, label, threshold
-        As for `prevalence`; nobody need be labelled yet.
-    n
-        Labels that can be had.
-    stratum
-        Column of strata; None takes the judge's verdicts.
-
-    Returns
-    -------
-    DataFrame
-        `stratum`, `units`, `labelled`, `label_next`: Neyman's allocation (1934), in proportion to a
-        stratum's size and the standard deviation of its labels, of which half a label of each kind is
-        assumed beforehand.
-
-    Notes
-    -----
-    Units are to be drawn at random within a stratum, and `prevalence` told of the strata.
-    """
-    table = read_judged(
-        units,
-        judge=judge,
-        label=label,
-        cluster=None,
-        stratum=stratum,
-        by=(),
-        threshold=threshold,
-        unlabelled=True,
-        of_verdicts=stratum is None,
-    )
-    rows = table.rows
-    counted = rows.groupby("stratum", sort=True).agg(
-        units=("judge", "size"), labelled=("label", "count"), positive=("label", "sum")
-    )
-    share = (counted["positive"] + 0.5) / (counted["labelled"] + 1)
-    left = counted["units"] - counted["labelled"]
-    want = counted["units"] * np.sqrt(share * (1 - share))
-    counted["label_next"] = _allocate(want.to_numpy(dtype=float), left.to_numpy(dtype=float), n)
-    return counted.drop(columns="positive").reset_index()
+def _validity(
+    label: str | None,
+    stratum: str | None,
+    sensitivity: tuple[float, float] | None,
+    specificity: tuple[float, float] | None,
+) -> Validity | None:
+    """Return the judge's errors as another study has counted them; None where labels say what they are."""
+    counts = {"sensitivity": sensitivity, "specificity": specificity}
+    if all(value is None for value in counts.values()):
+        if label is not None:
+            return None
+        raise SettingError(
+            "label: name the column of people's labels, or give both sensitivity=(k, n) and "
+            "specificity=(k, n) as another study has counted them"
+        )
+    problems = [
+        f"{name}={value!r}: must be counts of another study, (right, of how many), such as (45, 50)"
+        for name, value in counts.items()
+        if not _is_count(value)
+    ]
+    used = [pair for pair in (("label", label), ("stratum", stratum)) if pair[1] is not None]
+    problems += [
+        f"{name}={value!r}: labels of these units and counts of another study answer different questions; "
+        "give one of them"
+        for name, value in used
+    ]
+    if problems:
+        raise SettingError("; ".join(problems))
+    right = [Proportion(value[0] / value[1], float(value[1])) for value in counts.values() if value]
+    return right[0], right[1]
 
 
-def _allocate(want: Floats, left: Floats, n: int) -> npt.NDArray[np.int64]:
-    """Return whole numbers in proportion to `want`, none above `left`, n in all where there are as many."""
-    given = np.zeros(len(want))
-    free = left > 0
-    while free.any() and given.sum() < min(n, left.sum()) - 1e-9:
-        rest = n - given[~free].sum()
-        given[free] = rest * want[free] / want[free].sum()
-        full = free & (given >= left)
-        if not full.any():
-            break
-        given[full] = left[full]
-        free &= ~full
-    whole = np.floor(given)
-    spare = round(float(min(n, left.sum()) - whole.sum()))
-    whole[np.argsort(whole - given, kind="stable")[: max(spare, 0)]] += 1
-    return whole.astype(np.int64)
+def _is_count(value: object) -> bool:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        return False
+    right, total = value
+    numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in value)
+    return numbers and 0 <= right <= total and total >= 1 and right % 1 == 0 and total % 1 == 0
 
 
 def _accounting(table: JudgedTable) -> Accounting:
@@ -192,28 +194,55 @@ def _accounting(table: JudgedTable) -> Accounting:
 
 
 def _warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits, where: str) -> list[str]:
-    told = []
-    sensitivity, specificity = (rows[name]["estimate"] for name in ("sensitivity", "specificity"))
-    value = rows["positive_predictive_value"]["estimate"]
-    if not np.any(part.label[part.labelled] == 1):
-        told.append(
-            f"{where}nobody labelled a unit positive, so sensitivity and what follows from it are undefined"
-        )
-    elif not np.any(part.label[part.labelled] == 0):
-        told.append(f"{where}nobody labelled a unit negative, so specificity is undefined")
-    elif np.isnan(rows["rogan_gladen"]["estimate"]):
-        told.append(
-            f"{where}sensitivity {sensitivity:.2f} + specificity {specificity:.2f} is 1 or less: the judge "
-            "says nothing of what people see, so its count is not corrected; `prevalence` rests on labels"
-        )
+    labelled = bool(part.labelled.any())
+    warnings = _label_warnings(rows, part) if labelled else _elsewhere_warnings(rows)
     if np.ptp(part.verdict) == 0:
         word = "positive" if part.verdict[0] == 1 else "negative"
-        told.append(f"{where}the judge calls every unit {word}, so its word says nothing")
-    elif value < 0.5:
-        told.append(
-            f"{where}of the units that the judge calls positive, people agree with {value:.0%}: at this base "
+        warnings.append(f"the judge calls every unit {word}, so its word says nothing")
+    held = part.cluster[part.labelled] if labelled else part.cluster
+    if part.clustered and len(np.unique(held)) < 2:
+        of = "labels of one cluster" if labelled else "one cluster"
+        warnings.append(f"{of} only: nothing says how others differ, so there is no interval")
+    shares = [row for term, row in rows.items() if term in {"prevalence", "rogan_gladen", "labels_alone"}]
+    return [f"{where}{text}" for text in warnings] + few_clusters(shares if part.clustered else [], where)
+
+
+def _label_warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits) -> list[str]:
+    sensitivity, specificity = (rows[name]["estimate"] for name in ("sensitivity", "specificity"))
+    warnings = []
+    if not np.any(part.label[part.labelled] == 1):
+        warnings.append(
+            "nobody labelled a unit positive, so sensitivity and what follows from it are undefined"
+        )
+    elif not np.any(part.label[part.labelled] == 0):
+        warnings.append("nobody labelled a unit negative, so specificity is undefined")
+    elif np.isnan(rows["rogan_gladen"]["estimate"]):
+        warnings.append(
+            f"sensitivity {sensitivity:.2f} + specificity {specificity:.2f} is 1 or less: the judge "
+            "says nothing of what people see, so its count is not corrected; `prevalence` rests on labels"
+        )
+    value = rows["positive_predictive_value"]["estimate"]
+    if value < 0.5 and np.ptp(part.verdict) > 0:
+        warnings.append(
+            f"of the units that the judge calls positive, people agree with {value:.0%}: at this base "
             "rate its positives are mostly false alarms"
         )
-    if part.clustered and len(np.unique(part.cluster[part.labelled])) < 2:
-        told.append(f"{where}labels of one cluster only: they say nothing about how others differ")
-    return told
+    return warnings
+
+
+def _elsewhere_warnings(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    corrected, apparent = rows["rogan_gladen"], rows["judge_alone"]["estimate"]
+    sensitivity, specificity = (rows[name]["estimate"] for name in ("sensitivity", "specificity"))
+    if np.isnan(corrected["estimate"]):
+        return [
+            f"sensitivity {sensitivity:.2f} + specificity {specificity:.2f} is 1 or less: such a judge says "
+            "nothing, so its count cannot be corrected"
+        ]
+    if apparent < 1 - specificity or apparent > sensitivity:
+        amount = "fewer" if apparent < 1 - specificity else "more"
+        return [
+            f"the judge calls {apparent:.1%} of these units positive, {amount} than any prevalence would "
+            f"make it, sensitivity being {sensitivity:.2f} and specificity {specificity:.2f}: chance, or "
+            "these errors are not those that it makes here"
+        ]
+    return []

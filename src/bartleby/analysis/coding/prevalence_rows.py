@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from bartleby.analysis.coding.by_stratum import Strata, Worth, called_interval, stratified_interval
-from bartleby.analysis.coding.judge_error import (
-    Linear,
-    Proportion,
-    effective,
-    lang_reiczigel,
-    prediction_powered,
-    rogan_gladen,
-)
+from bartleby.analysis.coding.corrected_rows import Correction, corrected_row, rate_row
+from bartleby.analysis.coding.judge_error import Linear, Proportion, effective, prediction_powered
 from bartleby.analysis.coding.judged import JudgedUnits
-from bartleby.analysis.inference.intervals import critical_value, wilson
+from bartleby.analysis.inference.intervals import (
+    ENOUGH,
+    RateFit,
+    clustered_rate,
+    critical_value,
+    wilson,
+)
 
 __all__ = ["prevalence_rows"]
 
 TERMS = ("sensitivity", "specificity", "positive_predictive_value", "negative_predictive_value")
 BY_STRATUM = "strata of labels, Jeffreys, square-and-add"
+CARRIED = "carried over from labels alone"
+BY_VERDICT = "labels by verdict, Jeffreys, square-and-add"
 
 
-def prevalence_rows(part: JudgedUnits, level: float) -> list[dict[str, Any]]:
+def prevalence_rows(
+    part: JudgedUnits, level: float, correction: Correction = "inverted"
+) -> list[dict[str, Any]]:
     """Return the estimates of `prevalence` for one group, as rows of its table."""
     fit = prediction_powered(part.score, part.label, part.labelled, part.stratum, part.cluster)
     nothing = np.zeros(len(part.score))
@@ -44,9 +50,9 @@ def prevalence_rows(part: JudgedUnits, level: float) -> list[dict[str, Any]]:
             "method": f"PPI++, lambda {fit.weight:.3g}, {first['method']}",
             "labels_to_halve": _labels_to_halve(fit.variance, least, labels, size),
         },
-        {**_corrected_row(every, rates["sensitivity"][0], rates["specificity"][0], level), "n": size},
+        {**_corrected(part, rates, alone, level, correction), "n": size},
         {
-            **_rate_row("judge_alone", every, df, level),
+            **rate_row("judge_alone", every, df, level),
             "n": size,
             "method": "not corrected for the judge's errors",
         },
@@ -55,7 +61,7 @@ def prevalence_rows(part: JudgedUnits, level: float) -> list[dict[str, Any]]:
             "labels_to_halve": _labels_to_halve(alone.variance, 0.0, labels, math.inf),
         },
         *(
-            {**_rate_row(term, found, df, level), "n": float(_called(part, term).sum())}
+            {**rate_row(term, found, df, level), "n": float(_called(part, term).sum())}
             for term, (found, df) in rates.items()
         ),
     ]
@@ -125,10 +131,20 @@ def _worth_of(part: JudgedUnits, term: str) -> float:
 def _linear_row(term: str, fit: Linear, alone: Linear, part: JudgedUnits, level: float) -> dict[str, Any]:
     estimate = min(1.0, max(0.0, fit.estimate))
     strata = Strata.of(part.label, part.labelled, part.stratum)
+    verdicts = _by_verdict(part) if fit.weight else None
     if len(strata.units) > 1:
         worth = _worth(strata, fit, alone, part)
         low, high = stratified_interval(strata, estimate, worth, level)
         df, method = worth.df, BY_STRATUM
+    elif _few(part) or (part.clustered and fit is alone):
+        by_cluster = _labels_by_cluster(part, level)
+        low, high = _carried(by_cluster, estimate, fit.variance, alone.variance)
+        df, method = by_cluster.df, f"{CARRIED}: {by_cluster.method}"
+        method = by_cluster.method if fit is alone else method
+    elif verdicts is not None:
+        worth = _worth(verdicts, fit, fit, part)
+        low, high = stratified_interval(verdicts, estimate, worth, level)
+        df, method = worth.df, BY_VERDICT
     else:
         low, high = _wilson_bounds(estimate, fit, part, level)
         df, method = fit.df, "effective n Wilson t"
@@ -145,6 +161,69 @@ def _linear_row(term: str, fit: Linear, alone: Linear, part: JudgedUnits, level:
     }
 
 
+def _clusters(part: JudgedUnits) -> int:
+    """Return how many clusters have labels."""
+    return len(np.unique(part.cluster[part.labelled]))
+
+
+def _few(part: JudgedUnits) -> bool:
+    """Return whether labels are of few clusters, each unit as likely to be labelled as any other."""
+    return part.clustered and _clusters(part) < ENOUGH and int(part.stratum.max()) == 0
+
+
+def _corrected(
+    part: JudgedUnits,
+    rates: Mapping[str, tuple[Proportion, float]],
+    alone: Linear,
+    level: float,
+    correction: Correction,
+) -> dict[str, Any]:
+    """Return the judge's corrected count; of few clusters, with the bounds of labels alone carried over."""
+    row = corrected_row(part, rates["sensitivity"][0], rates["specificity"][0], level, correction)
+    if correction != "inverted" or not _few(part) or not row["std_error"] > 0:
+        return row
+    labels = _labels_by_cluster(part, level)
+    low, high = _carried(labels, row["estimate"], row["std_error"] ** 2, alone.variance)
+    method = f"Rogan-Gladen, {CARRIED}: {labels.method}"
+    return {**row, "low": low, "high": high, "df": labels.df, "method": method}
+
+
+def _labels_by_cluster(part: JudgedUnits, level: float) -> RateFit:
+    """Return the share of positive labels among new clusters, as `rate` has it."""
+    _, code = np.unique(part.cluster[part.labelled], return_inverse=True)
+    labels = np.bincount(code).astype(float)
+    return clustered_rate(np.bincount(code, part.label[part.labelled]), labels, level)
+
+
+def _carried(labels: RateFit, estimate: float, variance: float, alone: float) -> tuple[float, float]:
+    """Return the bounds of labels alone as bounds of an estimate that a judge helps with.
+
+    Of few clusters a variance is hardly known, but by how much a judge narrows it is: bounds keep their
+    distance on the logit scale, times the ratio of the standard errors there.
+    """
+    share = labels.estimate
+    low, high = labels.low, labels.high
+    if 0 < share < 1 and 0 < estimate < 1 and variance > 0 and alone > 0:
+        stretch = math.sqrt(variance / alone) * share * (1 - share) / (estimate * (1 - estimate))
+        low, high = (
+            float(expit(logit(estimate) + stretch * (logit(bound) - logit(share)))) for bound in (low, high)
+        )
+    return min(low, estimate), max(high, estimate)
+
+
+def _by_verdict(part: JudgedUnits) -> Strata | None:
+    """Return labels drawn from all units by verdict, if the judge says yes or no and each has labels.
+
+    The slope of label on verdict makes PPI++ the same as weighting each verdict's labels by its units
+    (poststratification), whose intervals are right for labels that are nearly all alike.
+    """
+    said = np.unique(part.score)
+    if len(said) != 2 or int(part.stratum.max()) > 0:
+        return None
+    strata = Strata.of(part.label, part.labelled, (part.score == said[1]).astype(np.int64))
+    return strata if np.all(strata.labels > 0) else None
+
+
 def _wilson_bounds(estimate: float, fit: Linear, part: JudgedUnits, level: float) -> tuple[float, float]:
     if not np.isfinite(fit.variance):
         return math.nan, math.nan
@@ -159,7 +238,7 @@ def _wilson_bounds(estimate: float, fit: Linear, part: JudgedUnits, level: float
 def _worth(strata: Strata, fit: Linear, alone: Linear, part: JudgedUnits) -> Worth:
     """Return how many independent labels a label is worth: less by clusters, more by a judge that helps."""
     labels = float(strata.labels.sum())
-    clusters = len(np.unique(part.cluster[part.labelled]))
+    clusters = _clusters(part)
     worth = 1.0
     if part.clustered and strata.alike:
         worth = math.sqrt(clusters / labels)
@@ -183,35 +262,3 @@ def _labels_to_halve(variance: float, least: float, labels: float, size: float) 
         return math.inf
     wanted = 1 / size + (1 / labels - 1 / size) * free / (variance - least)
     return float(math.ceil(1 / wanted - labels))
-
-
-def _corrected_row(
-    every: Proportion, sensitivity: Proportion, specificity: Proportion, level: float
-) -> dict[str, Any]:
-    low, high = lang_reiczigel(every, sensitivity, specificity, critical_value(level))
-    return {
-        "term": "rogan_gladen",
-        "estimate": rogan_gladen(every.value, sensitivity.value, specificity.value),
-        "low": low,
-        "high": high,
-        "level": level,
-        "method": "Rogan-Gladen, Lang-Reiczigel interval",
-    }
-
-
-def _rate_row(term: str, found: Proportion, df: float, level: float) -> dict[str, Any]:
-    low, high = math.nan, math.nan
-    if found.n > 0 and df >= 1:
-        low, high = wilson(found.value, found.n, critical_value(level, df))
-    spread = found.value * (1 - found.value)
-    return {
-        "term": term,
-        "estimate": found.value,
-        "std_error": math.sqrt(spread / found.n) if spread > 1e-12 else math.nan,
-        "low": low,
-        "high": high,
-        "level": level,
-        "n": found.n,
-        "method": "effective n Wilson t",
-        "df": df,
-    }
