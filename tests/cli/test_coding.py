@@ -38,6 +38,33 @@ def test_prevalence_is_estimated_from_a_file(tmp_path: Path, capsys: pytest.Capt
     assert told["accounting"]["outcomes"]["judged only"]["count"] == 2
 
 
+def test_a_judge_validated_elsewhere_is_corrected_by_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "judged.csv"
+    file.write_text(JUDGED)
+    counts = ["--sensitivity", "90", "100", "--specificity", "190", "200", "--cluster", "none"]
+    assert main(["estimate", "prevalence", str(file), "--judge", "says", *counts, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    rows = {row["term"]: row for row in found["estimates"]}
+    assert rows["rogan_gladen"]["estimate"] == pytest.approx(0.45 / 0.85)
+    assert rows["sensitivity"]["n"] == 100
+    assert any("another study" in text for text in found["warnings"])
+
+
+def test_units_of_two_columns_belong_to_the_conversation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "codings.csv"
+    rows = [f"c{c},{t},{who},{(c + t) % 2}\n" for c in range(4) for t in (1, 2) for who in ("ann", "ben")]
+    file.write_text("conversation,turn,who,level\n" + "".join(rows))
+    options = ["--unit", "conversation", "turn", "--coder", "who", "--value", "level", "--metric", "ordinal"]
+    assert main(["estimate", "agreement", str(file), *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["settings"]["cluster"] == "conversation (found in the table)"
+    assert {"weighted_kappa_linear", "icc_2_1"} <= {row["term"] for row in found["estimates"]}
+
+
 def test_a_wrong_column_is_one_line_and_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "judged.csv"
     file.write_text(JUDGED)

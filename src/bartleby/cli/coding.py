@@ -52,10 +52,17 @@ def add_estimators(estimators: Commands) -> None:
         "bartleby estimate agreement codings.csv --unit turn --coder who --value distress --json",
     )
     _add_shared(agreement)
-    agreement.add_argument("--unit", required=True, metavar="COL", help="column of what was coded")
+    agreement.add_argument(
+        "--unit", required=True, nargs="+", metavar="COL", help="what was coded, such as conversation turn"
+    )
     agreement.add_argument("--coder", required=True, metavar="COL", help="column of who coded it")
     agreement.add_argument("--value", required=True, metavar="COL", help="column of what it was coded as")
-    agreement.add_argument("--metric", choices=METRICS, default="nominal", help="of alpha (default: nominal)")
+    agreement.add_argument(
+        "--metric",
+        choices=METRICS,
+        default="nominal",
+        help="of alpha (default: nominal); the others add weighted kappas and intraclass correlations",
+    )
     agreement.add_argument("--reference", metavar="NAME", help="coder taken as the truth")
     agreement.add_argument("--method", choices=("jackknife", "bootstrap"), default="jackknife")
     agreement.add_argument("--replicates", type=int, default=2000, help="of the bootstrap (default: 2000)")
@@ -64,12 +71,24 @@ def add_estimators(estimators: Commands) -> None:
         "prevalence",
         _prevalence,
         "how often something is so, corrected for a judge's errors",
-        "bartleby estimate prevalence turns.csv --judge says --label person --cluster conversation --json",
+        "bartleby estimate prevalence turns.csv --judge says --label person --json",
     )
     _add_shared(prevalence)
     prevalence.add_argument("--judge", required=True, metavar="COL", help="0, 1 or a score for each unit")
+    prevalence.add_argument("--label", metavar="COL", help="0 or 1, empty where nobody labelled")
+    for name, of in (("sensitivity", "with the code"), ("specificity", "without it")):
+        prevalence.add_argument(
+            f"--{name}",
+            nargs=2,
+            type=int,
+            metavar=("RIGHT", "OF"),
+            help=f"of a judge validated in another study, instead of --label: right in how many units {of}",
+        )
     prevalence.add_argument(
-        "--label", required=True, metavar="COL", help="0 or 1, empty where nobody labelled"
+        "--correction",
+        choices=("inverted", "lang_reiczigel"),
+        default="inverted",
+        help="interval of rogan_gladen (default: inverted)",
     )
     prevalence.add_argument(
         "--stratum", metavar="COL", help="strata from which units were drawn to be labelled"
@@ -81,7 +100,11 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="table: .csv, .jsonl or .parquet")
     parser.add_argument("--by", nargs="+", metavar="COL", default=None, help="estimate within each group")
     parser.add_argument(
-        "--cluster", metavar="COL", default=None, help="units that share it are not independent"
+        "--cluster",
+        metavar="COL",
+        default=None,
+        help="units that share it are not independent (default: a scenario, item or conversation; none: all "
+        "are)",
     )
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
     parser.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn (default: 0)")
@@ -151,11 +174,11 @@ def _agreement(options: argparse.Namespace) -> int:
 
     found = coder_agreement(
         _table(options),
-        unit=options.unit,
+        unit=options.unit if len(options.unit) > 1 else options.unit[0],
         coder=options.coder,
         value=options.value,
         metric=options.metric,
-        cluster=options.cluster,
+        cluster=_cluster(options),
         reference=options.reference,
         by=options.by,
         level=options.level,
@@ -173,7 +196,10 @@ def _prevalence(options: argparse.Namespace) -> int:
         _table(options),
         judge=options.judge,
         label=options.label,
-        cluster=options.cluster,
+        sensitivity=_counts(options.sensitivity),
+        specificity=_counts(options.specificity),
+        correction=options.correction,
+        cluster=_cluster(options),
         stratum=options.stratum,
         by=options.by,
         threshold=options.threshold,
@@ -181,6 +207,14 @@ def _prevalence(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     return _print(found, options)
+
+
+def _cluster(options: argparse.Namespace) -> str | bool | None:
+    return False if options.cluster == "none" else options.cluster
+
+
+def _counts(given: list[int] | None) -> tuple[float, float] | None:
+    return None if given is None else (given[0], given[1])
 
 
 def _table(options: argparse.Namespace) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Agreement of coders as functions of sums over units: Krippendorff's alpha, Fleiss' and Cohen's kappa.
+"""Agreement of coders as functions of sums over units: Krippendorff's alpha, kappas, intraclass correlations.
 
 Each unit becomes one row of features that add up, so that a statistic without a unit, or of a resample of
 units, is the same function of other sums (`bartleby.analysis.inference.jackknife`).
@@ -14,7 +14,18 @@ import numpy.typing as npt
 
 from bartleby.errors import SettingError
 
-__all__ = ["METRICS", "Alpha", "Metric", "cohen_kappa", "fleiss_kappa", "observed_agreement", "unit_counts"]
+__all__ = [
+    "METRICS",
+    "Alpha",
+    "Metric",
+    "cohen_kappa",
+    "fleiss_kappa",
+    "icc",
+    "icc_features",
+    "observed_agreement",
+    "unit_counts",
+    "weighted_kappa",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -175,3 +186,64 @@ def cohen_kappa(joint: Floats, n_values: int) -> Floats:
         chance = np.sum(share.sum(axis=-1) * share.sum(axis=-2), axis=-1)
         found: Floats = np.where(chance < 1, (same - chance) / (1 - chance), np.nan)
     return found
+
+
+def weighted_kappa(joint: Floats, values: Floats, power: int) -> Floats:
+    """Return weighted kappa of two coders (Cohen 1968).
+
+    Parameters
+    ----------
+    joint
+        Counts of (value of one, value of the other), flattened (..., K * K).
+    values
+        The values as numbers (K,): a disagreement weighs by their distance.
+    power
+        1 for linear weights, 2 for quadratic ones, with which kappa is the intraclass correlation of the
+        two coders but for terms of order 1 / n (Fleiss & Cohen 1973).
+    """
+    size = len(values)
+    table = joint.reshape(*joint.shape[:-1], size, size)
+    distance = np.abs(values[:, None] - values[None, :]) ** power
+    observed = np.einsum("...kl,kl->...", table, distance) * table.sum(axis=(-2, -1))
+    expected = np.einsum("...k,kl,...l->...", table.sum(axis=-1), distance, table.sum(axis=-2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kappa: Floats = np.where(expected > 0, 1 - observed / expected, np.nan)
+    return kappa
+
+
+def icc_features(scores: Floats) -> Floats:
+    """Return one row a unit that every coder has coded, for `icc` (U, R + 3).
+
+    Parameters
+    ----------
+    scores
+        Values by unit and coder (U, R).
+    """
+    centred = scores - scores.mean()
+    squares, sums = np.sum(centred**2, axis=1), centred.sum(axis=1)
+    return np.column_stack([np.ones(len(scores)), centred, squares, sums**2])
+
+
+def icc(sums: Floats, *, coders_differ: bool) -> Floats:
+    """Return the intraclass correlation of single codings (Shrout & Fleiss 1979).
+
+    Parameters
+    ----------
+    sums
+        Sums of `icc_features` (..., R + 3).
+    coders_differ
+        Whether differences between the coders' means are disagreement: ICC(2,1), else ICC(3,1).
+    """
+    n, columns, squares, rows = sums[..., 0], sums[..., 1:-2], sums[..., -2], sums[..., -1]
+    coders = columns.shape[-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = columns.sum(axis=-1) ** 2 / (n * coders)
+        by_coder = np.sum(columns**2, axis=-1) / n
+        units = (rows / coders - centre) / (n - 1)
+        between = (by_coder - centre) / (coders - 1)
+        error = (squares - rows / coders - by_coder + centre) / ((n - 1) * (coders - 1))
+        whole = units + (coders - 1) * error
+        if coders_differ:
+            whole = whole + coders * (between - error) / n
+        correlation: Floats = np.where(whole > 1e-12, (units - error) / whole, np.nan)
+    return correlation

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any, Literal
 
@@ -21,8 +22,11 @@ from bartleby.analysis.coding.alpha import (
     Metric,
     cohen_kappa,
     fleiss_kappa,
+    icc,
+    icc_features,
     observed_agreement,
     unit_counts,
+    weighted_kappa,
 )
 from bartleby.analysis.coding.codings import Codings, read_codings
 from bartleby.analysis.inference.intervals import (
@@ -50,6 +54,7 @@ __all__ = ["coder_agreement"]
 Floats = npt.NDArray[np.float64]
 Method = Literal["jackknife", "bootstrap"]
 
+WEIGHTED = ("weighted_kappa_linear", "weighted_kappa_quadratic")
 MOSTLY_ONE = 0.9
 """Above this share of one value, a warning says how much agreement is due to it."""
 
@@ -57,11 +62,11 @@ MOSTLY_ONE = 0.9
 def coder_agreement(
     codings: object,
     *,
-    unit: str,
+    unit: str | Sequence[str],
     coder: str,
     value: str,
     metric: Metric = "nominal",
-    cluster: str | None = None,
+    cluster: str | bool | None = None,
     reference: str | None = None,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
@@ -76,12 +81,14 @@ def coder_agreement(
     codings
         Any frame that narwhals reads, one row a coding; a missing value is a unit not coded.
     unit, coder, value
-        Columns that say what was coded, by whom, and as what.
+        Columns that say what was coded, by whom, and as what; several columns for a unit that is numbered
+        within another, such as `["conversation", "turn"]`. Units and coders are text: 7 is "7".
     metric
         Of alpha: `nominal`, `ordinal`, `interval` or `ratio`. Values must be numbers but for `nominal`.
     cluster
-        Column whose units belong together, such as the conversation of a turn; None takes units as
-        independent.
+        Column whose units belong together, such as the conversation of a turn. None takes the first of
+        `scenario`, `item`, `conversation` and their like that holds several units together, and says so in
+        the settings; False takes units as independent.
     reference
         A coder taken as the truth, such as the people's verdict: adds the sensitivity and specificity of
         each other coder (for more than two values, of each value against the others).
@@ -99,8 +106,11 @@ def coder_agreement(
     -------
     Estimates
         `alpha`; for `nominal` also `observed_agreement`, `fleiss_kappa` where all units have equally many
-        codings, and `cohen_kappa` of each pair of coders (columns `coder` and `other`); `sensitivity` and
-        `specificity` (column `coder`, and `value` for more than two values).
+        codings, and `cohen_kappa` of each pair of coders (columns `coder` and `other`); for the other metrics
+        `weighted_kappa_linear` and `weighted_kappa_quadratic` of each pair, and `icc_2_1` and `icc_3_1` of
+        the units that every coder has coded (single codings; in the first, differences between the coders'
+        means are disagreement); `sensitivity` and `specificity` (column `coder`, and `value` for more than
+        two values).
 
     Raises
     ------
@@ -111,8 +121,11 @@ def coder_agreement(
     Notes
     -----
     Alpha and kappa are undefined (NaN) where only one value occurs. Where all codings agree there is no
-    variation to estimate from: the lower bound then takes the upper score bound of 0 units in
-    disagreement. Intervals are over units or clusters; coders are taken as these ones.
+    variation to estimate from: the lower bound then takes the upper score bound of 0 units in disagreement,
+    over how often two codings would differ by chance. Weights of kappa are distances of the values as
+    numbers (Cohen 1968), squared for the quadratic one (Fleiss & Cohen 1973); intraclass correlations are
+    those of Shrout & Fleiss (1979). Intervals are over units or clusters; coders are taken as these ones,
+    also in ICC(2,1).
     """
     check_settings(level, "new_items", metric=(metric, METRICS), method=(method, ("jackknife", "bootstrap")))
     if replicates < 100:
@@ -130,7 +143,7 @@ def coder_agreement(
     settings = {
         "metric": metric,
         "level": level,
-        "cluster": cluster or "unit",
+        "cluster": table.cluster,
         "reference": reference,
         "method": method,
         "replicates": replicates if method == "bootstrap" else None,
@@ -149,7 +162,7 @@ def coder_agreement(
     return Estimates(
         estimate_frame(rows, [*table.groups, "coder", "other", "value"]),
         accounting,
-        tuple(warnings),
+        (*warnings, *table.warnings),
         settings,
     )
 
@@ -175,6 +188,8 @@ def _rows(part: Codings, options: _Options, where: str) -> tuple[list[dict[str, 
     rows = [_row(_Statistic("alpha", alpha.features(counts), alpha, together), part, options)]
     if options.metric == "nominal":
         rows += _nominal_rows(counts, part, options, together)
+    else:
+        rows += _graded_rows(part, options)
     if options.reference is not None:
         rows += _reference_rows(part, options, where)
     return rows, _warnings(counts[together], part, rows, where)
@@ -214,6 +229,27 @@ def _nominal_rows(
     return rows
 
 
+def _graded_rows(part: Codings, options: _Options) -> list[dict[str, Any]]:
+    values = part.numbers()
+    rows = []
+    for one, other in combinations(range(len(part.coders)), 2):
+        joint, both = part.joint(one, other)
+        for power, term in enumerate(WEIGHTED, start=1) if both.any() else ():
+            kappa = _Statistic(term, joint, partial(weighted_kappa, values=values, power=power), both)
+            rows.append(
+                {"coder": part.coders[one], "other": part.coders[other], **_row(kappa, part, options)}
+            )
+    codes = np.column_stack([part.by_unit(number) for number in range(len(part.coders))])
+    every = np.all(codes >= 0, axis=1)
+    if every.any():
+        features = np.zeros((part.n_units, len(part.coders) + 3))
+        features[every] = icc_features(values[codes[every]])
+        for term, coders_differ in (("icc_2_1", True), ("icc_3_1", False)):
+            correlation = _Statistic(term, features, partial(icc, coders_differ=coders_differ), every)
+            rows.append(_row(correlation, part, options))
+    return rows
+
+
 def _row(statistic: _Statistic, part: Codings, options: _Options) -> dict[str, Any]:
     """Return one estimate with its interval over the clusters of the units that are used."""
     _, cluster = np.unique(part.cluster[statistic.used], return_inverse=True)
@@ -229,8 +265,8 @@ def _row(statistic: _Statistic, part: Codings, options: _Options) -> dict[str, A
     else:
         low, high = scaled_interval(found, options.level, statistic.scale)
         method = f"jackknife t, {statistic.scale} scale"
-    if found.estimate == 1 and n_clusters > 1:
-        low, high, method = *_all_agree(n_clusters, options.level), "all agree: score bound"
+    if found.estimate > 1 - 1e-12 and n_clusters > 1:
+        low, high, method = *_all_agree(statistic, part, n_clusters, options.level), "all agree: score bound"
     return {
         "term": statistic.term,
         "estimate": found.estimate,
@@ -246,14 +282,20 @@ def _row(statistic: _Statistic, part: Codings, options: _Options) -> dict[str, A
     }
 
 
-def _all_agree(n_clusters: int, level: float) -> tuple[float, float]:
-    """Return bounds where no unit is in disagreement: 0 of G clusters has an upper score bound.
+def _all_agree(statistic: _Statistic, part: Codings, n_clusters: int, level: float) -> tuple[float, float]:
+    """Return bounds where no unit is in disagreement: 0 of all has an upper score bound.
 
-    A unit in disagreement costs agreement beyond chance about twice its share, so the lower bound is 1 less
-    twice that upper bound, and not below chance.
+    A unit in disagreement costs agreement beyond chance its share of the units, over how often two codings
+    would differ by chance: a rare code that was twice agreed on says little. Clusters make units worth less,
+    as in `intervals.clustered_rate`.
     """
-    worst = wilson(0.0, n_clusters, critical_value(level, n_clusters - 1))[1]
-    return 1 - min(2 * worst, 1.0), 1.0
+    worth = math.sqrt(float(statistic.used.sum()) * n_clusters)
+    worst = wilson(0.0, worth, critical_value(level, n_clusters - 1))[1]
+    if statistic.scale == "logit":
+        return 1 - worst, 1.0
+    share = np.bincount(part.value[statistic.used[part.unit]], minlength=len(part.values)).astype(float)
+    differ = 1 - float(np.sum((share / share.sum()) ** 2))
+    return max(1 - worst / differ, 0.0) if differ > 0 else 0.0, 1.0
 
 
 def _reference_rows(part: Codings, options: _Options, where: str) -> list[dict[str, Any]]:

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.coding.unit_clusters import cluster_candidates, find_clusters
 from bartleby.analysis.tables.counts import as_frame, column_names, count_rows
-from bartleby.analysis.tables.grouping import group_names, split_groups
+from bartleby.analysis.tables.grouping import as_names, group_names, split_groups
 from bartleby.analysis.tables.labels import natural_order
-from bartleby.errors import DataError
+from bartleby.errors import DataError, SettingError
 
 __all__ = ["CodingTable", "Codings", "read_codings"]
 
@@ -93,14 +94,17 @@ class CodingTable:
         Columns that split the table.
     missing
         Codings without a value.
-    clustered
-        Whether a cluster column was given.
+    cluster
+        What belongs together, in words.
+    warnings
+        What a reader must know.
     """
 
     rows: pd.DataFrame
     groups: tuple[str, ...]
     missing: float
-    clustered: bool
+    cluster: str
+    warnings: tuple[str, ...]
 
     def split(self) -> list[tuple[dict[str, Any], Codings]]:
         """Return the codings of each group with the values that name it, in their order."""
@@ -124,17 +128,17 @@ class CodingTable:
             cluster,
             tuple(coders),
             tuple(values),
-            self.clustered,
+            len(np.unique(cluster)) < len(names),
         )
 
 
 def read_codings(
     codings: object,
     *,
-    unit: str,
+    unit: str | Sequence[str],
     coder: str,
     value: str,
-    cluster: str | None,
+    cluster: str | bool | None,
     by: str | Sequence[str] | None,
     numbers: bool,
 ) -> CodingTable:
@@ -144,43 +148,89 @@ def read_codings(
     ----------
     codings
         Any frame that narwhals reads.
-    unit, coder, value, cluster
-        Its columns.
-    by
-        Columns that split the table.
+    unit, coder, value, cluster, by
+        As for `coder_agreement`.
     numbers
         Whether values must be numbers.
 
     Raises
     ------
-    DataError
+    DataError, SettingError
         Naming everything that is wrong.
     """
     frame = as_frame(codings)
     names = column_names(frame)
-    wanted = {"unit": unit, "coder": coder, "value": value, **({"cluster": cluster} if cluster else {})}
+    units = as_names(unit)
+    if not units:
+        raise SettingError("unit: name the column, or the columns, that say what was coded")
+    named = {"cluster": cluster} if isinstance(cluster, str) else {}
+    wanted = [*(("unit", name) for name in units), ("coder", coder), ("value", value), *named.items()]
     missing = [
         f"{role}: no column {name!r}; columns here: {', '.join(names)}"
-        for role, name in wanted.items()
+        for role, name in wanted
         if name not in names
     ]
     if missing:
         raise DataError(missing)
-    groups = group_names(names, by, not_by=wanted.values())
-    rows = count_rows(frame, list(dict.fromkeys([*groups, *wanted.values()])), name="_times")
+    groups = group_names(names, by, not_by=[name for _, name in wanted])
+    # One of several columns that make up a unit may be what units belong to: the conversation of a turn.
+    taken = [*groups, coder, value, *(units if len(units) == 1 else ())]
+    possible = cluster_candidates(frame, cluster, taken=taken)
+    rows = count_rows(
+        frame, list(dict.fromkeys([*groups, *(name for _, name in wanted), *possible])), name="_times"
+    )
     if rows.empty:
         raise DataError("the table has no rows; allowed: one row a coding")
-    keep = {role: rows[name] for role, name in wanted.items()}
-    keep.setdefault("cluster", rows[unit])
+    key = _as_text(rows, units)
+    found, clusters, warnings = find_clusters(
+        frame, cluster, rows[list(possible)], _within(rows, groups, key), noun="unit"
+    )
+    keep = {"unit": key, "coder": _as_text(rows, (coder,)), "value": _alike(rows[value]), "cluster": clusters}
     table = pd.DataFrame({**{name: rows[name] for name in groups}, **keep, "_times": rows["_times"]})
     empty = table["value"].isna() | (table["value"].astype(str).str.strip() == "")
-    given = table[~empty]
-    problems = _problems(given, groups, wanted, numbers=numbers)
+    coded = table[~empty]
+    problems = _problems(
+        coded, groups, {"unit": ", ".join(units), "coder": coder, "value": value} | named, numbers=numbers
+    )
     if problems:
         raise DataError(problems)
     return CodingTable(
-        given.reset_index(drop=True), groups, float(table.loc[empty, "_times"].sum()), bool(cluster)
+        coded.reset_index(drop=True),
+        groups,
+        float(table.loc[empty, "_times"].sum()),
+        found.described if found.column else found.described.replace("rows", "units"),
+        warnings,
     )
+
+
+def _as_text(rows: pd.DataFrame, names: Sequence[str]) -> pd.Series[Any]:
+    """Return ids as text, those of several columns joined; missing where any of them is."""
+    parts = [rows[name].map(_id) for name in names]
+    joined = parts[0] if len(parts) == 1 else pd.Series(map(", ".join, zip(*parts, strict=True)), rows.index)
+    return joined.astype("object").where(rows[list(names)].notna().all(axis=1), None)
+
+
+def _id(value: object) -> str:
+    """Return an id as text; a whole number has no decimal point, even beside missing values."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _alike(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values of one kind: numbers beside text, as of two files put together, are text too."""
+    words = values.map(lambda value: isinstance(value, str))
+    if not words.any() or words[values.notna()].all():
+        return values
+    return values.map(lambda value: value.strip() if isinstance(value, str) else _id(value)).where(
+        values.notna()
+    )
+
+
+def _within(rows: pd.DataFrame, groups: Sequence[str], key: pd.Series[Any]) -> pd.Series[Any]:
+    """Return units numbered anew in each group: two groups may share a name of a unit."""
+    numbers: pd.Series[Any] = (
+        rows[list(groups)].assign(_unit=key).groupby([*groups, "_unit"], dropna=False, sort=False).ngroup()
+    )
+    return numbers
 
 
 def _problems(
@@ -204,7 +254,8 @@ def _problems(
         each, who = key[-2:]
         problems.append(
             f"unit {each!r} was coded {twice[key]:g} times by {who!r}; allowed: once. Several samples of one "
-            "judge are coders of their own: name them apart"
+            "judge are coders of their own: name them apart. Units that are numbered within something, such "
+            "as the turns of a conversation, have two columns: unit=['conversation', 'turn']"
         )
     if "cluster" in wanted:
         spread = given.groupby([*groups, "unit"], dropna=False, sort=False)["cluster"].nunique()
