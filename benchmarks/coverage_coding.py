@@ -19,13 +19,14 @@ from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
 
 from bartleby.analysis.coding.alpha import Alpha, cohen_kappa, unit_counts
-from bartleby.analysis.coding.judge_error import Proportion, effective, prediction_powered, rogan_gladen
+from bartleby.analysis.coding.corrected_count import rogan_gladen
+from bartleby.analysis.coding.judge_error import Proportion, effective, prediction_powered
 from bartleby.analysis.coding.judged import JudgedUnits
 from bartleby.analysis.coding.prevalence_rows import prevalence_rows
-from bartleby.analysis.inference.curves import curve_jackknife, kish, share_fit
 from bartleby.analysis.inference.intervals import critical_value
 from bartleby.analysis.inference.jackknife import bootstrap_interval, cluster_sums, jackknife, scaled_interval
-from bartleby.analysis.patterns.coded_conversations import Conversations, aalen_johansen, weighted_points
+from bartleby.analysis.patterns.coded_conversations import Conversations, aalen_johansen
+from bartleby.analysis.patterns.course import incidence_rows, share_rows
 
 LEVEL = 0.95
 SENSITIVITY, SPECIFICITY = 0.8, 0.95
@@ -248,23 +249,15 @@ def over_turns(scenarios: int, repeats: int, turns: int = 8) -> Scenario:
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         data = conversations(rng, scenarios, repeats, turns)
-        sums = data.by_cluster(data.firsts())
         size = float(len(data.last))
-        fit = share_fit(curve_jackknife(sums, aalen_johansen).at(turns - 1), size, scenarios, LEVEL)
-        yield "first coded, clusters left out", fit.low, fit.high, incidence
-        half = critical_value(LEVEL) * math.sqrt(fit.estimate * (1 - fit.estimate) / size)
-        yield (
-            "usual: first coded, conversations independent",
-            fit.estimate - half,
-            fit.estimate + half,
-            incidence,
-        )
-        had = data.by_cluster((~np.isnan(data.code)).astype(float))[:, -1]
+        first = incidence_rows(data, turns, LEVEL)[turns - 1]
+        yield "first coded", first["low"], first["high"], incidence
+        half = critical_value(LEVEL) * math.sqrt(first["estimate"] * (1 - first["estimate"]) / size)
+        low, high = first["estimate"] - half, first["estimate"] + half
+        yield "usual: first coded, conversations independent", low, high, incidence
+        weighted = share_rows(data, turns, LEVEL)[2 * turns - 1]
+        yield "had all stayed, weighted", weighted["low"], weighted["high"], shown
         there = data.code[data.last == turns, -1]
-        weighted = share_fit(
-            weighted_points(data).at(turns - 1), float(had.sum()), float(np.sum(had > 0)), LEVEL, kish(had)
-        )
-        yield "had all stayed, weighted", weighted.low, weighted.high, shown
         mean = float(there.mean())
         half = critical_value(LEVEL) * math.sqrt(mean * (1 - mean) / len(there))
         yield "usual: share among survivors", mean - half, mean + half, shown

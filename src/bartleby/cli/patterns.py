@@ -64,6 +64,7 @@ PATTERNS = {
         {
             "--horizon": {"type": int, "metavar": "N", "help": "last turn (default: of the longest)"},
             "--label": {"metavar": "COL", "help": "people's labels of some turns: also corrected shares"},
+            "--graded": {"action": "store_true", "help": "levels and not 1 and 0: shares at or above each"},
         },
         adjust="",
     ),
@@ -166,7 +167,10 @@ def _add_source(parser: argparse.ArgumentParser, *, coded: bool) -> None:
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", nargs="+", metavar="COL", default=None, help="estimate within each group")
     parser.add_argument(
-        "--cluster", metavar="COL", default=None, help="conversations that share it are not independent"
+        "--cluster",
+        metavar="COL",
+        default=None,
+        help="conversations that share it are not independent (default: a scenario or item; none: all are)",
     )
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
     parser.add_argument(
@@ -195,6 +199,8 @@ def _running(pattern: Pattern) -> Callable[[argparse.Namespace], int]:
         if pattern.exits and (pattern.function == "coded_before_exit" or "exited" in table):
             settings["exited"] = options.exited or "exited"
         settings["conversation"] = options.conversation or _conversation(table)
+        if options.cluster == "none":
+            settings["cluster"] = False
         found = function(table, *leading, **settings)
         print(found.to_json() if options.json else found.summary())
         return 0
@@ -234,7 +240,8 @@ def _turns(options: argparse.Namespace) -> tuple[pd.DataFrame, list[str]]:
         return read_table(options.file), []
     wanted = getattr(options, "codes", None) or getattr(options, "coded", None)
     codes = [wanted] if isinstance(wanted, str) else wanted
-    return coded_table(options.file, options.codings, coder=options.coder, codes=codes)
+    present = None if getattr(options, "graded", False) else 1
+    return coded_table(options.file, options.codings, coder=options.coder, codes=codes, present=present)
 
 
 def _flags(table: pd.DataFrame, told: list[str]) -> tuple[pd.DataFrame, list[str]]:

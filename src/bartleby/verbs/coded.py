@@ -183,6 +183,7 @@ def coded_table(
     *,
     coder: str | None = None,
     codes: Sequence[str] | None = None,
+    present: int | None = 1,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return turns with a column for each code, as the functions that look at patterns take them.
 
@@ -196,6 +197,8 @@ def coded_table(
         Whose; None where there is one only.
     codes
         Which; None takes all.
+    present
+        The level from which a code counts as there; None keeps the levels.
 
     Returns
     -------
@@ -219,7 +222,7 @@ def coded_table(
     if coder is None and len(coders) > 1:
         raise SettingError(f"coder: there are several, name one: {', '.join(coders)}")
     table = _any_turns(source)
-    own = coded_turns(table, found, coder=coder or coders[0], codes=codes)
+    own = coded_turns(table, found, coder=coder or coders[0], codes=codes, present=present)
     return own, [str(name) for name in own if name not in table]
 
 

@@ -58,9 +58,9 @@ def test_unknown_coders_codes_and_turns_are_named() -> None:
         coded_turns(turns(), codings().assign(turn=None), coder="lexicon")
 
 
-def read(table: pd.DataFrame, **settings: str) -> None:
+def read(table: pd.DataFrame, cluster: str | None = None) -> None:
     read_coded_turns(
-        table, coded="coded", conversation="conversation", turn="turn", exited="exited", **settings
+        table, coded="coded", conversation="conversation", turn="turn", exited="exited", cluster=cluster
     )
 
 
@@ -77,7 +77,7 @@ def test_what_is_wrong_is_refused_with_the_place() -> None:
     with pytest.raises(DataError, match="turns after the one at which the model left"):
         read(spelled({"a": "0x 1"}))
     with pytest.raises(DataError, match="a conversation has several values of 'item'"):
-        read(good.assign(item=["x", "y"]))
+        read(good.assign(item=["x", "y"]), cluster="item")
     with pytest.raises(DataError, match="column 'conversation': empty in 2 rows"):
         read(good.assign(conversation=None))
     with pytest.raises(DataError, match="no column 'coded'"):

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bartleby.analysis.inference.intervals import clustered_rate
 from bartleby.analysis.patterns.course import course
-from bartleby.errors import SettingError
+from bartleby.errors import DataError, SettingError
 from tests.analysis.coded_tables import simulated_turns, spelled
 
 KINDS = {0: "0", 1: "1", 2: "0x"}
@@ -69,7 +70,8 @@ def test_without_leaving_weighted_and_plain_shares_are_one() -> None:
     frame = course(turns).frame
     plain, weighted = (frame[frame["quantity"] == name] for name in ("still_there", "had_all_stayed"))
     assert plain["estimate"].tolist() == pytest.approx(weighted["estimate"].tolist())
-    assert weighted["worst_low"].tolist() == pytest.approx(weighted["worst_high"].tolist())
+    for bound, end in (("worst_low", "low"), ("worst_high", "high")):
+        assert weighted[bound].tolist() == pytest.approx(weighted[end].tolist())
 
 
 def test_none_of_n_and_all_of_n_have_intervals_of_some_width() -> None:
@@ -120,3 +122,57 @@ def test_every_class_has_a_course_and_horizons_cut_it() -> None:
 
 def test_codes_that_nobody_checked_are_said_not_to_be_corrected() -> None:
     assert "not corrected for its errors" in course(by_hand(), cluster=False).warnings[-1]
+
+
+def levels_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the turns with a graded code of levels 1 to 4 that is 1 where nothing was coded as there."""
+    rng = np.random.default_rng(3)
+    return table.assign(level=1 + table["coded"] * rng.integers(1, 4, len(table)))
+
+
+def test_the_mean_of_a_graded_code_is_the_sum_of_its_shares_at_or_above_each_level() -> None:
+    table = levels_of(simulated_turns(np.random.default_rng(2), scenarios=12))
+    frame = course(table, coded="level", graded=True, exited="exited").frame
+    assert set(frame["at_least"].dropna()) == {2, 3, 4}
+    for turn in (1, 5):
+        here = frame[frame["turn"] == turn]
+        shares = here.loc[here["quantity"] == "still_there", "estimate"]
+        mean = here[here["quantity"] == "mean_level"].iloc[0]
+        assert mean["estimate"] == pytest.approx(1 + shares.sum())
+        assert mean["estimate"] == pytest.approx(table.loc[table["turn"] == turn, "level"].mean())
+        assert 1 <= mean["worst_low"] <= mean["low"] < mean["estimate"]
+        assert mean["estimate"] < mean["high"] <= mean["worst_high"] <= 4
+        first = here[here["quantity"] == "first_coded"].set_index("at_least")["estimate"]
+        assert first[2] >= first[3] >= first[4]
+
+
+def test_a_graded_code_of_two_levels_is_the_plain_one() -> None:
+    table = simulated_turns(np.random.default_rng(2), scenarios=12)
+    plain = course(table, exited="exited").frame
+    graded = course(table, exited="exited", graded=True).frame
+    mine = graded[graded["quantity"] != "mean_level"]
+    assert mine["low"].tolist() == pytest.approx(plain["low"].tolist(), nan_ok=True)
+    mean = graded[graded["quantity"] == "mean_level"].reset_index(drop=True)
+    share = plain[plain["quantity"] == "still_there"].reset_index(drop=True)
+    for column in ("estimate", "low", "high"):
+        assert mean[column].tolist() == pytest.approx(share[column].tolist())
+
+
+def test_levels_are_numbers_few_and_more_than_one() -> None:
+    table = simulated_turns(np.random.default_rng(2), scenarios=4)
+    with pytest.raises(DataError, match="0 in every turn, so there are no levels"):
+        course(table.assign(coded=0), graded=True)
+    with pytest.raises(DataError, match="'mild'; levels of a graded code are numbers"):
+        course(table.assign(coded="mild"), graded=True)
+    with pytest.raises(DataError, match=r"levels; allowed for a graded code: 20"):
+        course(table.assign(coded=np.arange(len(table))), graded=True)
+    with pytest.raises(SettingError, match="label='coded'"):
+        course(table, graded=True, label="coded")
+
+
+def test_shares_of_few_scenarios_have_the_intervals_of_rates() -> None:
+    table = simulated_turns(np.random.default_rng(4), scenarios=9)
+    row = course(table, exited="exited").frame.query("quantity == 'still_there' and turn == 1").iloc[0]
+    first = table[table["turn"] == 1].groupby("item")["coded"].agg(["sum", "size"])
+    fit = clustered_rate(first["sum"], first["size"], 0.95)
+    assert (row["low"], row["high"]) == pytest.approx((fit.low, fit.high))

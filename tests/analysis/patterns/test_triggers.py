@@ -74,8 +74,9 @@ def test_those_who_left_are_bounded() -> None:
     found = around_trigger(turns, "insult", exited="exited", by_whom="model", cluster=False)
     row = found.frame[found.frame["quantity"] == "difference"].iloc[0]
     assert row["estimate"] == pytest.approx(0.5)
-    assert row["bound_low"] == pytest.approx(1 / 3)
-    assert row["bound_high"] == pytest.approx(2 / 3)
+    # Had "a" shown it nowhere the difference were 1 / 3, everywhere 2 / 3; with the error of three.
+    assert row["bound_low"] <= min(1 / 3, row["low"])
+    assert row["bound_high"] >= max(2 / 3, row["high"])
     assert any("1 because the model left" in each for each in found.warnings)
 
 

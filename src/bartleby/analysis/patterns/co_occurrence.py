@@ -20,7 +20,7 @@ from bartleby.analysis.inference.association import phi
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.jackknife import jackknife, scaled_interval
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, read_coded_turns, unclear_clusters
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import make_design, read_formula
 from bartleby.analysis.rates.regression import regress
@@ -93,7 +93,7 @@ def co_occurrence(
     warnings = list(table.warnings)
     used = table.rows[list(names)].notna().sum(axis=1) >= 2
     for key, part in table.split():
-        warnings += unclear_clusters(part, key)
+        warnings += cluster_warnings(part, key, ())
         for one, other in combinations(names, 2):
             found, told = _pair_rows(_cells(part, one, other), (one, other), level)
             rows += [{**key, "first": one, "second": other, **row} for row in found]

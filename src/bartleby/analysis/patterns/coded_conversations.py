@@ -12,16 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from bartleby.analysis.inference.curves import Points
 from bartleby.analysis.inference.logistic import Cells, fit_firth
 
-__all__ = ["Conversations", "aalen_johansen", "conversations", "still_coded", "weighted_points"]
+__all__ = ["Conversations", "aalen_johansen", "conversations", "incidence_counts", "staying_weights"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-
-BLOCKS = 100
-"""Clusters are left out in at most so many blocks where weights must be fitted again for each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,46 +118,43 @@ def aalen_johansen(sums: Floats) -> Floats:
     return np.concatenate([np.cumsum(step, axis=-1) for step in steps], axis=-1)
 
 
-def weighted_points(data: Conversations) -> Points:
-    """Return the share with the code at each turn, weighted by the inverse chance of being still there.
+def incidence_counts(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return conversations by cluster and turn (G, T): with the code by then, left before it, and all.
+
+    Parameters
+    ----------
+    sums
+        From `Conversations.firsts`, by cluster (G, 3T).
 
     Notes
     -----
-    Weights are fitted again without each cluster, or each of 100 blocks of clusters (Kott 2001).
+    A conversation that was cut off is made up for by those that went on: each counts one over the chance of
+    not having been cut off before (Robins & Rotnitzky 1992), and then the shares are Aalen & Johansen's, as
+    one share of counts at each turn. Counts are scaled to how many conversations are known by then.
     """
-    block = data.cluster % BLOCKS if data.n_clusters > BLOCKS else data.cluster
-    groups = int(block.max()) + 1
-    every = np.ones(len(block), dtype=bool)
-    estimate = still_coded(data, every)
-    if groups < 2:
-        return Points(estimate, np.full(len(estimate), np.nan), np.full(len(estimate), np.nan), groups)
-    parts = np.array([still_coded(data, block != one) for one in range(groups)])
-    gaps = parts - parts.mean(axis=0)
-    gaps[np.abs(gaps) < 1e-14] = 0.0
-    square = np.sum(gaps**2, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        peaked = np.sum(gaps**4, axis=0) / square**2 - 1 / groups
-        df = np.where(peaked > 0, np.clip(2 / peaked, 1.0, groups - 1.0), groups - 1.0)
-    return Points(estimate, np.sqrt(square * (groups - 1) / groups), df, groups)
+    turns = sums.shape[-1] // 3
+    ended, shows, leaves = (sums[:, at * turns : (at + 1) * turns] for at in range(3))
+    at_risk = np.cumsum(ended[:, ::-1], axis=1)[:, ::-1]
+    events, everyone = (shows + leaves).sum(axis=0), at_risk.sum(axis=0)
+    stayed = everyone - events
+    kept = np.divide(everyone[1:], stayed[:-1], out=np.ones(turns - 1), where=stayed[:-1] > 0)
+    # Once nobody is left, later turns weigh nothing.
+    uncut = np.cumprod(np.append(1.0, np.where(kept > 0, kept, 1.0)))
+    seen = (stayed + np.cumsum(events)) / everyone[0]
+    coded, left = (np.cumsum(kind / uncut, axis=1) for kind in (shows, leaves))
+    free = (at_risk - shows - leaves) / uncut
+    return coded * seen, left * seen, (coded + left + free) * seen
 
 
-def still_coded(data: Conversations, used: npt.NDArray[np.bool_]) -> Floats:
-    """Return the weighted share with the code at each turn (T,), of the conversations that are used (N,)."""
-    code, last = data.code[used], data.last[used]
-    turns = code.shape[1]
-    there = np.arange(1, turns + 1) <= last[:, None]
-    shown = np.nan_to_num(code) * there
+def staying_weights(data: Conversations) -> Floats:
+    """Return one over the chance of each conversation of still being there, by turn (N, T); 0 once gone."""
+    there = data.there()
+    shown = np.nan_to_num(data.code) * there
     stays = _chance_of_staying(shown, there)
-    weight = np.ones(len(code))
-    found = np.full(turns, np.nan)
-    for at in range(turns):
-        known = there[:, at] & ~np.isnan(code[:, at])
-        total = float(weight[known].sum())
-        if total > 0:
-            found[at] = float(weight[known] @ code[known, at]) / total
-        if at + 1 < turns:
-            weight = weight / np.maximum(stays[at, shown[:, at].astype(np.int64)], 1e-12)
-    return found
+    weight = np.ones_like(data.code)
+    for at in range(weight.shape[1] - 1):
+        weight[:, at + 1] = weight[:, at] / np.maximum(stays[at, shown[:, at].astype(np.int64)], 1e-12)
+    return weight * there
 
 
 def _chance_of_staying(shown: Floats, there: npt.NDArray[np.bool_]) -> Floats:

@@ -13,26 +13,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bartleby.analysis.coding.unit_clusters import cluster_candidates, few_clusters, find_clusters
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.grouping import choose_cluster, group_names, split_groups
+from bartleby.analysis.tables.grouping import group_names, split_groups
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rows import missing_columns
-from bartleby.errors import DataError, SettingError
+from bartleby.errors import DataError
 
 __all__ = [
     "NOT_CORRECTED",
     "CodedTurns",
+    "cluster_warnings",
     "coded_turns",
     "previous",
     "read_coded_turns",
-    "unclear_clusters",
 ]
 
 NOT_CORRECTED = (
     "codes are taken as the coder gave them and are not corrected for its errors: hand-label a subsample and "
     "see `prevalence` and `coder_agreement` for how far they can be off"
 )
+
+
+MOST_LEVELS = 20
+"""The most levels of a graded code, each of which has a curve of its own."""
+SHARES = frozenset(
+    {
+        *("first_coded", "left_first", "still_there", "had_all_stayed"),
+        *("at_offset", "before", "after", "any_episode", "beginning", "going_on", "left"),
+        *("preceded", "expected", "left_afterwards"),
+    }
+)
+"""Quantities that are shares of turns, conversations or exits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +74,9 @@ class CodedTurns:
         """Return the turns of each group, with clusters numbered from 0 in it."""
         return [(key, _renumbered(part)) for key, part in split_groups(self.rows, self.groups)]
 
-    def accounting(self, bounds: Mapping[str, tuple[float, float]] | None = None) -> Accounting:
-        """Return how many turns were coded as what."""
-        present, known = float((self.rows["_coded"] == 1).sum()), float(self.rows["_coded"].notna().sum())
+    def accounting(self, lowest: float = 0.0) -> Accounting:
+        """Return how many turns were coded as what; above the lowest level of a graded code it is there."""
+        present, known = float((self.rows["_coded"] > lowest).sum()), float(self.rows["_coded"].notna().sum())
         return Accounting(
             {"present": present, "absent": known - present, "not coded": float(len(self.rows)) - known},
             {
@@ -72,7 +85,6 @@ class CodedTurns:
                 "not coded": "left out: the coder gave no value",
             },
             known,
-            bounds or {},
         )
 
 
@@ -84,7 +96,7 @@ def coded_turns(
     codes: str | Iterable[str] | None = None,
     conversation: str = "conversation",
     turn: str = "turn",
-    present: int = 1,
+    present: int | None = 1,
 ) -> pd.DataFrame:
     """Return a turn table with a column for each code, as the functions that look at patterns take it.
 
@@ -101,12 +113,13 @@ def coded_turns(
     conversation, turn
         Columns of `turns` that say which turn it is.
     present
-        The level from which a code counts as there.
+        The level from which a code counts as there; None keeps the levels as they are, for a graded code.
 
     Returns
     -------
     DataFrame
-        `turns` with a column named like each code: 1, 0, or missing where the coder gave no value.
+        `turns` with a column named like each code: 1, 0 (or its level), or missing where the coder gave no
+        value.
 
     Raises
     ------
@@ -137,9 +150,12 @@ def coded_turns(
     kept = turns[turns["speaker"] == "assistant"] if "speaker" in turns else turns
     place = pd.MultiIndex.from_arrays([kept[conversation].astype(str), kept[turn].astype("Int64")])
     own = own[own["code"].isin(wanted)]
-    value = (pd.to_numeric(own["value"]) >= present).astype("Int8").where(own["value"].notna())
+    level = pd.to_numeric(own["value"]).astype("Float64")
+    value = level if present is None else (level >= present).astype("Float64")
     own = own.assign(
-        _value=value, conversation=own["conversation"].astype(str), turn=own["turn"].astype("Int64")
+        _value=value.where(own["value"].notna()),
+        conversation=own["conversation"].astype(str),
+        turn=own["turn"].astype("Int64"),
     )
     at = pd.MultiIndex.from_frame(own[["conversation", "turn"]])
     if not at.isin(place).all():
@@ -150,7 +166,11 @@ def coded_turns(
         )
     wide = own.pivot_table(index=["conversation", "turn"], columns="code", values="_value", aggfunc="first")
     found = wide.reindex(index=place, columns=wanted)
-    return kept.assign(**{name: found[name].astype("Int8").array for name in wanted}).reset_index(drop=True)
+    columns = {
+        name: (found[name].astype("Float64") if present is None else found[name].astype("Int8")).array
+        for name in wanted
+    }
+    return kept.assign(**columns).reset_index(drop=True)
 
 
 def read_coded_turns(
@@ -164,6 +184,7 @@ def read_coded_turns(
     by: str | Sequence[str] | None = None,
     others: Iterable[str] = (),
     flags: Iterable[str] = (),
+    graded: bool = False,
 ) -> CodedTurns:
     """Check a table of coded turns.
 
@@ -178,13 +199,16 @@ def read_coded_turns(
     exited
         Column that says whether the model left at the turn; None: nobody did.
     cluster
-        As in `rate`; without any, conversations are clusters. False: conversations, as asked.
+        A column, None to look for one, such as the scenario, that holds whole conversations together; without
+        any, and with False, conversations are clusters.
     by
         Columns that split the table; `model` does so by itself.
     others
         Further columns kept as they are.
     flags
         Further columns of 1, 0 or missing, kept as numbers.
+    graded
+        Whether `coded` holds levels and not 1 and 0.
 
     Raises
     ------
@@ -200,18 +224,18 @@ def read_coded_turns(
     missing_columns(names, **{f"column {name}": name for name in (*flags, *others)})
     roles = [name for name in (coded, conversation, turn, exited) if name]
     groups = group_names(names, by, not_by=roles)
-    found = choose_cluster(frame, cluster)
-    if found.column is not None and found.column not in names:
-        raise SettingError(f"cluster={cluster!r}: turns have no pairs; name a column")
-    own = [found.column] if found.column else []
-    kept = frame.select(list(dict.fromkeys([*groups, *roles, *own, *flags, *others])))
+    possible = cluster_candidates(frame, cluster, taken=[*groups, *roles])
+    if isinstance(cluster, str) and cluster not in names:
+        raise DataError(f"cluster: no column {cluster!r}; columns here: {', '.join(names)}")
+    kept = frame.select(list(dict.fromkeys([*groups, *roles, *possible, *flags, *others])))
     every = (kept.collect() if hasattr(kept, "collect") else kept).to_pandas().reset_index(drop=True)
     if every.empty:
         raise DataError("the table has no rows; it takes one row a turn of the model")
     problems: list[str] = []
     table = every[list(dict.fromkeys([*groups, *others]))].copy()
     table["_turn"] = _whole(every[turn], turn, problems)
-    table["_coded"] = _flag(every[coded], coded, problems) if coded else np.nan
+    levels = _levels if graded else _flag
+    table["_coded"] = levels(every[coded], coded, problems) if coded else np.nan
     table["_exited"] = _flag(every[exited], exited, problems).fillna(0) == 1 if exited else False
     for name in flags:
         table[name] = _flag(every[name], name, problems)
@@ -221,19 +245,35 @@ def read_coded_turns(
         raise DataError(problems)
     keys = list(dict.fromkeys([*groups, conversation]))
     table["_conversation"] = every.groupby(keys, sort=False, dropna=False).ngroup()
-    table["_cluster"] = pd.factorize(every[own[0]].astype(str))[0] if own else table["_conversation"]
+    found, values, warnings = find_clusters(
+        frame, cluster, every[list(possible)], table["_conversation"], noun="conversation"
+    )
+    if values.isna().any():
+        raise DataError(
+            f"column {found.column!r}: empty in {int(values.isna().sum())} rows; it names the clusters"
+        )
+    table["_cluster"] = pd.factorize(values.astype(str))[0]
     table = table.sort_values(["_conversation", "_turn"], kind="stable").reset_index(drop=True)
-    _check_order(table, every[conversation], cluster=own)
-    words = found.described if own else f"{conversation} (no other cluster)"
-    warnings = (found.warning.replace("every row", "every conversation"),) if found.warning else ()
+    _check_order(table, every[conversation], cluster=[found.column] if found.column else [])
+    words = found.described if found.column else f"{conversation} (no other cluster)"
     return CodedTurns(table, groups, words, warnings)
 
 
-def unclear_clusters(part: pd.DataFrame, key: Mapping[str, Any]) -> list[str]:
-    """Return a warning where one cluster alone says nothing about how others differ."""
-    if (part["_cluster"] != part["_cluster"].iloc[0]).any():
-        return []
-    return [f"{group_prefix(key)}one cluster only: there is no interval for new ones"]
+def cluster_warnings(
+    part: pd.DataFrame, key: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """Return what one cluster, or a few where the code is rare, cannot say about others.
+
+    Parameters
+    ----------
+    part, key
+        The turns of a group and the values that name it.
+    rows
+        Its rows; those of shares are looked at.
+    """
+    if (part["_cluster"] == part["_cluster"].iloc[0]).all():
+        return [f"{group_prefix(key)}one cluster only: there is no interval for new ones"]
+    return few_clusters((row for row in rows if row["quantity"] in SHARES), group_prefix(key))
 
 
 def previous(values: pd.Series[Any], table: pd.DataFrame, lag: int) -> pd.Series[Any]:
@@ -269,6 +309,25 @@ def _flag(values: pd.Series[Any], name: str, problems: list[str]) -> pd.Series[A
     if bad.any():
         row = int(np.flatnonzero(bad.to_numpy())[0])
         problems.append(f"row {row + 1}, column {name!r}: {_shown(values.iloc[row])}; allowed: 0, 1 or empty")
+    return numbers
+
+
+def _levels(values: pd.Series[Any], name: str, problems: list[str]) -> pd.Series[Any]:
+    """Return levels as numbers, NaN where empty."""
+    numbers = pd.to_numeric(values.astype("object").where(values.notna(), None), errors="coerce").astype(
+        float
+    )
+    bad = values.notna() & ~np.isfinite(numbers)
+    if bad.any():
+        row = int(np.flatnonzero(bad.to_numpy())[0])
+        problems.append(
+            f"row {row + 1}, column {name!r}: {_shown(values.iloc[row])}; levels of a graded code are numbers"
+        )
+    several = numbers.nunique()
+    if several > MOST_LEVELS:
+        problems.append(
+            f"column {name!r}: {several} levels; allowed for a graded code: {MOST_LEVELS} or fewer"
+        )
     return numbers
 
 

@@ -17,24 +17,29 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.coding.prevalence import prevalence
-from bartleby.analysis.inference.curves import curve_jackknife, kish, means, share_fit
+from bartleby.analysis.inference.intervals import RateFit, clustered_rate, undefined
+from bartleby.analysis.inference.unit_means import mean_within
 from bartleby.analysis.patterns.coded_conversations import (
     Conversations,
     aalen_johansen,
     conversations,
-    weighted_points,
+    incidence_counts,
+    staying_weights,
 )
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, read_coded_turns, unclear_clusters
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
+from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rows import fit_row
-from bartleby.errors import SettingError
+from bartleby.errors import DataError, SettingError
 
 __all__ = ["course"]
 
 Floats = npt.NDArray[np.float64]
 
+SHIFTED = ("estimate", "low", "high", "worst_low", "worst_high", "_least", "_most")
+NO_TRIALS = undefined("nobody is left of whom it would be known")
 ENOUGH_LABELS = 20
 """Labels of a turn from which on its prevalence is corrected."""
 
@@ -43,6 +48,7 @@ def course(
     turns: object,
     *,
     coded: str = "coded",
+    graded: bool = False,
     conversation: str = "conversation",
     turn: str = "turn",
     exited: str | None = None,
@@ -60,7 +66,9 @@ def course(
     turns
         Any frame that narwhals reads, one row a turn of the model (`coded_turns`).
     coded
-        Column of 1 and 0; missing where the coder gave no value.
+        Column of 1 and 0, or of levels; missing where the coder gave no value.
+    graded
+        Whether `coded` holds the levels of a graded code, such as 0 to 3 (`coded_turns(..., present=None)`).
     conversation, turn
         Columns that say which turn it is.
     exited
@@ -69,7 +77,9 @@ def course(
         Column of what people say of some turns, 1 and 0: the prevalence at a turn with 20 labels or more is
         then corrected too.
     cluster
-        Column whose conversations belong together; None looks for an item, scenario or prompt.
+        Column whose conversations belong together. None takes the first of `scenario`, `item`, `prompt` and
+        their like that holds whole conversations together, and says so in the settings; conversations are
+        the clusters if there is none, and with False.
     by
         Columns that split the table, such as the class of the scenario; `model` does so by itself.
     horizon
@@ -85,8 +95,10 @@ def course(
         shown it. `still_there`: share with the code among those who had this turn, which describes survivors.
         `had_all_stayed`: the same, each weighted by the inverse of its chance of being still there.
         `corrected`: `still_there` corrected for the coder's errors (PPI++). The columns `worst_low` and
-        `worst_high` bound `had_all_stayed` whatever those gone would have shown. `n` is conversations at
-        risk, or that had the turn.
+        `worst_high` bound `had_all_stayed` whatever those gone would have shown, with sampling error. `n` is
+        conversations at risk, or that had the turn. Of a graded code, all of these for each level above the
+        lowest (column `at_least`: the share at that level or above), and `mean_level`, the mean among those
+        who had the turn, with bounds had those gone been at the lowest level and at the highest.
 
     Raises
     ------
@@ -99,11 +111,14 @@ def course(
     turn, which assumes that the others would have gone on like them. Weights: Robins, Rotnitzky & Zhao
     (1995). The chance of being gone after a turn is taken as that of its turn and of whether it had the
     code, one odds ratio for all turns (Firth's fit); leaving for other reasons that go with the code is not
-    seen by the weights, which is what the worst-case bounds are for. Variances leave out whole clusters.
+    seen by the weights, which is what the worst-case bounds are for. Intervals are those of rates over
+    clusters (`intervals.clustered_rates`), with conversations weighted where some have ended.
     """
     check_settings(level, "new_items")
     if horizon is not None and (isinstance(horizon, bool) or horizon < 1):
         raise SettingError(f"horizon={horizon!r}: must be a turn, 1 or more")
+    if graded and label:
+        raise SettingError(f"label={label!r}: labels of 1 and 0 do not correct the levels of a graded code")
     flags = [label] if label else []
     table = read_coded_turns(
         turns,
@@ -114,17 +129,21 @@ def course(
         cluster=cluster,
         by=by,
         flags=flags,
+        graded=graded,
     )
     rows: list[dict[str, Any]] = []
     warnings = list(table.warnings)
+    levels = _levels(table.rows["_coded"], coded) if graded else [0.0, 1.0]
     for key, part in table.split():
-        data = conversations(part)
-        upto = min(horizon or data.code.shape[1], data.code.shape[1])
-        found = [*incidence_rows(data, upto, level), *share_rows(data, upto, level)]
+        last = int(part["_turn"].max())
+        upto = min(horizon or last, last)
+        found = _graded_rows(part, levels, upto, level) if graded else _curves(part, upto, level)
         if label:
             found += _corrected_rows(part[part["_turn"] <= upto], label, level, group_prefix(key), warnings)
+        size = float(part["_conversation"].nunique())
+        warnings += [f"{group_prefix(key)}{text}" for text in _worst_warnings(found, size)]
         rows += [{**key, **row} for row in found]
-        warnings += unclear_clusters(part, key)
+        warnings += cluster_warnings(part, key, found)
     warnings.append(
         f"`first_coded`, `left_first` and `had_all_stayed`: {NOT_CORRECTED}" if label else NOT_CORRECTED
     )
@@ -133,29 +152,85 @@ def course(
         "level": level,
         "cluster": table.cluster,
         "by": list(table.groups),
+        "graded": graded,
         "exited": exited,
         "label": label,
         "horizon": horizon,
         "seed": seed,
     }
-    frame = estimate_frame(rows, [*table.groups, "quantity", "turn"])
-    return Estimates(frame, table.accounting(), tuple(warnings), settings)
+    columns = [*table.groups, "quantity", *(["at_least"] if graded else []), "turn"]
+    return Estimates(estimate_frame(rows, columns), table.accounting(levels[0]), tuple(warnings), settings)
+
+
+def _curves(part: pd.DataFrame, upto: int, level: float) -> list[dict[str, Any]]:
+    data = conversations(part)
+    return [*incidence_rows(data, upto, level), *share_rows(data, upto, level)]
+
+
+def _levels(values: pd.Series[Any], name: str) -> list[float]:
+    """Return the levels of a graded code, from the lowest up."""
+    levels = sorted(float(value) for value in values.dropna().unique())
+    if len(levels) < 2:
+        only = f"{levels[0]:g} in every turn" if levels else "empty in every turn"
+        raise DataError(f"column {name!r}: {only}, so there are no levels to tell apart")
+    return levels
+
+
+def _graded_rows(part: pd.DataFrame, levels: list[float], upto: int, level: float) -> list[dict[str, Any]]:
+    """Return the curves of each level and above, and the mean level by turn."""
+    rows = []
+    for least in levels[1:]:
+        reached = (part["_coded"] >= least).astype(float).where(part["_coded"].notna())
+        for row in _curves(part.assign(_coded=reached), upto, level):
+            rows.append({**row, "at_least": least, "term": f"{row['term']}, {least:g} or above"})
+    return rows + _mean_rows(part, levels, upto, level)
+
+
+def _mean_rows(part: pd.DataFrame, levels: list[float], upto: int, level: float) -> list[dict[str, Any]]:
+    """Return the mean level at each turn among those who had it, and its bounds whatever the others."""
+    lowest, top = levels[0], levels[-1] - levels[0]
+    everyone = part.groupby("_conversation")["_cluster"].first()
+    rows = []
+    for turn in range(1, upto + 1):
+        here = part[(part["_turn"] == turn) & part["_coded"].notna()]
+        if here.empty:
+            continue
+        above = here["_coded"].to_numpy(dtype=float) - lowest
+        codes = here["_cluster"].to_numpy(dtype=np.int64)
+        fit = _mean_fit(above, codes, top, level)
+        row = fit_row(fit, n=float(len(above)), n_clusters=float(len(np.unique(codes))), level=level)
+        gone = everyone[~everyone.index.isin(here["_conversation"])].to_numpy(dtype=np.int64)
+        every = np.concatenate([codes, gone])
+        least, most = (
+            _mean_fit(np.concatenate([above, np.full(len(gone), value)]), every, top, level)
+            for value in (0.0, top)
+        )
+        row |= _worst(row, least, most, float(len(gone)))
+        shifted = {name: row[name] + lowest for name in SHIFTED}
+        term = {"quantity": "mean_level", "turn": turn, "term": f"mean level at turn {turn}"}
+        rows.append({**row, **shifted, **term})
+    return rows
+
+
+def _mean_fit(above: Floats, cluster: npt.NDArray[np.int64], top: float, level: float) -> RateFit:
+    codes = pd.factorize(cluster)[0]
+    n = np.bincount(codes).astype(float)
+    return mean_within(np.bincount(codes, above), n, variance=float(above.var()), top=top, level=level)
 
 
 def incidence_rows(data: Conversations, upto: int, level: float) -> list[dict[str, Any]]:
     """Return `first_coded` and `left_first` by turn."""
     sums = data.by_cluster(data.firsts())
     turns = data.code.shape[1]
-    found = curve_jackknife(sums, aalen_johansen)
+    known = np.isfinite(aalen_johansen(sums.sum(axis=0)))
+    coded, left, every = incidence_counts(sums)
     at_risk = np.cumsum(sums[:, turns - 1 :: -1], axis=1)[:, ::-1]
     rows = []
-    for kind, quantity in enumerate(("first_coded", "left_first")):
+    for kind, (quantity, counts) in enumerate((("first_coded", coded), ("left_first", left))):
         for at in range(upto):
-            # An incidence is a share of those who were there at the start.
-            fit = share_fit(
-                found.at(kind * turns + at), float(at_risk[:, 0].sum()), _some(at_risk[:, 0]), level,
-                kish(at_risk[:, at]),
-            )  # fmt: skip
+            fit = NO_TRIALS
+            if known[kind * turns + at]:
+                fit = clustered_rate(counts[:, at], every[:, at], level)
             own = fit_row(fit, n=float(at_risk[:, at].sum()), n_clusters=_some(at_risk[:, at]), level=level)
             rows.append({"quantity": quantity, "turn": at + 1, "term": f"{quantity} by turn {at + 1}", **own})
     return rows
@@ -164,22 +239,50 @@ def incidence_rows(data: Conversations, upto: int, level: float) -> list[dict[st
 def share_rows(data: Conversations, upto: int, level: float) -> list[dict[str, Any]]:
     """Return `still_there` and `had_all_stayed` by turn, with worst-case bounds of the second."""
     known = ~np.isnan(data.code)
-    shown, had = data.by_cluster((data.code == 1).astype(float)), data.by_cluster(known.astype(float))
-    plain = curve_jackknife(np.hstack([shown, had]), means)
-    weighted = weighted_points(data)
-    size = len(data.last)
-    worst = shown.sum(axis=0) / size, 1 - (had - shown).sum(axis=0) / size
+    shows = (data.code == 1).astype(float)
+    weight = staying_weights(data) * known
+    square = np.sum(weight**2, axis=0)
+    # Weights sum up to the conversations of equal weight that they are worth (Kish 1965).
+    weight = weight * np.divide(weight.sum(axis=0), square, out=np.zeros(len(square)), where=square > 0)
+    shown, had = data.by_cluster(shows), data.by_cluster(known.astype(float))
+    size = data.by_cluster(np.ones((len(data.last), 1)))[:, 0]
     rows = []
-    for quantity, found in (("still_there", plain), ("had_all_stayed", weighted)):
+    for quantity, counts in (
+        ("still_there", (shown, had)),
+        ("had_all_stayed", (data.by_cluster(weight * shows), data.by_cluster(weight))),
+    ):
         for at in range(upto):
-            n, clusters = float(had[:, at].sum()), _some(had[:, at])
-            fit = share_fit(found.at(at), n, clusters, level, kish(had[:, at]))
+            fit = clustered_rate(counts[0][:, at], counts[1][:, at], level)
             row = {"quantity": quantity, "turn": at + 1, "term": f"{quantity} at turn {at + 1}"}
-            row |= fit_row(fit, n=n, n_clusters=clusters, level=level)
+            row |= fit_row(fit, n=float(had[:, at].sum()), n_clusters=_some(had[:, at]), level=level)
             if quantity == "had_all_stayed":
-                row |= {"worst_low": float(worst[0][at]), "worst_high": float(worst[1][at])}
+                most = shown[:, at] + size - had[:, at]
+                extremes = [clustered_rate(counts, size, level) for counts in (shown[:, at], most)]
+                row |= _worst(row, extremes[0], extremes[1], float((size - had[:, at]).sum()))
             rows.append(row)
     return rows
+
+
+def _worst(row: dict[str, Any], least: RateFit, most: RateFit, missing: float) -> dict[str, float]:
+    """Return worst-case bounds with their sampling error, and what a warning of them needs."""
+    return {
+        "worst_low": float(np.fmin(row["low"], least.low)),
+        "worst_high": float(np.fmax(row["high"], most.high)),
+        "_least": least.estimate,
+        "_most": most.estimate,
+        "_missing": missing,
+    }
+
+
+def _worst_warnings(rows: list[dict[str, Any]], size: float) -> list[str]:
+    """Return a warning where those gone could carry an estimate out of its interval; rows lose its data."""
+    cases = []
+    for row in rows:
+        if "_least" in row:
+            extremes, missing = (row.pop("_least"), row.pop("_most")), row.pop("_missing")
+            cases.append(WorstCase(row["term"], row["low"], row["high"], extremes, missing, size))
+    texts = (text.replace("trials", "conversations") for text in bound_warnings(cases, most=1))
+    return [text.replace("bound_low and bound_high", "worst_low and worst_high") for text in texts]
 
 
 def _corrected_rows(

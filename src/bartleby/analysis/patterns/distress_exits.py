@@ -18,7 +18,7 @@ from bartleby.analysis.exits.hazard import Baseline, hazard
 from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p, share_fit
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, previous, read_coded_turns, unclear_clusters
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
@@ -90,15 +90,16 @@ def coded_before_exit(
     rows: list[dict[str, Any]] = []
     warnings = list(table.warnings)
     for key, part in table.split():
-        warnings += unclear_clusters(part, key)
         later = _later_turns(part, within)
         where = group_prefix(key)
         if not later["_exited"].any():
-            warnings.append(f"{where}nobody left after a first turn, so nothing is estimated")
+            warnings += [f"{where}nobody left after a first turn, so nothing is estimated"]
+            warnings += cluster_warnings(part, key, ())
             continue
         found, told = _hazard_rows(later, baseline, level)
-        warnings += [f"{where}{text}" for text in told]
-        rows += [{**key, **row} for row in [*found, *_share_rows(later, level)]]
+        found += _share_rows(later, level)
+        warnings += [*(f"{where}{text}" for text in told), *cluster_warnings(part, key, found)]
+        rows += [{**key, **row} for row in found]
         first = int((part["_exited"] & (part["_turn"] == 1)).sum())
         if first:
             warnings.append(f"{where}{first} left at their first turn, before which there is none")

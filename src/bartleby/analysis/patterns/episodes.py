@@ -17,7 +17,7 @@ import pandas as pd
 from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import clustered_rate
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, previous, read_coded_turns, unclear_clusters
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import as_names, check_settings
 from bartleby.analysis.tables.rows import fit_row
@@ -171,8 +171,8 @@ def episodes(
     rows: list[dict[str, Any]] = []
     warnings = list(table.warnings)
     for key, part in table.split():
-        warnings += unclear_clusters(part, key)
         found = _rows(part, level, leaving=exited is not None)
+        warnings += cluster_warnings(part, key, found)
         rows += [{**key, **row} for row in found]
     tested = [row for row in rows if "p_value" in row]
     for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):

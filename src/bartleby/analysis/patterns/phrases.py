@@ -59,7 +59,7 @@ def phrases(
     coded: str = "coded",
     conversation: str = "conversation",
     turn: str = "turn",
-    cluster: str | bool | None = False,
+    cluster: str | bool | None = None,
     by: str | Sequence[str] | None = None,
     longest: int = 2,
     least: int = 5,
@@ -78,10 +78,8 @@ def phrases(
         Column of what was said.
     coded
         Column of 1 and 0; turns without a value are left out.
-    conversation, turn, by, level, seed
+    conversation, turn, cluster, by, level, seed
         As in `course`.
-    cluster
-        False takes conversations; a column, such as the scenario, what is more than one conversation.
     longest
         Words of the longest phrase.
     least

@@ -62,8 +62,8 @@ def precedents(
     also
         Further columns to adjust for.
     cluster
-        One column, or two for clusters in two ways (scenario and persona); None looks for an item, and takes
-        conversations if there is none. Conversations within scenarios are allowed for by the scenarios.
+        One column, or two for two-way clustering (scenario and persona); None looks for one, as in `course`.
+        Conversations within scenarios are allowed for by the scenarios.
     by, level, seed
         As in `course`.
     method

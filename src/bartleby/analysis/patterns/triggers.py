@@ -17,7 +17,8 @@ import pandas as pd
 from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p, means
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import clustered_rate
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, read_coded_turns, unclear_clusters
+from bartleby.analysis.inference.jackknife import Jackknife
+from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
@@ -74,7 +75,7 @@ def around_trigger(
         with it); `before` and `after`, the mean share within a conversation on either side; `difference`,
         after less before, of conversations that have turns on both sides, with `p_value`, `p_adjusted`, and
         `bound_low` and `bound_high`: had those who left before any turn after it shown the code at none
-        and at all of them.
+        and at all of them, with sampling error.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def around_trigger(
     rows: list[dict[str, Any]] = []
     warnings = list(table.warnings)
     for key, part in table.split():
-        warnings += unclear_clusters(part, key)
+        own: list[dict[str, Any]] = []
         for name in triggers:
             aligned = _aligned(part, name)
             where = f"{group_prefix(key)}{name}: "
@@ -110,7 +111,9 @@ def around_trigger(
             found = _offset_rows(aligned, range(-before, after + 1), level)
             sides = _sides(aligned, (before, after), by_whom)
             found += _paired_rows(sides, level, where, warnings)
-            rows += [{**key, "trigger": name, **row} for row in found]
+            own += [{**key, "trigger": name, **row} for row in found]
+        warnings += cluster_warnings(part, key, own)
+        rows += own
     tested = [row for row in rows if "p_value" in row]
     for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
         row["p_adjusted"] = p
@@ -175,10 +178,9 @@ def _paired_rows(sides: pd.DataFrame, level: float, where: str, warnings: list[s
         # Shares of turns and no counts, so there is no likelihood of a binomial.
         fit = clustered_rate(sums[name], count, level, method="logit_t")
         rows.append({"quantity": name, "term": name, **fit_row(fit, n=n, n_clusters=clusters, level=level)})
-    differences = np.column_stack([sums["after"] - sums["before"], count])
-    found = curve_jackknife(differences, means).at(0)
+    found = _difference(both)
     row = fit_row(difference_fit(found, n, clusters, level), n=n, n_clusters=clusters, level=level)
-    row |= _bounds(both, gone)
+    row |= _bounds(both, gone, row, level)
     rows.append(
         {
             "quantity": "difference",
@@ -202,8 +204,25 @@ def _sides(aligned: pd.DataFrame, reach: tuple[int, int], by_whom: TriggerBy) ->
     return sides
 
 
-def _bounds(both: pd.DataFrame, gone: pd.DataFrame) -> dict[str, float]:
-    """Return the difference had those who left shown the code at no turn after the trigger, and at all."""
-    total = float((both["after"] - both["before"]).sum())
-    size, had = len(both) + len(gone), float(gone["before"].sum())
-    return {"bound_low": (total - had) / size, "bound_high": (total - had + len(gone)) / size}
+def _difference(sides: pd.DataFrame) -> Jackknife:
+    """Return the mean difference, after less before, with its standard error over clusters."""
+    codes = pd.factorize(sides["_cluster"])[0]
+    gap = (sides["after"] - sides["before"]).to_numpy(dtype=float)
+    sums = np.column_stack([np.bincount(codes, gap), np.bincount(codes)]).astype(float)
+    return curve_jackknife(sums, means).at(0)
+
+
+def _bounds(both: pd.DataFrame, gone: pd.DataFrame, row: dict[str, Any], level: float) -> dict[str, float]:
+    """Return bounds had those who left shown the code at no turn after the trigger, and at all of them.
+
+    They reach as far as the intervals of both.
+    """
+    fits = []
+    for value in (0.0, 1.0):
+        filled = pd.concat([both, gone.assign(after=value)])
+        n, clusters = float(len(filled)), float(filled["_cluster"].nunique())
+        fits.append(difference_fit(_difference(filled), n, clusters, level))
+    return {
+        "bound_low": float(np.fmin(row["low"], fits[0].low)),
+        "bound_high": float(np.fmax(row["high"], fits[1].high)),
+    }
