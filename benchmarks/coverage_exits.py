@@ -10,7 +10,7 @@ conversation (or turn) an observation of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -23,21 +23,52 @@ from bartleby.analysis.exits.hazard import hazard
 from bartleby.analysis.exits.survival import Stays, kaplan_meier
 from bartleby.analysis.inference.association import dependence, phi
 from bartleby.analysis.rates.rates import RateOptions, fit_rate
-from bartleby.analysis.self_reports.reliability import alpha_interval, correlation_interval, icc_interval
+from bartleby.analysis.self_reports.reliability import (
+    alpha,
+    alpha_interval,
+    correlation_interval,
+    icc,
+    icc_interval,
+)
 
 LEVEL = 0.95
 CAP, ABANDONED = 12, 0.02
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
-def conversations(rng: np.random.Generator, chance: Floats, repeats: int) -> Stays:
+MANY = 1_000_000
+"""Scenarios by which the truth is worked out where there is no formula."""
+
+
+def population(rng: np.random.Generator, scenarios: int, kind: str, centre: float, spread: float) -> Floats:
+    """Return logits of scenarios that differ as real ones may, not only as a normal distribution has it."""
+    if kind == "normal":
+        return rng.normal(centre, spread, scenarios)
+    if kind == "heavy tails":
+        return np.asarray(centre + spread * rng.standard_t(3, scenarios) / np.sqrt(3))
+    often = rng.random(scenarios) < 0.2
+    return np.where(often, rng.normal(centre + 2, 0.5, scenarios), -7.0)
+
+
+def sizes(rng: np.random.Generator, scenarios: int, repeats: int, *, uneven: bool) -> Integers:
+    """Return conversations by scenario: so many each, or between a few and a multiple of that."""
+    if not uneven:
+        return np.full(scenarios, repeats)
+    number: Integers = np.rint(repeats * np.exp(rng.normal(0, 0.8, scenarios))).astype(np.int64)
+    return np.maximum(2, number)
+
+
+def conversations(
+    rng: np.random.Generator, chance: Floats, repeats: int | Integers, abandoned: float = ABANDONED
+) -> Stays:
     """Return conversations of scenarios with these chances of leaving at a turn."""
     scenario = np.repeat(np.arange(len(chance)), repeats)
     left = rng.geometric(chance[scenario])
-    ended = np.minimum(rng.geometric(ABANDONED, len(scenario)), CAP)
+    ended = np.minimum(rng.geometric(abandoned, len(scenario)), CAP)
     return Stays(np.minimum(left, ended), left <= ended, np.ones(len(scenario)), scenario)
 
 
@@ -56,6 +87,28 @@ def staying(scenarios: int, repeats: int, centre: float, spread: float) -> Scena
             if curve.known_to >= CAP:
                 fit = curve.restricted_mean(CAP, LEVEL)
                 yield f"mean turns{name}", fit.low, fit.high, mean
+
+    return one_by_one(replicate)
+
+
+def staying_hard(
+    scenarios: int, repeats: int, kind: str, centre: float, spread: float, *, uneven: bool = False
+) -> Scenario:
+    """Return as `staying`, of populations that are not normal, and with unequal numbers of conversations."""
+    chance = expit(population(np.random.default_rng(0), MANY, kind, centre, spread))
+    truth = {turn: float(np.mean((1 - chance) ** turn)) for turn in (*range(CAP), CAP)}
+    mean = sum(truth[turn] for turn in range(CAP))
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        own = expit(population(rng, scenarios, kind, centre, spread))
+        stays = conversations(rng, own, sizes(rng, scenarios, repeats, uneven=uneven), 0.05)
+        curve = kaplan_meier(stays, LEVEL)
+        for turn in (1, 5, CAP):
+            at = min(turn, len(curve.turn)) - 1
+            yield f"staying, turn {turn}", curve.low[at], curve.high[at], truth[turn]
+        if curve.known_to >= CAP:
+            fit = curve.restricted_mean(CAP, LEVEL)
+            yield "mean turns", fit.low, fit.high, mean
 
     return one_by_one(replicate)
 
@@ -171,6 +224,68 @@ def two_events(scenarios: int, repeats: int, spread: float, shift: float = 0.0) 
     return one_by_one(replicate)
 
 
+def two_hard(
+    scenarios: int, repeats: int, kind: str, centre: float, spread: float, *, uneven: bool = False
+) -> Scenario:
+    """Return as `two_events`, where conversations that are left are also those in which it declines."""
+    link = 0.2
+
+    def joint(rng: np.random.Generator, number: int) -> Floats:
+        one = population(rng, number, kind, centre, spread)
+        own = population(rng, number, kind, centre, spread)
+        other = np.where(rng.random(number) < 0.7, one, own) if kind == "80% never" else 0.6 * one + 0.4 * own
+        p, q = expit(one), expit(other)
+        both = p * q + link * np.minimum(p * (1 - q), q * (1 - p))
+        return np.stack([both, p - both, q - both, 1 - p - q + both], axis=1)
+
+    whole = joint(np.random.default_rng(0), MANY).mean(axis=0)
+    left, declined = whole[0] + whole[1], whole[0] + whole[2]
+    gap = float(whole[0] - left * declined)
+    association = gap / float(np.sqrt(left * (1 - left) * declined * (1 - declined)))
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        number = sizes(rng, scenarios, repeats, uneven=uneven)
+        cells = rng.multinomial(number, joint(rng, scenarios)).astype(float)
+        for name, interval, truth in (("dependence", dependence, gap), ("phi", phi, association)):
+            fit = interval(cells, LEVEL, clustered=True)
+            yield name, fit.low, fit.high, truth
+            if cells[:, 0].sum() == 0:
+                yield f"{name}, where nobody did both", fit.low, fit.high, truth
+
+    return one_by_one(replicate)
+
+
+def reports_on_a_scale(
+    scenarios: int, repeats: int, kind: str, centre: float, *, uneven: bool = False
+) -> Scenario:
+    """Return alpha and ICC of three wordings that are answered from 1 to 7."""
+
+    def answers_of(rng: np.random.Generator, number: Integers) -> Floats:
+        effect = population(rng, len(number), kind, 0.0, 1.0)
+        # Never and often are 2.5 points apart, so that the spread between scenarios is that of the others.
+        effect = np.where(effect < -5, -0.5, 2.0) if kind == "80% never" else effect
+        value = np.repeat(centre + effect, number) + rng.normal(0, 0.5, number.sum())
+        answers = value[:, None] + rng.normal(0, 1, (len(value), 3)) + np.array([-0.3, 0, 0.3])
+        rounded: Floats = np.clip(np.rint(answers), 1, 7)
+        return rounded
+
+    whole = answers_of(np.random.default_rng(0), np.ones(MANY // 2, dtype=np.int64))
+    covariance = np.cov(whole.T)
+    truths = (
+        ("alpha", alpha_interval, float(alpha(covariance))),
+        ("icc", icc_interval, float(icc(np.array(float(len(whole))), whole.mean(axis=0), covariance))),
+    )
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        number = sizes(rng, scenarios, repeats, uneven=uneven)
+        answers, item = answers_of(rng, number), np.repeat(np.arange(scenarios), number)
+        for name, interval, truth in truths:
+            fit = interval(answers, item, np.ones(len(item)), level=LEVEL)
+            yield name, fit.low, fit.high, truth
+
+    return one_by_one(replicate)
+
+
 def reports(scenarios: int, repeats: int) -> Scenario:
     """Return alpha, ICC and the agreement with behaviour of three wordings."""
     between, within, shift = 1.0, 0.5, 0.3
@@ -223,6 +338,43 @@ SCENARIOS = {
     "self-report: 15 x 10": reports(15, 10),
     "self-report: 8 x 20": reports(8, 20),
 }
+NEVER, HEAVY = "80% never", "heavy tails"
+HARD: dict[str, Callable[[], Scenario]] = {
+    "hard staying: 8 x 20, 80% never": lambda: staying_hard(8, 20, NEVER, -3, 1),
+    "hard staying: 12 x 12, uneven, heavy tails, rare": lambda: staying_hard(
+        12, 12, HEAVY, -4, 1.5, uneven=True
+    ),
+    "hard staying: 20 x 10, 80% never": lambda: staying_hard(20, 10, NEVER, -3, 1),
+    "hard refusal by exit: 8 x 20, 80% never": lambda: two_hard(8, 20, NEVER, -1, 1),
+    "hard refusal by exit: 12 x 12, uneven, heavy tails, rare": lambda: two_hard(
+        12, 12, HEAVY, -3, 1.5, uneven=True
+    ),
+    "hard refusal by exit: 12 x 20, rare": lambda: two_hard(12, 20, "normal", -3.5, 1),
+    "hard refusal by exit: 20 x 10, 80% never": lambda: two_hard(20, 10, NEVER, -1, 1),
+    "hard self-report: 8 x 20": lambda: reports_on_a_scale(8, 20, "normal", 4),
+    "hard self-report: 8 x 20, 80% never": lambda: reports_on_a_scale(8, 20, NEVER, 3),
+    "hard self-report: 12 x 12, uneven, heavy tails": lambda: reports_on_a_scale(
+        12, 12, HEAVY, 4, uneven=True
+    ),
+    "hard self-report: 20 x 10, 80% never": lambda: reports_on_a_scale(20, 10, NEVER, 3),
+    "hard self-report: 40 x 10": lambda: reports_on_a_scale(40, 10, "normal", 4),
+}
+"""Few scenarios, rare events, heavy tails, and scenarios that never do it; made where they are run."""
+
+
+def _made(make: Callable[[], Scenario]) -> Scenario:
+    """Return a scenario whose truth is worked out when it is first run."""
+    made: list[Scenario] = []
+
+    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
+        if not made:
+            made.append(make())
+        return made[0](rng, replications)
+
+    return scenario
+
+
+SCENARIOS |= {name: _made(make) for name, make in HARD.items()}
 
 
 if __name__ == "__main__":

@@ -185,10 +185,10 @@ def test_counted_rows_have_the_mean_and_alpha_of_rows(trials: pd.DataFrame) -> N
     np.testing.assert_allclose(one["estimate"], other["estimate"])
 
 
-def test_reliabilities_leave_out_clusters_unless_a_bootstrap_is_asked_for(trials: pd.DataFrame) -> None:
+def test_nothing_is_drawn_unless_a_bootstrap_is_asked_for(trials: pd.DataFrame) -> None:
     plain, drawn = (report(trials, BATTERY, method=method) for method in ("jackknife", "bootstrap"))
     methods = [row(each.frame, "before", "alpha")["method"] for each in (plain, drawn)]
-    assert "jackknife" in methods[0]
+    assert "chi-squared" in methods[0]
     assert "bootstrap" in methods[1]
     assert plain.settings["replicates"] is None
     assert drawn.settings["replicates"] == 200

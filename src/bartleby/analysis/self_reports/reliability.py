@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import chdtri
 
 from bartleby.analysis.inference.cluster_bootstrap import Scale, Statistic, bootstrap_interval
 from bartleby.analysis.inference.intervals import RateFit, critical_value, undefined
@@ -19,6 +21,11 @@ Integers = npt.NDArray[np.int64]
 _BELOW_ONE = Scale(lambda value: np.log1p(-value), lambda scaled: -np.expm1(np.minimum(scaled, 700.0)))
 _FISHER = Scale(np.arctanh, np.tanh)
 _FEWEST = 3
+_FEWEST_OF_VARIANCE = 10
+"""Of eight clusters of which one in five differs, none does one time in six: no interval would hold then."""
+_STEP = 1e-4
+_TAILS = 15.0
+"""How far few clusters understate the uncertainty of a variance; see `_degrees_of_variance`."""
 
 
 def alpha(covariance: Floats) -> Floats:
@@ -86,16 +93,23 @@ def alpha_interval(
 
     Notes
     -----
-    Jackknife: t on Fisher's scale about the estimate less its bias (Efron 1982), with the degrees of freedom
-    of `inference.jackknife`. With 15 clusters a studentised bootstrap holds the truth nine times in ten.
+    1 - alpha is a ratio of the residual variance to that of the trials' sums, as in Feldt's (1965) interval
+    by F. Of the two the second is poorly known, since it rests on how few clusters differ; it is taken for
+    chi-squared with degrees of freedom from its own relative variance (see `_degrees_of_variance`). Where a
+    trial is a cluster of its own that comes close to Feldt's.
     """
     width = answers.shape[1]
 
     def statistic(sums: Floats) -> Floats:
         return alpha(_moments(sums, width)[2])
 
+    def of_variance(sums: Floats, factor: float) -> float:
+        return 1 - (1 - float(statistic(sums)[0])) / factor
+
     sums = _sums(answers, cluster, weight)
-    return _interval(sums, statistic, _BELOW_ONE, level, (replicates, rng))
+    if replicates is None:
+        return _by_variance(sums, statistic, of_variance, level)
+    return _drawn(sums, statistic, _BELOW_ONE, level, (replicates, rng))
 
 
 def icc_interval(
@@ -107,14 +121,26 @@ def icc_interval(
     replicates: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> RateFit:
-    """Return ICC(A, 1) of answers with its interval over clusters; as `alpha_interval`."""
+    """Return ICC(A, 1) of answers with its interval over clusters; as `alpha_interval`.
+
+    The residual variance and that of the wordings' means are taken as they are (McGraw & Wong 1996 has them
+    in the F of the interval of one trial a cluster); what is uncertain is how far trials differ.
+    """
     width = answers.shape[1]
 
     def statistic(sums: Floats) -> Floats:
         return icc(*_moments(sums, width))
 
+    def of_variance(sums: Floats, factor: float) -> float:
+        n, mean, covariance = _moments(sums, width)
+        # More of what is common to all answers of a trial, and the same residual.
+        common = (factor - 1) * covariance.sum(axis=(-1, -2))[:, None, None] / width**2
+        return float(icc(n, mean, covariance + common)[0])
+
     sums = _sums(answers, cluster, weight)
-    return _interval(sums, statistic, _BELOW_ONE, level, (replicates, rng))
+    if replicates is None:
+        return _by_variance(sums, statistic, of_variance, level)
+    return _drawn(sums, statistic, _BELOW_ONE, level, (replicates, rng))
 
 
 def correlation_interval(
@@ -166,45 +192,133 @@ def _interval(
     level: float,
     drawn: tuple[int | None, np.random.Generator | None],
 ) -> RateFit:
-    replicates, rng = drawn
-    if replicates is None:
-        return _by_jackknife(sums, statistic, scale, level)
-    rng = np.random.default_rng(0) if rng is None else rng
-    return bootstrap_interval(sums, statistic, scale, level=level, replicates=replicates, rng=rng)
+    if drawn[0] is None:
+        return _by_jackknife(sums, statistic, level)
+    return _drawn(sums, statistic, scale, level, drawn)
 
 
-def _by_jackknife(sums: Floats, statistic: Statistic, scale: Scale, level: float) -> RateFit:
-    """Return t on Fisher's scale, about the estimate less the jackknife's measure of its bias.
+def _drawn(
+    sums: Floats,
+    statistic: Statistic,
+    scale: Scale,
+    level: float,
+    drawn: tuple[int | None, np.random.Generator | None],
+) -> RateFit:
+    """Return the interval of a bootstrap of clusters."""
+    rng = np.random.default_rng(0) if drawn[1] is None else drawn[1]
+    return bootstrap_interval(sums, statistic, scale, level=level, replicates=drawn[0] or 0, rng=rng)
 
-    What may lie below -1 (alpha, where a wording goes against the others) is below 0 on its own scale, which
-    has the same slope there.
+
+def _by_variance(
+    sums: Floats, statistic: Statistic, of_variance: Callable[[Floats, float], float], level: float
+) -> RateFit:
+    """Return the interval of a reliability, from how well the variance of the trials' sums is known.
+
+    Parameters
+    ----------
+    sums, statistic
+        As in `_interval`.
+    of_variance
+        What the statistic would be were that variance larger by a factor.
+    level
+        Of the interval.
     """
+    value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
+    problem = _no_interval(value, len(sums))
+    if not problem and len(sums) < _FEWEST_OF_VARIANCE:
+        problem = f"fewer than {_FEWEST_OF_VARIANCE} clusters do not show how far others would differ"
+    if problem:
+        return undefined(problem, value)
+    error = jackknife(
+        sums, lambda totals: statistic(np.atleast_2d(totals)).reshape(totals.shape[:-1])
+    ).std_error
+    total = sums.sum(axis=0, keepdims=True)
+    ends = [math.log1p(-of_variance(total, factor)) for factor in (1 - _STEP, 1 + _STEP)]
+    # What the jackknife makes of the statistic, as if all of it were the variance's.
+    own = (error / (1 - value) * 2 * _STEP / (ends[1] - ends[0])) ** 2
+    df = _degrees_of_variance(sums, own)
+    if math.isnan(df) or not error > 1e-12:
+        why = "it rests on one cluster alone" if math.isnan(df) else "clusters do not differ"
+        return undefined(why, value)
+    tails = chdtri(df, np.array([1 - level, 1 + level]) / 2) / df
+    low, high = (of_variance(total, 1 / float(tail)) for tail in tails)
+    return RateFit(value, error, low, high, df, "chi-squared of the variance between clusters")
+
+
+def _degrees_of_variance(sums: Floats, own: float) -> float:
+    """Return the degrees of freedom of the variance of the trials' sums, 2 / its relative variance.
+
+    The relative variance is the jackknife's over clusters, no less than were clusters and trials in them
+    normal (2 / (G - 1) where all variance is between them), and no less than `own`, which has the residual's
+    share. It is itself estimated from the same few
+    clusters, and far too small where these have heavy tails, so it is taken 1 + 15 / G times: a factor
+    chosen by simulation. NaN where one cluster has all the variance.
+    """
+    width = math.isqrt(sums.shape[1])
+    trials = sums[:, 0]
+    kept = trials > 0
+    total, n = sums.sum(axis=0), trials[kept]
+
+    def of(totals: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs: Floats = np.log(_moments(np.atleast_2d(totals), width)[2].sum(axis=(-1, -2)))
+        return logs
+
+    without = of(total - sums[kept])
+    if len(n) < 2 or not np.all(np.isfinite(without)) or math.isnan(own):
+        return math.nan
+    clusters, whole = len(n), float(n.sum())
+    relative = (clusters - 1) / clusters * float(np.sum((without - without.mean()) ** 2))
+    first = sums[kept, 1 : 1 + width].sum(axis=1)
+    squares = float(total[1 + width :].sum()) - float(total[1 : 1 + width].sum()) ** 2 / whole
+    between = float(np.sum((first - n * first.sum() / whole) ** 2 / n))
+    alike = _likeness(between, squares - between, n)
+    normal = 2 * alike**2 * clusters * float(n @ n) / whole**2 / (clusters - 1)
+    normal += 2 * (1 - alike) ** 2 / max(whole - clusters, 1.0) if alike < 1 else 0.0
+    relative = max(relative, normal, own) * (1 + _TAILS / clusters)
+    return max(2 / relative, 1.0)
+
+
+def _likeness(between: float, within: float, n: Floats) -> float:
+    """Return the share of the variance that is between clusters, from sums of squares and sizes (G,)."""
+    clusters, whole = len(n), float(n.sum())
+    if whole <= clusters:
+        return 1.0
+    one, other = between / (clusters - 1), within / (whole - clusters)
+    typical = (whole - float(n @ n) / whole) / (clusters - 1)
+    excess = max((one - other) / typical, 0.0)
+    return excess / (excess + other) if excess + other > 0 else 1.0
+
+
+def _no_interval(value: float, clusters: int) -> str:
+    """Return why there is no interval, or nothing."""
+    if math.isnan(value):
+        return "nothing varies"
+    if clusters < _FEWEST:
+        return "fewer than three clusters"
+    return "every answer follows from the others" if abs(value) > 1 - 1e-9 and value > 0 else ""
+
+
+def _by_jackknife(sums: Floats, statistic: Statistic, level: float) -> RateFit:
+    """Return t on Fisher's scale, about the estimate less the jackknife's measure of its bias."""
 
     def of(totals: Floats) -> Floats:
         return statistic(np.atleast_2d(totals)).reshape(totals.shape[:-1])
 
     found, clusters = jackknife(sums, of), len(sums)
     value = found.estimate
-    if math.isnan(value):
-        return undefined("nothing varies")
-    if clusters < _FEWEST:
-        return undefined("fewer than three clusters", value)
-    if value > 1 - 1e-9:
-        return undefined("every answer follows from the others", value)
+    problem = _no_interval(value, clusters) or _no_interval(-value, clusters)
+    if problem:
+        return undefined(problem, value)
     if not found.std_error > 1e-12:
         why = "it rests on one cluster alone" if math.isnan(found.std_error) else "clusters do not differ"
         return undefined(why, value)
-    used, name = (scale, "log(1 - x)") if value < 0 and scale is _BELOW_ONE else (_FISHER, "Fisher z")
-    at = float(used.there(np.array(value)))
-    if not math.isfinite(at):
-        return undefined("every answer follows from the others", value)
-    slope = 1 / (1 - value**2) if used is _FISHER else -1 / (1 - value)
+    slope = 1 / (1 - value**2)
     bias = (clusters - 1) * (float(of(sums.sum(axis=0) - sums).mean()) - value)
     half = critical_value(level, found.df) * found.std_error * slope
-    low, high = np.sort(used.back(np.array([at - bias * slope - half, at - bias * slope + half])))
-    low, high = min(float(low), value), max(float(high), value)
-    method = f"{name}, t, jackknife of clusters"
-    return RateFit(value, found.std_error, low, high, found.df, method)
+    at = math.atanh(value) - bias * slope
+    low, high = min(math.tanh(at - half), value), max(math.tanh(at + half), value)
+    return RateFit(value, found.std_error, low, high, found.df, "Fisher z, t, jackknife of clusters")
 
 
 def _sums(answers: Floats, cluster: Integers, weight: Floats) -> Floats:

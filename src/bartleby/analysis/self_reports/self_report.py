@@ -18,6 +18,7 @@ import pandas as pd
 
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.unit_means import Units, mean_of
+from bartleby.analysis.rates.rates import FEW
 from bartleby.analysis.self_reports.reliability import alpha_interval, correlation_interval, icc_interval
 from bartleby.analysis.self_reports.self_report_data import (
     TIMES,
@@ -85,7 +86,7 @@ def self_report(
     estimand
         `new_items`: clusters are left out or resampled; `these_items`: trials are.
     method
-        Of intervals of `alpha`, `icc` and correlations: `jackknife` (see `docs/coverage_exits.md`), or
+        Of intervals of `alpha`, `icc` and correlations: `jackknife` draws nothing (see Notes), or
         `bootstrap`, studentised.
     replicates, seed
         Of the bootstrap.
@@ -107,8 +108,11 @@ def self_report(
     Notes
     -----
     A trial's score is the mean of the wordings it answered; alpha (Cronbach 1951) and ICC(A, 1) (McGraw &
-    Wong 1996) are of trials that answered all. Intervals of means are CR2 over clusters with t; the others
-    leave out one cluster at a time and have t on Fisher's scale, about the estimate less its bias.
+    Wong 1996) are of trials that answered all. Intervals of means are CR2 over clusters with t; of
+    correlations t on Fisher's scale by leaving out one cluster at a time, about the estimate less its bias;
+    of alpha and ICC chi-squared of the variance between trials' sums, as Feldt's (1965), with degrees of
+    freedom from that variance's jackknife. With fewer than 10 clusters these two have none. Coverage:
+    `docs/coverage_exits.md`.
     """
     check_settings(level, estimand, method=(method, ("jackknife", "bootstrap")))
     if isinstance(replicates, bool) or replicates < 100:
@@ -260,7 +264,12 @@ def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[st
         where = group_label(f"{row['quantity']} ({row['when']})", key)
         if math.isnan(row["low"]):
             told.append(f"{where}: no interval: {str(row['method']).removeprefix('undefined, ')}")
-        elif row["quantity"] == "alpha" and row["high"] < 0.5:
+        elif row["quantity"] == "alpha" and row["n_clusters"] < FEW:
+            told.append(
+                f"{where} and icc: {row['n_clusters']:g} clusters seldom show how skewed such answers are "
+                "over others; where they are, these intervals hold nine times in ten"
+            )
+        if row["quantity"] == "alpha" and row["high"] < 0.5:
             told.append(
                 f"{where}: the wordings do not agree (at most {row['high']:.2f}), so their mean says "
                 "little; look at reversed statements first"
