@@ -132,24 +132,30 @@ def fitted(data: ChoiceData, trials: Floats, utility: Floats, rng: np.random.Gen
     return fit_group({}, drawn, ChoiceOptions(baseline=data.items[-1]))
 
 
-def mixtures(fits: list[GroupFit], size: int, rng: np.random.Generator) -> list[ClassDraws]:
-    """Draw the utilities of the first items of several fits of one graph, by the default."""
-    group, typical, steps, start = _start(fits, size)
-    sampler = Chains(steps, ClassMixtures((group,), typical), start, rng)
+def mixtures(
+    fits: list[GroupFit], groups: list[Integers], rng: np.random.Generator
+) -> list[list[ClassDraws]]:
+    """Draw the utilities of classes of items of several fits of one graph, by the default."""
+    columns, typical, steps, start = _start(fits, groups)
+    sampler = Chains(steps, ClassMixtures(columns, typical), start, rng)
     sampler.run(BURN_IN)
     kept, _, *mixture = sampler.run(DRAWS)
-    found = []
+    every = []
     for at, values in enumerate(kept):
-        population = Mixture(*(part[at] for part in mixture)).of_class(0)
-        names = tuple(fits[0].data.items[code] for code in range(size))
-        check = population_check(fits[at], np.arange(size), values, population, rng)
-        found.append(ClassDraws((), names, values[:, group], population, check=check))
-    return found
+        population = Mixture(*(part[at] for part in mixture))
+        classes = []
+        for number, (group, own) in enumerate(zip(groups, columns, strict=True)):
+            names = tuple(fits[0].data.items[code] for code in group)
+            part = population.of_class(number)
+            check = population_check(fits[at], group.astype(np.int64), values, part, rng)
+            classes.append(ClassDraws((), names, values[:, own], part, check=check))
+        every.append(classes)
+    return every
 
 
 def single(fits: list[GroupFit], size: int, rng: np.random.Generator) -> list[tuple[Floats, Integers]]:
     """Draw the share of one normal population, and the items below zero: the method until now."""
-    group, typical, steps, start = _start(fits, size)
+    (group,), typical, steps, start = _start(fits, [np.arange(size)])
     sample = Sample(np.eye(start.shape[1])[group], np.ones((size, 1)))
     sampler = Chains(steps, SamplePriors([sample], typical), start, rng)
     sampler.run(BURN_IN)
@@ -158,12 +164,47 @@ def single(fits: list[GroupFit], size: int, rng: np.random.Generator) -> list[tu
     return list(zip(share, (kept[:, :, group] < 0).sum(axis=2), strict=True))
 
 
-def _start(fits: list[GroupFit], size: int) -> tuple[npt.NDArray[np.int64], Floats, Step, Floats]:
-    group = np.flatnonzero(fits[0].layout.design.basis[:size].any(axis=0)).astype(np.int64)
-    sampling = np.array([np.diag(fit.model_covariance)[group] for fit in fits])
+def _start(
+    fits: list[GroupFit], groups: list[Integers]
+) -> tuple[tuple[npt.NDArray[np.int64], ...], Floats, Step, Floats]:
+    basis = fits[0].layout.design.basis
+    columns = tuple(np.flatnonzero(basis[group].any(axis=0)).astype(np.int64) for group in groups)
+    sampling = np.array([np.diag(fit.model_covariance) for fit in fits])
+    typical = np.stack([np.median(sampling[:, own], axis=1) for own in columns], axis=1)
     steps = win_steps(fits[0].layout.design, np.array([fit.data.counts / fit.scale for fit in fits]))
-    start = np.array([fit.maximum.estimated[0] for fit in fits])
-    return group, np.median(sampling, axis=1)[:, None], steps, start
+    return columns, typical, steps, np.array([fit.maximum.estimated[0] for fit in fits])
+
+
+def simulated(utilities: list[Floats], pairs: Integers, rng: np.random.Generator) -> list[GroupFit]:
+    """Return a fit to choices by the utilities of each replication, all of one graph."""
+    outcome = np.where(np.arange(len(pairs)) % 2, "chose_first", "chose_second")
+    cells = read_choices(table_of(pairs, outcome)).cells
+    baseline = f"i{len(utilities[0]) - 1:03d}"
+    data = choice_data(cells, ChoiceOptions(baseline=baseline), has_pair_column=False)
+    trials = data.counts.sum(axis=1)
+    return [fitted(data, trials, utility, rng) for utility in utilities]
+
+
+def items(population: Population, size: int, rng: np.random.Generator) -> Floats:
+    """Return utilities of items and of the baseline."""
+    return np.append(population.draw(rng, size), 0.0)
+
+
+def margins(population: Population, size: int, with_baseline: int, margin: float) -> Scenario:
+    """Return the shares of one class below, within and above a margin about the baseline."""
+
+    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
+        many = population.draw(np.random.default_rng(0), 1_000_000)
+        truths = [float(np.mean(many < -margin)), float(np.mean(np.abs(many) <= margin))]
+        truths.append(1 - sum(truths))
+        pairs = graph(rng, size, with_baseline, "random")
+        utilities = [items(population, size, rng) for _ in range(replications)]
+        for (own,) in mixtures(simulated(utilities, pairs, rng), [np.arange(size)], rng):
+            for (name, count), truth in zip(own.parts(margin).items(), truths, strict=True):
+                row = share_row(count, size, "new_items", LEVEL, of=3)
+                yield name, row["low"], row["high"], truth, row["estimate"]
+
+    return scenario
 
 
 def share(population: Population, size: int, with_baseline: int, design: str = "random") -> Scenario:
@@ -171,15 +212,10 @@ def share(population: Population, size: int, with_baseline: int, design: str = "
 
     def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
         pairs = graph(rng, size, with_baseline, design)
-        outcome = np.where(np.arange(len(pairs)) % 2, "chose_first", "chose_second")
-        cells = read_choices(table_of(pairs, outcome)).cells
-        options = ChoiceOptions(baseline=f"i{size:03d}")
-        data = choice_data(cells, options, has_pair_column=False)
-        trials = data.counts.sum(axis=1)
-        utilities = [np.append(population.draw(rng, size), 0.0) for _ in range(replications)]
-        fits = [fitted(data, trials, utility, rng) for utility in utilities]
-        drawn, before = mixtures(fits, size, rng), single(fits, size, rng)
-        for own, (shares, count), utility in zip(drawn, before, utilities, strict=True):
+        utilities = [items(population, size, rng) for _ in range(replications)]
+        fits = simulated(utilities, pairs, rng)
+        drawn, before = mixtures(fits, [np.arange(size)], rng), single(fits, size, rng)
+        for (own,), (shares, count), utility in zip(drawn, before, utilities, strict=True):
             truths = {"new_items": population.share, "these_items": float(np.mean(utility[:-1] < 0))}
             for estimand in ESTIMANDS:
                 row = share_row(own.below.sum(axis=1), size, estimand, LEVEL)
@@ -224,7 +260,7 @@ def public(population: Population, size: int, kind: str) -> Scenario:
     """Return one class of items through the model itself, for one kind of data."""
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
-        utility = np.append(population.draw(rng, size), 0.0)
+        utility = items(population, size, rng)
         design = swiss(size, OTHERS, utility, rng) if kind == "swiss" else graph(rng, size, 0, "random")
         hub = graph(rng, size, 4, "hub")
         pairs = np.concatenate([design, hub[(hub == size).any(axis=1)]])
@@ -244,51 +280,45 @@ def public(population: Population, size: int, kind: str) -> Scenario:
 
 
 def classes(one: Population, other: Population, size: int) -> Scenario:
-    """Return two classes of one model through the model itself."""
+    """Return two classes of one model, and their difference."""
 
-    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
-        utility = np.concatenate([one.draw(rng, size), other.draw(rng, size), [0.0]])
+    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
         pairs = graph(rng, 2 * size, 4, "random")
-        table = table_of(pairs, chosen(pairs, utility, rng))
-        for side in ("first", "second"):
-            number = table[side].str[1:].astype(int)
-            table[f"kind_{side}"] = number.map(lambda at: ("one", "other", None)[at // size])
-        fit = choice_model(table, baseline=f"i{2 * size:03d}")
-        realised = [float(np.mean(utility[part] < 0)) for part in (slice(0, size), slice(size, -1))]
-        both = draw_groups(fit, ("kind",), ShareSettings.of(fit.options, draws=PUBLIC_DRAWS))[0][0]
-        yield from _compared(both, (one.share, other.share), realised, rng)
-        for drawn, truth in zip(both, (one.share, other.share), strict=True):
-            row = share_row(drawn.below.sum(axis=1), size, "new_items", LEVEL)
-            yield f"share of {drawn.label[0]}", row["low"], row["high"], truth, row["estimate"]
+        parts = [np.concatenate([one.draw(rng, size), items(other, size, rng)]) for _ in range(replications)]
+        groups: list[Integers] = [np.arange(size), np.arange(size, 2 * size)]
+        drawn = mixtures(simulated(parts, pairs, rng), groups, rng)
+        for both, utility in zip(drawn, parts, strict=True):
+            realised = [float(np.mean(utility[group] < 0)) for group in groups]
+            yield from _compared(both, (one.share, other.share), realised, rng)
+            for name, own, truth in zip(("one", "other"), both, (one.share, other.share), strict=True):
+                row = share_row(own.below.sum(axis=1), size, "new_items", LEVEL)
+                yield f"share of the {name}", row["low"], row["high"], truth, row["estimate"]
 
-    return one_by_one(replicate)
+    return scenario
 
 
 def models(one: Population, other: Population, size: int, likeness: float) -> Scenario:
-    """Return two models asked about the same items through the model itself.
+    """Return two models asked about the same items, and their difference.
 
     Items keep their rank in both populations so far: `likeness` is the correlation of normal scores.
     """
 
-    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
-        common, own = rng.normal(size=size), rng.normal(size=(2, size))
+    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
+        pairs = graph(rng, size, 4, "random")
+        sorted_ = [np.sort(population.draw(rng, 100_000)) for population in (one, other)]
+        common, own = rng.normal(size=(replications, size)), rng.normal(size=(2, replications, size))
         scores = np.sqrt(likeness) * common + np.sqrt(1 - likeness) * own
-        utilities = []
-        for population, score in zip((one, other), scores, strict=True):
-            drawn = np.sort(population.draw(rng, 100_000))
-            at = np.minimum(special.ndtr(score) * len(drawn), len(drawn) - 1).astype(int)
-            utilities.append(np.append(drawn[at], 0.0))
-        parts = []
-        for name, utility in zip(("a", "b"), utilities, strict=True):
-            pairs = graph(rng, size, 4, "random")
-            parts.append(table_of(pairs, chosen(pairs, utility, rng)).assign(model=name))
-        fit = choice_model(pd.concat(parts), baseline=f"i{size:03d}")
-        realised = [float(np.mean(utility[:-1] < 0)) for utility in utilities]
-        groups = draw_groups(fit, (), ShareSettings.of(fit.options, draws=PUBLIC_DRAWS))
-        both = [drawn[0] for drawn, _, _ in groups]
-        yield from _compared(both, (one.share, other.share), realised, rng)
+        utilities = [
+            [np.append(many[(special.ndtr(score) * (len(many) - 1)).astype(int)], 0.0) for score in part]
+            for many, part in zip(sorted_, scores, strict=True)
+        ]
+        drawn = [mixtures(simulated(part, pairs, rng), [np.arange(size)], rng) for part in utilities]
+        for at in range(replications):
+            both = [drawn[model][at][0] for model in (0, 1)]
+            realised = [float(np.mean(utilities[model][at][:-1] < 0)) for model in (0, 1)]
+            yield from _compared(both, (one.share, other.share), realised, rng)
 
-    return one_by_one(replicate)
+    return scenario
 
 
 def _compared(
@@ -315,10 +345,18 @@ SCENARIOS: dict[str, Scenario] = {
         for kind in ("swiss", "davidson", "rao-kupper", "neither")
         for name in ("normal-0.9", "far-20-80-noisy")
     },
-    "public-classes-20": classes(normal(0.9), clusters(0.2, -3, 1, (0.5, 0.5)), 20),
-    "public-classes-normal-20": classes(normal(0.9), normal(0.5), 20),
-    "public-models-20": models(normal(0.9), normal(0.7), 20, 0.7),
-    "public-models-far-20": models(clusters(0.5, -3, 1, (0.5, 0.5)), normal(0.7), 20, 0.7),
+    **{
+        f"margin-{name}-40-4": margins(population, 40, 4, 0.75)
+        for name, population in {
+            "normal-0.9": POPULATIONS["normal-0.9"],
+            "far-20-80-noisy": POPULATIONS["far-20-80-noisy"],
+            "half-at-baseline": clusters(0.5, 0, 0, (0.0, 1.5)),
+        }.items()
+    },
+    "classes-far-20": classes(normal(0.9), clusters(0.2, -3, 1, (0.5, 0.5)), 20),
+    "classes-normal-20": classes(normal(0.9), normal(0.5), 20),
+    "models-normal-20": models(normal(0.9), normal(0.7), 20, 0.7),
+    "models-far-20": models(clusters(0.5, -3, 1, (0.5, 0.5)), normal(0.7), 20, 0.7),
     **{
         f"{name}-200-4": share(POPULATIONS[name], 200, 4)
         for name in ("normal-0.5", "normal-0.9", "far-20-80", "far-90-10", "t3")

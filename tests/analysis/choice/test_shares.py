@@ -311,6 +311,20 @@ def test_models_asked_about_disjoint_items_can_be_compared() -> None:
     assert "paired" not in row["method"]
 
 
+def test_classes_of_which_no_item_can_be_compared_with_the_baseline_have_no_share() -> None:
+    rows = choices(
+        [("a", "b", "chose_first", 4), ("b", "a", "chose_second", 2), ("c", "rest", "chose_first", 4)]
+    )
+    rows["kind_first"] = rows["kind_second"] = "x"
+    rows.loc[2, ["kind_first", "kind_second"]] = None
+    fit = choice_model(rows, baseline="rest", slot=False)
+    found = fit.share_below("kind", draws=50)
+    assert found.frame[["estimate", "low", "high"]].isna().all(axis=None)
+    assert any("cannot be compared with the baseline: a, b" in text for text in found.warnings)
+    with pytest.raises(SettingError, match="nothing to compare"):
+        fit.compare_shares("kind", draws=50)
+
+
 def test_items_that_could_be_either_are_counted_and_more_comparisons_advised() -> None:
     rows = far_apart(7)
     rng = np.random.default_rng(7)

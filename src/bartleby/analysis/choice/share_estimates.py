@@ -209,7 +209,9 @@ def share_differences(
         if drawn.items
     ]
     values = list(dict.fromkeys(label[between] for label, _, _ in cells))
-    reference = values[0] if reference is None and values else reference
+    if not values:
+        raise SettingError("no class has an item that can be compared with the baseline: nothing to compare")
+    reference = values[0] if reference is None else reference
     if reference not in values:
         raise SettingError(f"reference={reference!r}: must be one of {', '.join(map(repr, values))}")
     rng = np.random.default_rng([settings.seed, 2])
@@ -347,7 +349,7 @@ def _notes(name: str, drawn: ClassDraws, settings: ShareSettings) -> list[str]:
         notes.append(
             f"{name}: not counted, as they cannot be compared with the baseline: {', '.join(drawn.lost)}"
         )
-    if settings.estimand == "new_items" and len(drawn.items) < _FEW:
+    if settings.estimand == "new_items" and 0 < len(drawn.items) < _FEW:
         notes.append(f"{name}: {len(drawn.items)} items say little about items like them")
     noise = settings.noise(drawn)
     if noise > _NOISE:
