@@ -29,8 +29,8 @@ Favour: TypeAlias = Callable[[Floats, Floats], Floats]
 CHAINS = 16
 DRAWS, MOST_DRAWS = 2000, 16_000
 """Draws that are kept at first, and at most, where their number follows from the noise they leave."""
-_BURN_IN, _MIXED_BURN_IN = 120, 150
-"""Steps that are not kept; mixtures take more to forget where they began."""
+_BURN_IN = 120
+"""Steps that are not kept."""
 _SETTLING = (10, 20, 40, 60, 80)
 """Steps of the burn-in after which the sampler learns from what it has seen."""
 
@@ -95,7 +95,7 @@ def draw_utilities(
     count = min(CHAINS, DRAWS if draws is None else draws)
     priors = ClassMixtures(groups, typical)
     chains = Chains(likelihood_steps(fit), priors, scattered(fit, count, rng), rng)
-    chains.run(_MIXED_BURN_IN)
+    chains.run(_BURN_IN)
     size = DRAWS if draws is None else draws
     kept = chains.run(-(-size // count))
     while True:
