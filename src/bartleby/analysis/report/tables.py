@@ -33,7 +33,16 @@ __all__ = [
 ]
 
 NUMBERS = ("estimate", "std_error", "low", "high", "level")
-NAMES = {"std_error": "s.e.", "n_clusters": "clusters", "share_below": "share below"}
+NAMES = {
+    "std_error": "s.e.",
+    "n_clusters": "clusters",
+    "share_below": "share below",
+    "share_below_margin": "share below the margin",
+    "share_within_margin": "share within the margin",
+    "share_above_margin": "share above the margin",
+    "n_unsure": "could be either",
+    "population_check": "p of the population",
+}
 LONG = 45
 """Rows from which a LaTeX table breaks over pages."""
 
