@@ -49,7 +49,7 @@ from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.errors import DataError, SettingError
 
-__all__ = ["coder_agreement"]
+__all__ = ["WEIGHTED", "Options", "agreement_rows", "coder_agreement"]
 
 Floats = npt.NDArray[np.float64]
 Method = Literal["jackknife", "bootstrap"]
@@ -133,7 +133,7 @@ def coder_agreement(
     table = read_codings(
         codings, unit=unit, coder=coder, value=value, cluster=cluster, by=by, numbers=metric != "nominal"
     )
-    options = _Options(metric, level, method, replicates, seed, reference)
+    options = Options(metric, level, method, replicates, seed, reference)
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
     for key, part in table.split():
@@ -168,7 +168,9 @@ def coder_agreement(
 
 
 @dataclass(frozen=True)
-class _Options:
+class Options:
+    """The settings of `coder_agreement` that its rows depend on."""
+
     metric: Metric
     level: float
     method: Method
@@ -177,22 +179,28 @@ class _Options:
     reference: str | None
 
 
-def _rows(part: Codings, options: _Options, where: str) -> tuple[list[dict[str, Any]], list[str]]:
+def _rows(part: Codings, options: Options, where: str) -> tuple[list[dict[str, Any]], list[str]]:
     if len(part.coders) < 2:
         raise DataError(f"{where}one coder only ({part.coders[0]!r}): agreement needs two or more")
     counts = unit_counts(part.unit, part.value, part.n_units, len(part.values))
     together = counts.sum(axis=1) >= 2
     if not together.any():
         raise DataError(f"{where}no unit was coded by two coders, so there is nothing to compare")
-    alpha = Alpha(part.numbers(), options.metric)
-    rows = [_row(_Statistic("alpha", alpha.features(counts), alpha, together), part, options)]
-    if options.metric == "nominal":
-        rows += _nominal_rows(counts, part, options, together)
-    else:
-        rows += _graded_rows(part, options)
+    rows = agreement_rows(part, options)
     if options.reference is not None:
         rows += _reference_rows(part, options, where)
     return rows, _warnings(counts[together], part, rows, where)
+
+
+def agreement_rows(part: Codings, options: Options) -> list[dict[str, Any]]:
+    """Return alpha, and the kappas and intraclass correlations that go with its metric, of one group."""
+    counts = unit_counts(part.unit, part.value, part.n_units, len(part.values))
+    together = counts.sum(axis=1) >= 2
+    alpha = Alpha(part.numbers(), options.metric)
+    rows = [_row(_Statistic("alpha", alpha.features(counts), alpha, together), part, options)]
+    if options.metric == "nominal":
+        return rows + _nominal_rows(counts, part, options, together)
+    return rows + _graded_rows(part, options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +215,7 @@ class _Statistic:
 
 
 def _nominal_rows(
-    counts: Floats, part: Codings, options: _Options, together: npt.NDArray[np.bool_]
+    counts: Floats, part: Codings, options: Options, together: npt.NDArray[np.bool_]
 ) -> list[dict[str, Any]]:
     size = len(part.values)
     features = Alpha(part.numbers(), "nominal").features(counts)
@@ -229,7 +237,7 @@ def _nominal_rows(
     return rows
 
 
-def _graded_rows(part: Codings, options: _Options) -> list[dict[str, Any]]:
+def _graded_rows(part: Codings, options: Options) -> list[dict[str, Any]]:
     values = part.numbers()
     rows = []
     for one, other in combinations(range(len(part.coders)), 2):
@@ -250,7 +258,7 @@ def _graded_rows(part: Codings, options: _Options) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(statistic: _Statistic, part: Codings, options: _Options) -> dict[str, Any]:
+def _row(statistic: _Statistic, part: Codings, options: Options) -> dict[str, Any]:
     """Return one estimate with its interval over the clusters of the units that are used."""
     _, cluster = np.unique(part.cluster[statistic.used], return_inverse=True)
     n_clusters = int(cluster.max()) + 1
@@ -298,7 +306,7 @@ def _all_agree(statistic: _Statistic, part: Codings, n_clusters: int, level: flo
     return max(1 - worst / differ, 0.0) if differ > 0 else 0.0, 1.0
 
 
-def _reference_rows(part: Codings, options: _Options, where: str) -> list[dict[str, Any]]:
+def _reference_rows(part: Codings, options: Options, where: str) -> list[dict[str, Any]]:
     names = [str(name) for name in part.coders]
     if str(options.reference) not in names:
         raise DataError(
@@ -326,7 +334,7 @@ def _rate_row(
     term: str,
     right: npt.NDArray[np.bool_],
     cluster: npt.NDArray[np.int64],
-    options: _Options,
+    options: Options,
     *,
     clustered: bool,
 ) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def prevalence(
             else elsewhere_rows(part, validity, level, correction)
         )
         rows += [{**key, **row} for row in found]
-        warnings += _warnings({row["term"]: row for row in found}, part, group_prefix(key))
+        warnings += _warnings({row["term"]: row for row in found}, part, key)
     warnings += [*([] if validity is None else [ELSEWHERE]), *table.warnings]
     settings = {
         "estimand": "new_items",
@@ -193,7 +193,7 @@ def _accounting(table: JudgedTable) -> Accounting:
     )
 
 
-def _warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits, where: str) -> list[str]:
+def _warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits, key: Mapping[str, Any]) -> list[str]:
     labelled = bool(part.labelled.any())
     warnings = _label_warnings(rows, part) if labelled else _elsewhere_warnings(rows)
     if np.ptp(part.verdict) == 0:
@@ -204,7 +204,8 @@ def _warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits, where: s
         of = "labels of one cluster" if labelled else "one cluster"
         warnings.append(f"{of} only: nothing says how others differ, so there is no interval")
     shares = [row for term, row in rows.items() if term in {"prevalence", "rogan_gladen", "labels_alone"}]
-    return [f"{where}{text}" for text in warnings] + few_clusters(shares if part.clustered else [], where)
+    few = few_clusters(shares, key) if part.clustered else []
+    return [f"{group_prefix(key)}{text}" for text in warnings] + few
 
 
 def _label_warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits) -> list[str]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from bartleby.analysis.rates.rates import FEW, RARE
+from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings
 from bartleby.analysis.tables.counts import Frame, column_names
 from bartleby.analysis.tables.grouping import TURN_CLUSTERS, Cluster, choose_cluster
 
@@ -101,26 +100,15 @@ def _holds(values: pd.Series[Any], unit: pd.Series[Any]) -> bool:
     return bool(named.any()) and int(values[named].groupby(unit[named].to_numpy()).nunique().max()) == 1
 
 
-def few_clusters(rows: Iterable[Mapping[str, Any]], where: str = "") -> list[str]:
-    """Return a warning where shares rest on few clusters and are rare: the guard of `rate`, for all of them.
+def few_clusters(rows: Iterable[Mapping[str, Any]], key: Mapping[str, Any]) -> list[str]:
+    """Return the warning of `rate` where shares rest on few clusters and are rare.
 
     Parameters
     ----------
     rows
-        Rows of estimates that are shares.
-    where
-        The group.
+        Rows of estimates that are shares; several of one quantity are named once.
+    key
+        The values that name the group.
     """
-    named, least = [], np.inf
-    for row in rows:
-        extreme = min(row["estimate"], 1 - row["estimate"]) < RARE
-        if extreme and 2 <= row["n_clusters"] < FEW and not np.isnan(row["low"]):
-            named.append(str(row["term"]))
-            least = min(least, row["n_clusters"])
-    if not named:
-        return []
-    shown = ", ".join(dict.fromkeys(named[:3])) + (", ..." if len(named) > 3 else "")
-    return [
-        f"{where}{shown}: {least:g} clusters seldom include the rare ones that differ, and no interval "
-        "allows for a kind that happens not to be among them"
-    ]
+    shares = [{**row, "term": row.get("quantity", row["term"])} for row in rows if row["n_clusters"] > 1]
+    return few_clusters_warnings(shares, key, RateOptions("found", 0.95, "new_items"))

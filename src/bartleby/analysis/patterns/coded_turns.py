@@ -273,7 +273,7 @@ def cluster_warnings(
     """
     if (part["_cluster"] == part["_cluster"].iloc[0]).all():
         return [f"{group_prefix(key)}one cluster only: there is no interval for new ones"]
-    return few_clusters((row for row in rows if row["quantity"] in SHARES), group_prefix(key))
+    return few_clusters((row for row in rows if row["quantity"] in SHARES), key)
 
 
 def previous(values: pd.Series[Any], table: pd.DataFrame, lag: int) -> pd.Series[Any]:
