@@ -182,10 +182,6 @@ def _prevalences(
     for row in prevalence_rows(part, LEVEL):
         if row["term"] in truth:
             yield row["term"], row["low"], row["high"], truth[row["term"]]
-    if part.clustered:
-        apart = dataclasses.replace(part, cluster=np.arange(len(part.cluster)), clustered=False)
-        for row in prevalence_rows(apart, LEVEL)[:2]:
-            yield f"usual: {row['term']}, units as independent", row["low"], row["high"], share
     published = lang_reiczigel(*(_known(part)), critical_value(LEVEL))
     yield ("usual: Rogan-Gladen, Lang-Reiczigel", *published, share)
     fit = prediction_powered(part.score, part.label, part.labelled, part.stratum, part.cluster)

@@ -363,3 +363,17 @@ def test_ids_are_text_and_007_is_not_7() -> None:
     mixed = table.assign(unit=[1.0, "1", 2, "2", 3.0, "3", 4, "4"], value=[1, "1", 0, "1", 0.0, "0", 1, "1"])
     again = coder_agreement(mixed, unit="unit", coder="coder", value="value")
     assert again.frame["estimate"].iloc[0] == found.frame["estimate"].iloc[0]
+
+
+def test_one_conversation_with_most_of_a_code_stretches_the_interval_to_one_side() -> None:
+    without = np.array([0.5] * 9 + [0.2])
+    gaps = without - without.mean()
+    error = float(np.sqrt(0.9 * gaps @ gaps))
+    plain, skewed = (
+        scaled_interval(Jackknife(0.5, error, 4, parts), 0.95, "fisher") for parts in (None, without)
+    )
+    # Without that conversation agreement is lower: with more like it, it could be much higher.
+    assert skewed[0] <= plain[0]
+    assert skewed[1] > plain[1]
+    even = scaled_interval(Jackknife(0.5, error, 4, np.tanh([0.4, 0.5, 0.6])), 0.95, "fisher")
+    assert even == pytest.approx(plain)

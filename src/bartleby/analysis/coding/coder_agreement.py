@@ -97,7 +97,7 @@ def coder_agreement(
     level
         Of the intervals.
     method
-        `jackknife`: t over clusters on Fisher's scale (observed agreement: logit), see
+        `jackknife`: t over clusters with skewness on Fisher's scale (observed agreement: logit), see
         `benchmarks/coverage_coding.py`; `bootstrap`: bias-corrected and accelerated, over clusters.
     replicates, seed
         Of the bootstrap.
@@ -272,7 +272,7 @@ def _row(statistic: _Statistic, part: Codings, options: Options) -> dict[str, An
         method = "bootstrap, BCa over clusters"
     else:
         low, high = scaled_interval(found, options.level, statistic.scale)
-        method = f"jackknife t, {statistic.scale} scale"
+        method = f"jackknife t with skewness, {statistic.scale} scale"
     if found.estimate > 1 - 1e-12 and n_clusters > 1:
         low, high, method = *_all_agree(statistic, part, n_clusters, options.level), "all agree: score bound"
     return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.special import expit, logit, ndtr, ndtri
 
 from bartleby.analysis.inference.intervals import critical_value
+from bartleby.analysis.inference.means import skewed_bounds
 
 __all__ = ["Jackknife", "bootstrap_interval", "cluster_sums", "jackknife", "scaled_interval"]
 
@@ -38,11 +39,14 @@ class Jackknife:
         The statistic and its jackknife standard error.
     df
         Degrees of freedom: fewer than clusters where a few of them make most of the variance.
+    without
+        The statistic without each cluster (G,), which says how skewed its error is; None if unknown.
     """
 
     estimate: float
     std_error: float
     df: float
+    without: Floats | None = field(default=None, repr=False, compare=False)
 
 
 def cluster_sums(features: Floats, cluster: npt.NDArray[np.int64], n_clusters: int) -> Floats:
@@ -80,7 +84,7 @@ def jackknife(sums: Floats, statistic: Statistic) -> Jackknife:
         return Jackknife(estimate, 0.0 if square == 0 else math.nan, n - 1.0)
     peaked = float(np.sum(gaps**4)) / square**2 - 1 / n
     df = n - 1.0 if peaked <= 0 else max(1.0, min(n - 1.0, 2 / peaked))
-    return Jackknife(estimate, math.sqrt(square * (n - 1) / n), df)
+    return Jackknife(estimate, math.sqrt(square * (n - 1) / n), df, parts)
 
 
 def scaled_interval(found: Jackknife, level: float, scale: Scale) -> tuple[float, float]:
@@ -99,15 +103,40 @@ def scaled_interval(found: Jackknife, level: float, scale: Scale) -> tuple[float
     -------
     tuple
         NaN where the standard error is 0 or undefined: no interval of zero width.
+
+    Notes
+    -----
+    Where a few clusters have most of what the statistic is about, its error is skewed on any scale: t then
+    misses on one side (coverage .89 with 15 conversations and a heavy tail). The interval reaches as far as
+    t and as Hall's transformation for skewness (`means.skewed_bounds`), as those of means do.
     """
     x = found.estimate
     slope = 1 - x**2 if scale == "fisher" else x * (1 - x)
     if not (found.std_error > 0 and slope > 0):
         return math.nan, math.nan
-    half = critical_value(level, found.df) * found.std_error / slope
-    if scale == "fisher":
-        return math.tanh(math.atanh(x) - half), math.tanh(math.atanh(x) + half)
-    return float(expit(logit(x) - half)), float(expit(logit(x) + half))
+    there, back = (np.arctanh, np.tanh) if scale == "fisher" else (logit, expit)
+    centre, error = float(there(x)), found.std_error / slope
+    critical = critical_value(level, found.df)
+    skewed = skewed_bounds(centre, error, critical, _skewness(found.without, there))
+    low, high = min(centre - critical * error, skewed[0]), max(centre + critical * error, skewed[1])
+    return float(back(low)), float(back(high))
+
+
+def _skewness(without: Floats | None, there: Callable[[Floats], Floats]) -> float:
+    """Return the skewness of a statistic's error, from leaving out each cluster, on its scale."""
+    if without is None or len(without) < 3:
+        return 0.0
+    inside = (
+        np.clip(without, -1 + 1e-12, 1 - 1e-12) if there is np.arctanh else np.clip(without, 1e-12, 1 - 1e-12)
+    )
+    parts = there(inside)
+    gaps = parts.mean() - parts
+    square = float(gaps @ gaps)
+    if not square > 0:
+        return 0.0
+    n = len(gaps)
+    skewness: float = float(np.sum(gaps**3)) / square**1.5 * math.sqrt(n * (n - 1)) / (n - 2)
+    return skewness
 
 
 def bootstrap_interval(
