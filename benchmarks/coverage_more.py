@@ -77,8 +77,8 @@ def crossed(items: int, wordings: int, centre: float, spreads: tuple[float, floa
             ("two-way", frames),
             ("naive: by item alone", [frame.drop(columns="second") for frame in frames]),
         ):
-            found = clustered_contrast(arms[0], arms[1], stratified=False, paired=False).interval(LEVEL)
-            yield f"difference, {name}", *found, aim
+            fit = clustered_contrast(arms[0], arms[1], stratified=False, paired=False)
+            yield f"difference, {name}", *fit.interval_of("auto")[0](LEVEL), aim
 
     def _effect(rng: np.random.Generator, events: Floats) -> Iterator[Covered]:
         # A rating of the wordings that has nothing to do with the answers: its slope is zero.

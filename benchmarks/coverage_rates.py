@@ -4,7 +4,7 @@ Usage: python benchmarks/coverage_rates.py [--replications 2000] [--seed 1]
 
 Prints a Markdown table. Items are drawn anew in each replication (`new_items`) unless the row says otherwise.
 `naive` is the usual practice beside it: repeats taken as independent (Wilson, Newcombe, logistic
-regression with model standard errors).
+regression with model standard errors); for differences of rare rates it is square-and-add over clusters.
 """
 
 from __future__ import annotations
@@ -120,9 +120,63 @@ def difference_scenario(name: str, items: int, repeats: int, spread: float, *, c
         fit = clustered_contrast(arms[0], arms[1], stratified=False, paired=False)
         total = float(items * repeats)
         naive = independent_contrast(float(one.sum()), total, float(two.sum()), total, "")
-        return truth, fit.interval(LEVEL), naive.interval(LEVEL)
+        return truth, fit.interval_of("auto")[0](LEVEL), naive.interval(LEVEL)
 
     return Scenario("difference", f"{name}: {items} items x {repeats}, sd {spread:g}", replicate)
+
+
+def never_scenario(sizes: tuple[int, int], repeats: int, gap: float, arms: str) -> Scenario:
+    """Return items of which four in five never do it, whatever the condition."""
+
+    def draw(rng: np.random.Generator, items: int) -> tuple[Floats, Floats]:
+        often, base = rng.random(items) < 0.2, rng.normal(0, 0.5, items)
+        return np.where(often, expit(base + gap), 0.0), np.where(often, expit(base), 0.0)
+
+    truth = 0.2 * (mean_rate(gap, 0.5) - mean_rate(0.0, 0.5))
+    name = f"4 in 5 items never, {sizes[0]} and {sizes[1]} items x {repeats}, {arms}"
+    return Scenario("difference", f"{name}, true {truth:.2f}", two_arms(draw, sizes, repeats, truth, arms))
+
+
+def rare_scenario(sizes: tuple[int, int], repeats: int, centre: float, gap: float, arms: str) -> Scenario:
+    """Return items whose logits differ by 1.5 and seldom do it."""
+
+    def draw(rng: np.random.Generator, items: int) -> tuple[Floats, Floats]:
+        base = rng.normal(centre, 1.5, items)
+        return expit(base + gap), expit(base)
+
+    rate = mean_rate(centre, 1.5)
+    truth = mean_rate(centre + gap, 1.5) - rate
+    name = f"rate {rate:.1%}, {sizes[0]} and {sizes[1]} items x {repeats}, {arms}"
+    return Scenario("difference", f"{name}, true {truth:.2f}", two_arms(draw, sizes, repeats, truth, arms))
+
+
+def two_arms(
+    draw: Callable[[np.random.Generator, int], tuple[Floats, Floats]],
+    sizes: tuple[int, int],
+    repeats: int,
+    truth: float,
+    arms: str,
+) -> Callable[[np.random.Generator], Replication]:
+    """Return replications of two arms with the same items (`paired`, unequal repeats) or with other items.
+
+    Beside the default interval is square-and-add, which was the default until 30 November 2026.
+    """
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        one, two = draw(rng, sizes[0])
+        if arms == "own items":
+            two = draw(rng, sizes[1])[1]
+        frames = []
+        for offset, chance in ((0, one), (0 if arms == "paired" else sizes[0], two)):
+            n = np.maximum(1, np.round(repeats * rng.lognormal(0, 0.6, len(chance))))
+            events = rng.binomial(n.astype(int), chance) / (n if arms == "paired" else 1)
+            weights = np.ones_like(n) if arms == "paired" else n
+            labels = np.arange(len(chance)) + offset
+            frames.append(pd.DataFrame({"cluster": labels, "events": events, "n": weights, "trials": n}))
+        fit = clustered_contrast(frames[0], frames[1], stratified=False, paired=arms == "paired")
+        return truth, fit.interval_of("auto")[0](LEVEL), fit.interval(LEVEL)
+
+    return replicate
 
 
 def pairs_scenario(items: int, spread: float) -> Scenario:
@@ -219,6 +273,13 @@ def scenarios() -> Iterator[Scenario]:
     yield difference_scenario("same items", 10, 80, 2, crossed=True)
     yield difference_scenario("other items", 40, 20, 1, crossed=False)
     yield difference_scenario("other items", 10, 80, 2, crossed=False)
+    for arms in ("own items", "same items", "paired"):
+        for items in (10, 20):
+            for gap in (0.0, 1.5):
+                yield never_scenario((items, items), 10, gap, arms)
+                yield rare_scenario((items, items), 20, -5.0, gap, arms)
+        yield rare_scenario((40, 40), 20, -5.0, 1.0, arms)
+    yield rare_scenario((8, 40), 20, -4.0, 1.5, "own items")
     yield pairs_scenario(40, 1)
     yield pairs_scenario(100, 2)
     yield slope_scenario("typical", 40, 20, 1, 0.3)
@@ -233,6 +294,7 @@ def scenarios() -> Iterator[Scenario]:
 def row_of(scenario: Scenario, replications: int, rng: np.random.Generator) -> str:
     """Simulate a scenario and return its row of the table."""
     inside, naive_inside, below, above, undefined = 0, 0, 0, 0, 0
+    widths: list[tuple[float, float]] = []
     for _ in range(replications):
         truth, (low, high), (naive_low, naive_high) = scenario.replicate(rng)
         undefined += bool(np.isnan(low))
@@ -240,10 +302,13 @@ def row_of(scenario: Scenario, replications: int, rng: np.random.Generator) -> s
         below += high < truth
         above += low > truth
         naive_inside += naive_low <= truth <= naive_high
+        widths.append((high - low, naive_high - naive_low))
     shares = [each / replications for each in (inside, below, above, undefined, naive_inside)]
     mark = "" if 0.935 <= shares[0] <= 0.965 else " *"
     numbers = " | ".join(f"{share:.3f}" for share in shares[1:])
-    return f"| {scenario.quantity} | {scenario.name} | {shares[0]:.3f}{mark} | {numbers} |"
+    width, naive_width = np.nanmedian(widths, axis=0)
+    lengths = f"{width:.3f} | {naive_width:.3f}"
+    return f"| {scenario.quantity} | {scenario.name} | {shares[0]:.3f}{mark} | {numbers} | {lengths} |"
 
 
 def main() -> None:
@@ -251,11 +316,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replications", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="rows whose quantity begins with this")
     options = parser.parse_args()
     print(f"{options.replications} replications, seed {options.seed}; * outside 0.935 to 0.965\n")
-    print("| quantity | data | covers | truth above | truth below | undefined | naive covers |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| quantity | data | covers | truth above | truth below | undefined | naive covers | width | naive |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for number, scenario in enumerate(scenarios()):
+        if not scenario.quantity.startswith(options.only):
+            continue
         rng = np.random.default_rng([options.seed, number])
         print(row_of(scenario, options.replications, rng), flush=True)
 

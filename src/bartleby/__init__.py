@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from bartleby.analysis.exits.refusal_exit import refusal_by_exit
     from bartleby.analysis.exits.rules import follows_request, last_resort
     from bartleby.analysis.inference.families import adjust_p
-    from bartleby.analysis.inference.power import minimum_detectable_effect
     from bartleby.analysis.patterns.co_occurrence import co_occurrence
     from bartleby.analysis.patterns.coded_turns import coded_turns
     from bartleby.analysis.patterns.course import course
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from bartleby.analysis.rates.differences import difference
     from bartleby.analysis.rates.effects import effects
     from bartleby.analysis.rates.means import mean
+    from bartleby.analysis.rates.power import minimum_detectable_effect
     from bartleby.analysis.rates.rates import rate
     from bartleby.analysis.self_reports.self_report import self_report
     from bartleby.collectors.models import open_model
@@ -227,7 +227,7 @@ _WHERE = {
     "load_scenarios": "studies.loading",
     "load_tasks": "studies.loading",
     "mean": "analysis.rates.means",
-    "minimum_detectable_effect": "analysis.inference.power",
+    "minimum_detectable_effect": "analysis.rates.power",
     "open_model": "collectors.models",
     "order_effect": "analysis.exits.order",
     "phrases": "analysis.patterns.phrases",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from bartleby.analysis.inference.intervals import RateFit, critical_value, undefined
 
@@ -20,10 +22,13 @@ __all__ = [
     "independent_spread",
     "mean_fit",
     "skewed_bounds",
+    "skewed_intervals",
     "stratified_spread",
+    "tails",
 ]
 
 Floats = npt.NDArray[np.float64]
+Number: TypeAlias = "float | Floats"
 
 _SKEWED = 1.5
 """Skewness of clusters from which, with few of them, an interval is too short even so."""
@@ -59,13 +64,13 @@ class MeanSpread:
         return self.units < _FEW and abs(self.skew) * math.sqrt(self.units) > _SKEWED
 
 
-def skewed_bounds(mean: float, error: float, critical: float, skew: float) -> tuple[float, float]:
+def skewed_bounds(mean: Number, error: Number, critical: Number, skew: Number) -> tuple[Any, Any]:
     """Return the bounds of a mean of skewed values by Hall's (1992) transformation of t.
 
     Parameters
     ----------
     mean, error, critical
-        The mean, its standard error, and the critical value.
+        The mean, its standard error, and the critical value: numbers, or arrays of them.
     skew
         Skewness of the values over the square root of their number.
 
@@ -74,12 +79,64 @@ def skewed_bounds(mean: float, error: float, critical: float, skew: float) -> tu
     g(t) = t + s t^2 / 3 + s^2 t^3 / 27 + s / 6 has hardly any skew left; its inverse takes the critical
     values back (Hall, On the removal of skewness by transformation, J. R. Stat. Soc. B 54, 221-228).
     """
-    if abs(skew) < 1e-6:
-        return mean - critical * error, mean + critical * error
-    ends = np.array([critical, -critical])
-    back = 3 / skew * (np.cbrt(1 + skew * (ends - skew / 6)) - 1)
-    low, high = mean - error * back
-    return float(low), float(high)
+    little = np.abs(skew) < 1e-6
+    kept = np.where(little, 1.0, skew)
+
+    def back(end: Number) -> Any:  # noqa: ANN401 - a number or an array, as `end` is
+        return np.where(little, end, 3 / kept * (np.cbrt(1 + kept * (end - kept / 6)) - 1))
+
+    return mean - error * back(critical), mean - error * back(-critical)
+
+
+def skewed_intervals(
+    estimate: Floats, parts: Floats, few: Floats, *, df: float | Floats, level: float
+) -> tuple[Floats, Floats]:
+    """Return intervals of many differences at once that allow for skewness and for few clusters that decide.
+
+    Parameters
+    ----------
+    estimate
+        Of each data set (R,).
+    parts
+        What each cluster contributes to its error (R, K): they add up to 0, their squares to the variance.
+    few
+        Clusters of the arm that each is in, of the smaller arm if it is in both (K,).
+    df
+        Satterthwaite's degrees of freedom under the working model, of all or of each data set (R,).
+    level
+        Of the intervals.
+
+    Notes
+    -----
+    The t interval with the smaller of two degrees of freedom, the working model's and those with the fourth
+    moment of the contributions (as in `clustered_variance`), together with what Hall's transformation of it
+    reaches (`skewed_bounds`). Both ends are the estimate where nothing varies.
+    """
+    freedom, skew = tails(parts, few, df)
+    error = np.sqrt(np.sum(parts**2, axis=-1))
+    critical = _critical_values(freedom, level)
+    low, high = skewed_bounds(estimate, error, critical, skew)
+    return np.minimum(low, estimate - critical * error), np.maximum(high, estimate + critical * error)
+
+
+def tails(parts: Floats, few: Floats, df: float | Floats) -> tuple[Floats, Floats]:
+    """Return degrees of freedom and skewness of differences from what clusters contribute; see above."""
+    square = np.sum(parts**2, axis=-1)
+    # The third moment without the bias of few clusters; of two there is none.
+    unbiased = np.where(few > 2, np.sqrt(few * (few - 1)) / np.maximum(few - 2, 1), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        peaked = np.sum(parts**4, axis=-1) / square**2 - 1 / parts.shape[-1]
+        freedom = np.where(peaked > 0, np.minimum(df, 2 / peaked), df)
+        skew = np.where(square > 0, parts**3 @ unbiased / square**1.5, 0.0)
+    return np.maximum(freedom, 1.0), skew
+
+
+def _critical_values(df: Floats, level: float) -> Floats:
+    """Return critical values of t for 1 degree of freedom or more, interpolated: thousands are slow."""
+    inverse = np.linspace(0, 1, 2001)
+    with np.errstate(divide="ignore"):
+        known = stdtrit(np.minimum(1 / inverse, 1e10), (1 + level) / 2)
+    return np.interp(1 / df, inverse, known)
 
 
 def mean_fit(spread: MeanSpread, level: float, *, skewness: bool = True) -> RateFit:
@@ -106,7 +163,7 @@ def mean_fit(spread: MeanSpread, level: float, *, skewness: bool = True) -> Rate
     if not skewness:
         return RateFit(estimate, error, low, high, spread.df, f"t, {spread.method}")
     skewed = skewed_bounds(estimate, error, critical, spread.skew)
-    low, high = min(low, skewed[0]), max(high, skewed[1])
+    low, high = float(min(low, skewed[0])), float(max(high, skewed[1]))
     return RateFit(estimate, error, low, high, spread.df, f"t with skewness, {spread.method}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,14 @@ from bartleby.analysis.inference.intervals import (
     clustered_rates,
     critical_value,
     independent_rate,
-    undefined,
 )
-from bartleby.analysis.inference.means import MeanSpread, independent_spread, skewed_bounds, stratified_spread
+from bartleby.analysis.inference.means import (
+    MeanSpread,
+    independent_spread,
+    skewed_bounds,
+    stratified_spread,
+    tails,
+)
 from bartleby.analysis.inference.sandwich import RobustCovariance, cluster_covariance
 from bartleby.analysis.inference.square_and_add import mover_difference, paired_correlation
 from bartleby.analysis.inference.stratified import stratified_rate
@@ -63,8 +69,10 @@ class Contrast:
 
     Parameters
     ----------
-    arm, reference
-        Rate or mean and its interval as a function of the level.
+    estimates
+        The rate or mean of the arm, and of the reference.
+    arms
+        The interval of each rate as a function of the level; none for means.
     correlation
         Of the two estimates.
     std_error, df
@@ -75,23 +83,20 @@ class Contrast:
         The data and the covariance, as part of the method.
     tails
         For an interval of t that allows for skewness; None where square-and-add is the better one.
-    is_rate
-        Whether rates are compared, so that there is a square-and-add interval, and limits of -1 and 1.
     """
 
-    arm: Arm
-    reference: Arm
+    estimates: tuple[float, float]
+    arms: tuple[Arm, ...]
     correlation: float
     std_error: float
     df: float
     n_clusters: float
     words: str
     tails: Tails | None = None
-    is_rate: bool = True
 
     def estimate(self) -> float:
         """Return the difference."""
-        return self.arm(0.5).estimate - self.reference(0.5).estimate
+        return self.estimates[0] - self.estimates[1]
 
     def interval_of(self, method: str) -> tuple[Callable[[float], tuple[float, float]], float, str]:
         """Return the interval by level, its degrees of freedom, and its name.
@@ -108,13 +113,13 @@ class Contrast:
             return self.t_interval, self.df, f"t, {self.words}"
         if spread and method == "auto" and self.tails is not None:
             return self.skewed_interval, self.tails.df, f"t with skewness, {self.words}"
-        if not self.is_rate:
+        if not self.arms:
             return self.t_interval, math.nan, "undefined, no variation or one cluster"
         return self.interval, self.df, f"newcombe, {self.words}"
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the square-and-add interval."""
-        one, other = self.arm(level), self.reference(level)
+        one, other = (arm(level) for arm in self.arms)
         if math.isnan(one.low) or math.isnan(other.low):
             return math.nan, math.nan
         return mover_difference(
@@ -133,10 +138,10 @@ class Contrast:
         critical, estimate = critical_value(level, self.tails.df), self.estimate()
         low, high = skewed_bounds(estimate, self.std_error, critical, self.tails.skew)
         half = critical * self.std_error
-        return self._within(min(low, estimate - half), max(high, estimate + half))
+        return self._within(float(min(low, estimate - half)), float(max(high, estimate + half)))
 
     def _within(self, low: float, high: float) -> tuple[float, float]:
-        return (max(low, -1.0), min(high, 1.0)) if self.is_rate else (low, high)
+        return (max(low, -1.0), min(high, 1.0)) if self.arms else (low, high)
 
 
 def independent_contrast(
@@ -148,8 +153,11 @@ def independent_contrast(
         fit.estimate * (1 - fit.estimate) / size for fit, size in ((one, n), (other, reference_n)) if size
     )
     return Contrast(
-        lambda level: independent_rate(events, n, level),
-        lambda level: independent_rate(reference_events, reference_n, level),
+        (one.estimate, other.estimate),
+        (
+            lambda level: independent_rate(events, n, level),
+            lambda level: independent_rate(reference_events, reference_n, level),
+        ),
         0.0,
         math.sqrt(variance) or math.nan,
         math.inf,
@@ -164,8 +172,11 @@ def pairs_contrast(both: float, only: float, only_reference: float, neither: flo
     gap = (only - only_reference) / n
     variance = ((only + only_reference) / n - gap**2) / n
     return Contrast(
-        lambda level: independent_rate(both + only, n, level),
-        lambda level: independent_rate(both + only_reference, n, level),
+        ((both + only) / n, (both + only_reference) / n),
+        (
+            lambda level: independent_rate(both + only, n, level),
+            lambda level: independent_rate(both + only_reference, n, level),
+        ),
         paired_correlation(both, only, only_reference, neither),
         math.sqrt(max(variance, 0.0)) or math.nan,
         math.inf,
@@ -199,18 +210,21 @@ def clustered_contrast(
     joint, n_clusters = _joint(arm, reference), _clusters(arm, reference)
     contrast = np.array([[1.0, -1.0]])
     error = float(joint.standard_errors(contrast)[0])
-    arms = [_arm(part, stratified=stratified) for part in (arm, reference)]
+    arms = tuple(_arm(part, stratified=stratified) for part in (arm, reference))
+    rates = (
+        float(arm["events"].sum() / arm["n"].sum()),
+        float(reference["events"].sum() / reference["n"].sum()),
+    )
     words = "paired, " if paired else ""
     if stratified:
-        error = math.hypot(*(each(0.5).std_error for each in arms))
-        return Contrast(
-            arms[0], arms[1], 0.0, error or math.nan, math.inf, n_clusters, f"{words}stratified by item"
-        )
+        error = math.hypot(*(fit(0.5).std_error for fit in arms)) or math.nan
+        return Contrast(rates, arms, 0.0, error, math.inf, n_clusters, f"{words}stratified by item")
     correlation = correlation_of(joint.standard_errors(np.eye(2)), error)
     df = float(joint.degrees_of_freedom(contrast)[0])
-    tails = _tails(arm, reference, df)
     words += _robust_words(joint)
-    return Contrast(arms[0], arms[1], correlation, error or math.nan, df, n_clusters, words, tails)
+    # In two ways square-and-add is the one whose coverage has been simulated.
+    skewed = None if isinstance(joint, TwoWay) else _tails(arm, reference, df)
+    return Contrast(rates, arms, correlation, error or math.nan, df, n_clusters, words, skewed)
 
 
 def _robust_words(joint: RobustCovariance | TwoWay) -> str:
@@ -243,15 +257,8 @@ def _way_tails(arm: pd.DataFrame, reference: pd.DataFrame, name: str, df: float)
         residual = (events - n * events.sum() / n.sum())[there]
         parts[there] += sign * residual / (n.sum() * np.sqrt(1 - share[there]))
         few[share > 0] = np.minimum(few[share > 0], np.count_nonzero(share))
-    square = float(parts @ parts)
-    if not square > 0:
-        return Tails(0.0, df)
-    # The third moment without the bias of few clusters; two have none.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unbiased = np.where(few > 2, np.sqrt(few * (few - 1)) / (few - 2), 0.0)
-    peaked = float(np.sum(parts**4)) / square**2 - 1 / size
-    freedom = df if peaked <= 0 else min(df, 2 / peaked)
-    return Tails(float(unbiased @ parts**3) / square**1.5, max(freedom, 1.0))
+    freedom, skew = tails(parts, few, df)
+    return Tails(float(skew), float(freedom))
 
 
 def mean_contrast(arm: pd.DataFrame, reference: pd.DataFrame, *, stratified: bool) -> Contrast:
@@ -314,19 +321,8 @@ def _mean_contrast(
     means: list[float], spread: tuple[float, float], n_clusters: float, words: str, tails: Tails | None
 ) -> Contrast:
     """Return the contrast of two means from the standard error and degrees of freedom of their difference."""
-    one, other = (undefined("only the difference of means has an interval", value) for value in means)
-    error, df = spread
-    return Contrast(
-        lambda _: one,
-        lambda _: other,
-        math.nan,
-        error if error > 0 else math.nan,
-        df,
-        n_clusters,
-        words,
-        tails,
-        is_rate=False,
-    )
+    error, df = spread[0] if spread[0] > 0 else math.nan, spread[1]
+    return Contrast((means[0], means[1]), (), math.nan, error, df, n_clusters, words, tails)
 
 
 def correlation_of(errors: Floats, error: float) -> float:
@@ -344,9 +340,20 @@ def _arm(units: pd.DataFrame, *, stratified: bool) -> Arm:
     if "second" in units:
         codes = np.stack([pd.factorize(units[name])[0] for name in ("cluster", "second")], axis=1)
         events, n = units["events"].to_numpy(dtype=float), units["n"].to_numpy(dtype=float)
-        return crossed_rates(events, n, codes.astype(np.int64))
+        return _when_needed(lambda: crossed_rates(events, n, codes.astype(np.int64)))
     summed = units.groupby("cluster", sort=False)[["events", "n"]].sum().to_numpy(dtype=float)
-    return clustered_rates(summed[:, 0], summed[:, 1], rows=float(units["trials"].sum()))
+    rows = float(units["trials"].sum())
+    return _when_needed(lambda: clustered_rates(summed[:, 0], summed[:, 1], rows=rows))
+
+
+def _when_needed(make: Callable[[], Arm]) -> Arm:
+    """Return an arm whose posterior is computed with its first interval: most contrasts need none."""
+    made = cache(make)
+
+    def fit(level: float) -> RateFit:
+        return made()(level)
+
+    return fit
 
 
 def _joint(arm: pd.DataFrame, reference: pd.DataFrame) -> RobustCovariance | TwoWay:

@@ -75,7 +75,7 @@ def difference(
         rates' intervals with their correlation, for rates only; `auto`: the t interval extended to what
         Hall's (1992) transformation for skewness reaches, with fewer degrees of freedom where few clusters
         decide; square-and-add for rates of independent rows, of pairs of single answers, of `these_items`,
-        and where clusters do not differ.
+        with two-way clustering, and where clusters do not differ.
     margin
         The largest difference that would not matter, or (low, high), in units of the outcome: adds a test of
         equivalence (TOST).
@@ -264,8 +264,8 @@ def _difference_row(
         "n": n,
         "n_clusters": contrast.n_clusters,
         "method": name,
-        ("mean" if options.numeric else "rate"): contrast.arm(0.5).estimate,
-        ("reference_mean" if options.numeric else "reference_rate"): contrast.reference(0.5).estimate,
+        ("mean" if options.numeric else "rate"): contrast.estimates[0],
+        ("reference_mean" if options.numeric else "reference_rate"): contrast.estimates[1],
         "p_value": p_from_interval(interval),
         "missing": missing,
         "bound_low": float(np.fmin(low, least[1])),

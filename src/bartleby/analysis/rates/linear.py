@@ -15,11 +15,9 @@ Floats = npt.NDArray[np.float64]
 
 def least_squares(data: Counted) -> tuple[Floats, Floats]:
     """Return coefficients (p,) and the inverse information, (X' N X)^-1, of one variance of 1 (p, p)."""
-    weighted = np.asarray(data.design.matrix * data.n[:, None], dtype=np.float64)
-    inverse = np.asarray(np.linalg.inv(weighted.T @ data.design.matrix), dtype=np.float64)
-    beta: Floats = np.linalg.lstsq(data.design.matrix * np.sqrt(data.n)[:, None], _scaled(data), rcond=None)[
-        0
-    ]
+    root = data.design.matrix * np.sqrt(data.n)[:, None]
+    inverse = np.asarray(np.linalg.inv(root.T @ root), dtype=np.float64)
+    beta = np.asarray(np.linalg.lstsq(root, _scaled(data), rcond=None)[0], dtype=np.float64)
     return beta, inverse
 
 

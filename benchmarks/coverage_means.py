@@ -1,0 +1,280 @@
+"""Coverage of means, of differences of means and of rates, of slopes, and the power effects were sized for.
+
+python -m benchmarks.coverage_means [--replications 2000] [--only mean]
+
+All replications of a row are computed at once, with the functions behind `mean`, `difference` and
+`minimum_detectable_effect`. Items are drawn anew in each replication and asked unequally often where the
+row says so. `t` is plus and minus t standard errors (CR2, Satterthwaite).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit, stdtrit
+
+from bartleby.analysis.inference.means import skewed_bounds, skewed_intervals, tails
+from bartleby.analysis.rates.contrasts import clustered_contrast
+from bartleby.analysis.rates.counted import Counted
+from bartleby.analysis.rates.formulas import Design
+from bartleby.analysis.rates.linear import regress_linear
+from bartleby.analysis.rates.power import minimum_detectable_effect
+
+Floats = npt.NDArray[np.float64]
+Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+Arm = tuple[float, float, int]
+"""Rate, likeness and number of items."""
+
+POPULATIONS: dict[str, tuple[Draw, float]] = {
+    "normal": (lambda rng, size: rng.normal(0, 1, size), 0.0),
+    "exponential": (lambda rng, size: rng.exponential(1, size), 1.0),
+    "lognormal, sd 1 of logs": (lambda rng, size: rng.lognormal(0, 1, size), math.exp(0.5)),
+    "t with 3 df": (lambda rng, size: rng.standard_t(3, size), 0.0),
+    "1 for 80%, 5 for 20%": (
+        lambda rng, size: np.where(rng.random(size) < 0.2, 5.0, 1.0) + rng.normal(0, 0.2, size),
+        1.8,
+    ),
+}
+"""Means of items, and the mean of the population."""
+
+
+def parts_of(totals: Floats, n: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return means (R,), CR2 contributions (R, K) and degrees of freedom (R,), as in `clustered_spread`."""
+    total = n.sum(axis=1, keepdims=True)
+    mean, share = totals.sum(axis=1, keepdims=True) / total, n / total
+    own, square = share / (1 - share), share**2 / (1 - share)
+    df = 1 / (np.sum(own**2 - 2 * own * square, axis=1) + np.sum(square, axis=1) ** 2)
+    return mean[:, 0], (totals - n * mean) / (total * np.sqrt(1 - share)), df
+
+
+def answers(rng: np.random.Generator, items: Floats, *, unequal: bool) -> tuple[Floats, Floats]:
+    """Return sums of values and their numbers by item, 5 an item or 1 to about 20."""
+    n = (
+        np.maximum(1, np.round(5 * rng.lognormal(0, 0.6, items.shape)))
+        if unequal
+        else np.full_like(items, 5.0)
+    )
+    return n * items + np.sqrt(n) * rng.normal(0, 1, items.shape), n
+
+
+def row(name: str, truth: float, intervals: dict[str, tuple[Floats, Floats]]) -> str:
+    """Return a row of the table: coverage and median width of every interval."""
+    cells = [
+        f"{np.mean((low <= truth) & (truth <= high)):.3f} | {np.median(high - low):.3g}"
+        for low, high in intervals.values()
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def t_interval(estimate: Floats, parts: Floats, df: Floats) -> tuple[Floats, Floats]:
+    """Return plus and minus t standard errors."""
+    half = stdtrit(df, 0.975) * np.sqrt(np.sum(parts**2, axis=1))
+    return estimate - half, estimate + half
+
+
+def means(rng: np.random.Generator, replications: int) -> Iterator[str]:
+    """Yield rows of means over items."""
+    for name, (draw, truth) in POPULATIONS.items():
+        for size in (8, 12, 20, 40):
+            estimate, parts, df = parts_of(*answers(rng, draw(rng, (replications, size)), unequal=True))
+            plain = t_interval(estimate, parts, df)
+            # As `mean_fit`: Hall's transformation with the working model's degrees of freedom.
+            _, skew = tails(parts, np.full(size, float(size)), df)
+            error = np.sqrt(np.sum(parts**2, axis=1))
+            low, high = skewed_bounds(estimate, error, np.asarray(stdtrit(df, 0.975), dtype=np.float64), skew)
+            default = np.minimum(low, plain[0]), np.maximum(high, plain[1])
+            yield row(f"mean, {name}, {size} items", truth, {"default": default, "t": plain})
+
+
+def two_arms(
+    one: tuple[Floats, Floats], two: tuple[Floats, Floats], *, shared: bool
+) -> dict[str, tuple[Floats, Floats]]:
+    """Return intervals of the difference of two arms from sums and numbers by item."""
+    (mean, parts, df), (other, other_parts, other_df) = parts_of(*one), parts_of(*two)
+    sizes = [parts.shape[1], other_parts.shape[1]]
+    if shared:
+        joined, few, freedom = parts - other_parts, np.full(sizes[0], float(sizes[0])), df
+    else:
+        joined = np.concatenate([parts, -other_parts], axis=1)
+        few = np.repeat(sizes, sizes).astype(float)
+        # Satterthwaite's of a model with one variance of rows.
+        scale = 1 / np.stack([one[1].sum(axis=1), two[1].sum(axis=1)])
+        freedom = scale.sum(axis=0) ** 2 / (scale[0] ** 2 / df + scale[1] ** 2 / other_df)
+    gap = mean - other
+    default = skewed_intervals(gap, joined, few, df=freedom, level=0.95)
+    return {"default": default, "t": t_interval(gap, joined, freedom)}
+
+
+def differences(rng: np.random.Generator, replications: int) -> Iterator[str]:
+    """Yield rows of differences of means; with the same items the effect itself has the population."""
+    for name, (draw, centre) in POPULATIONS.items():
+        for sizes, unequal in (((10, 10), True), ((20, 20), True), ((8, 32), True)):
+            arms = [answers(rng, draw(rng, (replications, size)), unequal=unequal) for size in sizes]
+            yield row(
+                f"difference, {name}, {sizes[0]} and {sizes[1]} other items",
+                0.0,
+                two_arms(*arms, shared=False),
+            )
+        for size in (10, 20):
+            base = rng.normal(0, 1, (replications, size))
+            effect = draw(rng, (replications, size))
+            arms = [answers(rng, items, unequal=False) for items in (base + effect, base)]
+            yield row(f"difference, {name}, the same {size} items", centre, two_arms(*arms, shared=True))
+
+
+def rates(rng: np.random.Generator, replications: int) -> Iterator[str]:
+    """Yield rows of differences of rates, where these are rare or where four in five items never do it."""
+    for kind, centre, spread, often in (
+        ("4 in 5 items never", 0.0, 0.5, 0.2),
+        ("about 1.7%", -5.0, 1.5, 1.0),
+        ("about 8%", -3.0, 1.0, 1.0),
+        ("about 40%", -0.5, 1.0, 1.0),
+    ):
+        for sizes, shared in (
+            ((10, 10), True),
+            ((10, 10), False),
+            ((20, 20), True),
+            ((20, 20), False),
+            ((8, 40), False),
+        ):
+            for gap in (0.0, 1.0):
+                chances = []
+                base = rng.normal(centre, spread, (replications, sizes[0]))
+                does = rng.random(base.shape) < often
+                chances.append(np.where(does, expit(base + gap), 0.0))
+                if not shared:
+                    base = rng.normal(centre, spread, (replications, sizes[1]))
+                    does = rng.random(base.shape) < often
+                chances.append(np.where(does, expit(base), 0.0))
+                n = [np.full(chance.shape, 10.0) for chance in chances]
+                arms = [
+                    (rng.binomial(10, chance).astype(float), size)
+                    for chance, size in zip(chances, n, strict=True)
+                ]
+                truth = often * float(
+                    _WEIGHTS @ (expit(centre + gap + spread * _NODES) - expit(centre + spread * _NODES))
+                )
+                whom = f"the same {sizes[0]} items" if shared else f"{sizes[0]} and {sizes[1]} other items"
+                found = two_arms(arms[0], arms[1], shared=shared)
+                low, high = found["default"]
+                for index in np.flatnonzero(low == high):
+                    events = [sums[index].tobytes() for sums, _ in arms]
+                    low[index], high[index] = without_variation(events[0], events[1], shared)
+                yield row(f"rate, {kind}, {whom} x 10, true difference {truth:.3f}", truth, found)
+
+
+@cache
+def without_variation(one: bytes, two: bytes, shared: bool) -> tuple[float, float]:
+    """Return what `difference` gives where clusters do not differ: square-and-add."""
+    arms, start = [], 0
+    for packed in (one, two):
+        events = np.frombuffer(packed)
+        names = np.arange(len(events)) + start
+        arms.append(pd.DataFrame({"cluster": names, "events": events, "n": 10.0, "trials": 10.0}))
+        start = 0 if shared else len(events)
+    contrast = clustered_contrast(arms[0], arms[1], stratified=False, paired=False)
+    return contrast.interval_of("auto")[0](0.95)
+
+
+def powers(rng: np.random.Generator, replications: int) -> Iterator[str]:
+    """Yield rows of the power of an effect that was sized for 80%, for the default and for a normal test."""
+    for rate, likeness, sizes, paired in (
+        (0.01, 0.1, (100, 100), False),
+        (0.05, 0.2, (20, 20), False),
+        (0.1, 0.2, (8, 40), False),
+        (0.3, 0.2, (8, 8), False),
+        (0.3, 0.3, (40, 40), False),
+        (0.5, 0.3, (20, 20), False),
+        (0.05, 0.2, (40, 40), True),
+        (0.1, 0.3, (20, 20), True),
+        (0.3, 0.3, (10, 10), True),
+        (0.5, 0.3, (40, 40), True),
+    ):
+        cells = []
+        for test in ("auto", "normal"):
+            effect = minimum_detectable_effect(
+                sizes, rate=rate, repeats=10, likeness=likeness, arms=1 if paired else 2, paired=paired,
+                test=test, draws=4000, seed=99,
+            )  # fmt: skip
+            arms = (rate + effect, likeness, sizes[0]), (rate, likeness, sizes[1])
+            low, high = power_data(rng, replications, arms, paired=paired)
+            cells.append(f"{effect:.3f} | {np.mean((low > 0) | (high < 0)):.3f}")
+        whom = f"the same {sizes[0]} items" if paired else f"{sizes[0]} and {sizes[1]} other items"
+        yield f"| {rate:.0%}, likeness {likeness}, {whom} x 10 | {' | '.join(cells)} |"
+
+
+def power_data(
+    rng: np.random.Generator, replications: int, arms: tuple[Arm, Arm], *, paired: bool
+) -> tuple[Floats, Floats]:
+    """Return intervals of data with Beta distributed items, drawn in another way than effects are sized."""
+    samples = []
+    for mean, likeness, size in arms:
+        precision = 1 / likeness - 1
+        chance = rng.beta(mean * precision, (1 - mean) * precision, (replications, size))
+        # Sorted alike, the items of a pair keep their order.
+        chance = np.sort(chance, axis=1) if paired else chance
+        samples.append((rng.binomial(10, chance).astype(float), np.full(chance.shape, 10.0)))
+    return two_arms(*samples, shared=paired)["default"]
+
+
+def effects(rng: np.random.Generator, replications: int) -> Iterator[str]:
+    """Yield rows of slopes of a rating, or of harm that one item in eight has: none, in truth."""
+    for name in ("normal", "lognormal, sd 1 of logs", "1 for 80%, 5 for 20%"):
+        for items, harmful in ((16, False), (40, False), (40, True)):
+            found = np.array([slope(rng, POPULATIONS[name][0], items, harmful) for _ in range(replications)])
+            what = "harm of 5" if harmful else "a rating of all"
+            yield row(
+                f"effect of {what}, {name}, {items} items", 0.0, {"default": (found[:, 0], found[:, 1])}
+            )
+
+
+def slope(rng: np.random.Generator, draw: Draw, items: int, harmful: bool) -> tuple[float, float]:
+    """Return the interval of one slope, from the regression behind `effects`."""
+    totals, n = answers(rng, draw(rng, (1, items)), unequal=True)
+    rating = (np.arange(items) < 5).astype(float) if harmful else rng.normal(0, 1, items)
+    matrix = np.column_stack([np.ones(items), rating])
+    design = Design(matrix, ("Intercept", "x"), pd.DataFrame({"x": rating}), None)
+    fit = regress_linear(Counted(design, totals[0], n[0], np.arange(items)), independent=False)
+    error, df = (float(part[0]) for part in fit.errors(np.array([[0.0, 1.0]])))
+    half = float(stdtrit(df, 0.975)) * error
+    return float(fit.beta[1]) - half, float(fit.beta[1]) + half
+
+
+KINDS = {"rate": rates, "mean": means, "difference": differences, "power": powers, "effect": effects}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--replications", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=tuple(KINDS), action="append")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    for number, (name, rows) in enumerate(KINDS.items()):
+        if options.only and name not in options.only:
+            continue
+        rng = np.random.default_rng([options.seed, number])
+        heads = (
+            "effect, default | power | effect, normal | power"
+            if name == "power"
+            else "default | width | t | width"
+        )
+        rule = "|---" * (heads.count("|") + 2)
+        print(f"\n{options.replications} replications, seed {options.seed}\n\n| data | {heads} |\n{rule}|")
+        with np.errstate(all="ignore"):
+            for line in rows(rng, options.replications):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
