@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from benchmarks.coverage_exits import MANY, Integers, made_late, population, sizes
 from benchmarks.coverage_more import mean_rate
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
@@ -30,7 +31,9 @@ LEVEL = 0.95
 Floats = npt.NDArray[np.float64]
 
 
-def counted(rng: np.random.Generator, logit: Floats, repeats: int, **columns: object) -> pd.DataFrame:
+def counted(
+    rng: np.random.Generator, logit: Floats, repeats: int | Integers, **columns: object
+) -> pd.DataFrame:
     """Return conversations of scenarios with these logits of leaving, as counts."""
     left = rng.binomial(repeats, expit(logit))
     table = pd.DataFrame({"item": [f"item {at}" for at in range(len(logit))], **columns})
@@ -44,7 +47,7 @@ def counted(rng: np.random.Generator, logit: Floats, repeats: int, **columns: ob
 
 def both_ways(
     estimate: Callable[..., Estimates], truth: Callable[[pd.Series[Any]], float | None]
-) -> Iterator[Covered]:
+) -> Iterator[tuple[str, float, float, float]]:
     """Yield the intervals whose truth is known, over scenarios and with every conversation on its own."""
     for name, cluster in (("", None), (", naive", False)):
         for _, row in estimate(cluster=cluster).frame.iterrows():
@@ -170,6 +173,113 @@ def redirected(scenarios: int, repeats: int, spread: float) -> Scenario:
     return one_by_one(replicate)
 
 
+def hard_orders(scenarios: int, repeats: int, kind: str, centre: float, *, uneven: bool = False) -> Scenario:
+    """Return `order_effect` of two models, where the order matters more in some scenarios than in others."""
+
+    def logits(rng: np.random.Generator, number: int) -> dict[tuple[str, str], Floats]:
+        own = population(rng, number, kind, centre, 1.0)
+        return {
+            (model, order): own + (rng.normal(shift, 0.5, number) if order == "leave_first" else 0)
+            for model, shift in (("a", 0.7), ("b", -0.7))
+            for order in ("leave_first", "stay_first")
+        }
+
+    rates = {arm: float(expit(each).mean()) for arm, each in logits(np.random.default_rng(0), MANY).items()}
+    effect = {name: rates[name, "leave_first"] - rates[name, "stay_first"] for name in ("a", "b")}
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        number = sizes(rng, scenarios, repeats, uneven=uneven)
+        table = pd.concat(
+            [
+                counted(rng, logit, number).assign(model=model, order=order)
+                for (model, order), logit in logits(rng, scenarios).items()
+            ],
+            ignore_index=True,
+        )
+        for _, row in order_effect(table).frame.iterrows():
+            own = row["quantity"] == "order_effect"
+            yield (
+                str(row["quantity"]),
+                row["low"],
+                row["high"],
+                (effect[row["model"]] if own else effect["b"] - effect["a"]),
+            )
+
+    return one_by_one(replicate)
+
+
+def hard_branches(scenarios: int, origins: int, kind: str, *, uneven: bool = False) -> Scenario:
+    """Return `branch_contrast` of a table as `bartleby.read` has it, whose clusters it finds by itself."""
+    shifts = {"original": 0.0, "no insult": -1.0}
+
+    def rate(rng: np.random.Generator, shift: float) -> float:
+        logit = population(rng, MANY, kind, -0.5, 1.5) + rng.normal(0, 1, MANY)
+        return float(expit(logit + shift).mean())
+
+    truth = rate(np.random.default_rng(0), -1.0) - rate(np.random.default_rng(0), 0.0)
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        number = sizes(rng, scenarios, origins, uneven=uneven)
+        scenario = np.repeat(np.arange(scenarios), number)
+        logit = population(rng, scenarios, kind, -0.5, 1.5)[scenario] + rng.normal(0, 1, len(scenario))
+        table = pd.concat(
+            [
+                pd.DataFrame(
+                    {
+                        "item": [f"t{at}@2:{name}" for at in range(len(scenario))],
+                        "scenario": scenario.astype(str),
+                        "origin": [f"t{at}" for at in range(len(scenario))],
+                        "branch": name,
+                        "outcome": np.where(
+                            rng.random(len(scenario)) < expit(logit + shift), "opted_out", "completed"
+                        ),
+                    }
+                )
+                for name, shift in shifts.items()
+            ],
+            ignore_index=True,
+        )
+        for name, frame in (("", table), (", without the scenario", table.drop(columns="scenario"))):
+            row = branch_contrast(frame).frame.iloc[0]
+            yield f"difference{name}", row["low"], row["high"], truth
+
+    return one_by_one(replicate)
+
+
+def hard_redirected(scenarios: int, repeats: int, kind: str, *, uneven: bool = False) -> Scenario:
+    """Return the mean of up to 12 redirections before an exit."""
+
+    def numbers(rng: np.random.Generator, own: Floats) -> Floats:
+        return np.minimum(rng.poisson(np.exp(own)), 12).astype(float)
+
+    def logs(rng: np.random.Generator, number: int) -> Floats:
+        return population(rng, number, kind, 0.0 if kind != "80% never" else -1.5, 0.7)
+
+    big = np.random.default_rng(0)
+    truth = float(numbers(big, logs(big, MANY)).mean())
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        item = np.repeat(np.arange(scenarios), sizes(rng, scenarios, repeats, uneven=uneven))
+        number = numbers(rng, logs(rng, scenarios)[item])
+        table = pd.DataFrame({"item": item.astype(str), "outcome": "opted_out", "redirections": number})
+        row = last_resort(table.assign(redirections=number.astype(int))).frame.iloc[-1]
+        yield "mean", row["low"], row["high"], truth
+
+    return one_by_one(replicate)
+
+
+NEVER, HEAVY = "80% never", "heavy tails"
+HARD: dict[str, Callable[[], Scenario]] = {
+    "hard order effect: 8 x 20, 80% never": lambda: hard_orders(8, 20, NEVER, -1),
+    "hard order effect: 12 x 12, uneven, heavy tails, rare": lambda: hard_orders(
+        12, 12, HEAVY, -3, uneven=True
+    ),
+    "hard branch contrast: 8 x 10, 80% never": lambda: hard_branches(8, 10, NEVER),
+    "hard branch contrast: 12 x 8, uneven, heavy tails": lambda: hard_branches(12, 8, HEAVY, uneven=True),
+    "hard redirections: 8 x 20, 80% never": lambda: hard_redirected(8, 20, NEVER),
+    "hard redirections: 12 x 12, uneven, heavy tails": lambda: hard_redirected(12, 12, HEAVY, uneven=True),
+    "hard redirections: 20 x 10": lambda: hard_redirected(20, 10, "normal"),
+}
 SCENARIOS: dict[str, Scenario] = {
     "corrected rate: 20 scenarios x 10, sd 1": controls(20, 10, 1.0),
     "corrected rate: 8 x 20, sd 1": controls(8, 20, 1.0),
@@ -181,6 +291,7 @@ SCENARIOS: dict[str, Scenario] = {
     "balanced share: 8 x 20, sd 1": kinds(8, 20, 1.0),
     "redirections: 20 x 10, sd 0.5": redirected(20, 10, 0.5),
     "redirections: 8 x 20, sd 0.5": redirected(8, 20, 0.5),
+    **{name: made_late(make) for name, make in HARD.items()},
 }
 
 if __name__ == "__main__":

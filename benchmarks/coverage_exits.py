@@ -362,7 +362,7 @@ HARD: dict[str, Callable[[], Scenario]] = {
 """Few scenarios, rare events, heavy tails, and scenarios that never do it; made where they are run."""
 
 
-def _made(make: Callable[[], Scenario]) -> Scenario:
+def made_late(make: Callable[[], Scenario]) -> Scenario:
     """Return a scenario whose truth is worked out when it is first run."""
     made: list[Scenario] = []
 
@@ -374,7 +374,7 @@ def _made(make: Callable[[], Scenario]) -> Scenario:
     return scenario
 
 
-SCENARIOS |= {name: _made(make) for name, make in HARD.items()}
+SCENARIOS |= {name: made_late(make) for name, make in HARD.items()}
 
 
 if __name__ == "__main__":
