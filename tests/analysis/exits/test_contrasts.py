@@ -59,6 +59,14 @@ def test_matched_scenarios_are_paired_and_others_not(trials: pd.DataFrame) -> No
     assert (row["low"], row["high"]) == (direct["low"], direct["high"])
 
 
+def test_unpaired_scenarios_still_share_what_matches_them(trials: pd.DataFrame) -> None:
+    found = corrected_rate(trials, match=False)
+    assert found.settings["cluster"] == "match (found in the table)"
+    by_item = corrected_rate(trials, match=False, cluster="item")
+    assert by_item.settings["cluster"] == "item"
+    assert by_item.frame["n_clusters"].iloc[0] == 2 * found.frame["n_clusters"].iloc[0]
+
+
 def test_controls_may_be_named(trials: pd.DataFrame) -> None:
     plain = trials.drop(columns=["control_for", "match"])
     both = corrected_rate(plain, controls={"abuse": "heated", "privacy": ("legal", "heated")}).frame

@@ -57,7 +57,8 @@ def corrected_rate(
         The column of classes.
     match
         The column that a scenario shares with its matched control, by which they are then paired. None
-        takes `match` if every class has values of it in common with its control; False pairs nothing.
+        takes `match` if every class has values of it in common with its control; False pairs nothing, and
+        then such a column is the cluster if none is named.
     adjust
         `holm`, `bh` or None, over all rows of this call.
 
@@ -85,6 +86,9 @@ def corrected_rate(
     found = _controls(frame, controls, classes)
     asked = exit_outcome(frame, outcome)
     pairing = _matching(frame, found, classes, match)
+    # Unpaired scenarios still share what they share with their control, and so does their difference.
+    shared = _matching(frame, found, classes, None) if cluster is None and pairing is None else None
+    shared = shared if shared and not _has_empty(frame, shared) else None
     groups = tuple(name for name in as_names(by) if name != classes)
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
@@ -95,7 +99,7 @@ def corrected_rate(
             asked,
             between=_ARM,
             reference=f"control of {name}",
-            cluster=cluster,
+            cluster=shared or cluster,
             paired=pairing,
             by=groups,
             level=level,
@@ -113,6 +117,7 @@ def corrected_rate(
     accounting = read_events(keep_values(frame, classes, used), asked, refusals=refusals).accounting()
     settings = {**settings, "between": classes, "reference": "the control of each class", "adjust": adjust}
     settings |= {"controls": {key: list(those) for key, those in found.items()}, "paired": pairing}
+    settings |= {"cluster": f"{shared} (found in the table)"} if shared else {}
     settings |= {"family": f"all {len(rows)} comparisons of this call", "seed": seed}
     table = estimate_frame(rows, [*identify, classes, "control"])
     return Estimates(table, accounting, tuple(dict.fromkeys(warnings)), settings)
@@ -159,6 +164,10 @@ def _controls_of_column(frame: Frame, classes: str) -> dict[str, tuple[str, ...]
     if not found:
         raise DataError(f"control_for: names no class of column {classes!r}, so there is nothing to compare")
     return {name: found[name] for name in natural_order(found)}
+
+
+def _has_empty(frame: Frame, column: str) -> bool:
+    return bool(count_rows(frame, [column])[column].isna().any())
 
 
 def _arms(frame: Frame, classes: str, name: str, those: Sequence[str]) -> Frame:
