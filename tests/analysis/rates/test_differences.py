@@ -234,3 +234,25 @@ def test_intervals_of_differences_nest_with_the_level() -> None:
     assert highs == sorted(highs)
     contrast = independent_contrast(3, 9, 5, 8, "")
     assert contrast.interval(0.8)[0] > contrast.interval(0.9)[0]
+
+
+def test_a_smaller_arm_that_does_not_vary_is_not_taken_as_known_exactly() -> None:
+    rows = [
+        {
+            "item": f"{arm}{item}",
+            "arm": arm,
+            "outcome": "opted_out" if item % 5 == 0 and often else "completed",
+        }
+        for arm, items, often in (("few", 8, False), ("many", 40, True))
+        for item in range(items)
+        for _ in range(10)
+    ]
+    trials = pd.DataFrame(rows)
+    row = difference(trials, between="arm", cluster="item").frame.iloc[0]
+    assert row["method"] == "newcombe, CR2"
+    plain = difference(trials, between="arm", cluster="item", method="t").frame.iloc[0]
+    assert row["low"] < plain["low"] / 2
+    # The other way around, the variance of the few is known.
+    turned = trials.assign(outcome=np.where(trials["arm"] == "few", "opted_out", "completed"))
+    turned.loc[turned["item"] == "few0", "outcome"] = "completed"
+    assert difference(turned, between="arm", cluster="item").frame["method"].iloc[0] == "t with skewness, CR2"
