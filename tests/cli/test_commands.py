@@ -137,7 +137,7 @@ def test_estimates_of_anybodys_table_are_json_with_the_fixed_keys(run: Run, tmp_
     )
     code, out, _ = run("estimate", "choice", file, "--baseline", "a", "--json")
     told = json.loads(out)
-    assert (code, set(told)) == (0, {"estimates", "accounting", "warnings", "settings"})
+    assert (code, set(told)) == (0, {"estimates", "accounting", "warnings", "verdict", "settings"})
     rows = {row["term"]: row for row in told["estimates"]}
     assert set(rows) == {"a", "b", "c", "slot"}
     assert (rows["a"]["estimate"], rows["a"]["low"]) == (0, None)

@@ -268,8 +268,13 @@ def _choice(options: argparse.Namespace) -> int:
     )
     if options.margin is not None and options.share_by is None:
         raise SettingError("--margin is of shares below the baseline: use it with --share-by")
-    shares = [] if options.share_by is None else [fit.share_below(options.share_by, margin=options.margin)]
-    return _print(joined(fit, *shares), options)
+    if options.share_by is None:
+        return _print(fit, options)
+    shares = fit.share_below(options.share_by, margin=options.margin)
+    if options.json:
+        return _print(joined(fit, shares), options)
+    print(fit.summary(), shares.summary(), sep="\n\n")
+    return 0
 
 
 def _rate(options: argparse.Namespace) -> int:

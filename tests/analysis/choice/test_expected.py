@@ -69,6 +69,13 @@ def test_samples_of_one_prompt_are_one_observation(cluster: str | bool | None) -
         np.testing.assert_allclose(numbers(pd.concat([once, *again]), cluster=cluster), few, atol=1e-9)
 
 
+def test_an_answer_that_was_never_drawn_is_expected_all_the_same() -> None:
+    trials = table().iloc[:12].assign(outcome="chose_first")
+    fit = choice_model(trials, baseline="a")
+    assert fit.accounting.counts == {"chose_first": 12.0}
+    assert fit.frame.set_index("term")["estimate"]["slot"] == pytest.approx(SLOT, abs=1e-6)
+
+
 def test_weights_are_trials() -> None:
     fit = choice_model(table().assign(count=3), baseline="a")
     assert (fit.accounting.used, fit.accounting.total) == (36, 39)

@@ -74,3 +74,53 @@ def test_joined_tables_say_each_warning_once() -> None:
     both = joined(estimates("harm"), estimates("difficulty"))
     assert both.frame["term"].tolist() == ["harm", "difficulty"]
     assert both.warnings == ("few clusters",)
+
+
+def rates(*numbers: tuple[str, float, float, float], left: float = 0.0, **settings: object) -> Estimates:
+    rows = [
+        {"model": "m", "harm": harm, "term": "opted_out", "estimate": e, "low": low, "high": high,
+         "level": 0.95, "n": 40, "n_clusters": 20, "method": "logit t"}
+        for harm, e, low, high in numbers
+    ]  # fmt: skip
+    counts = {"opted_out": 3.0, "completed": 7.0, "unparsed": left}
+    counted = Accounting(counts, {"opted_out": "event", "completed": "no event"}, 10.0)
+    return Estimates(estimate_frame(rows, ["model", "harm"]), counted, (), {"cluster": "item", **settings})
+
+
+def test_a_verdict_is_one_sentence_with_interval_scope_and_what_was_excluded() -> None:
+    one = rates(("none", 0.25, 0.17, 0.36), left=2.0, estimand="new_items")
+    assert one.verdict == (
+        "Opted out, m: 0.250 (95% interval 0.170 to 0.360) (10 of 12 trials used, 2 excluded: 2 unparsed; "
+        "20 clusters by item; items as a random sample)."
+    )
+    assert one.summary().endswith(one.verdict)
+    assert one.to_dict()["verdict"] == one.verdict
+    assert one.verdict in one._repr_html_()
+
+
+def test_a_verdict_of_few_rows_names_them_and_of_many_their_ends() -> None:
+    two = rates(("none", 0.1, 0.05, 0.2), ("severe", 0.4, 0.2, 0.8)).verdict
+    assert "none 0.100 (95% interval 0.050 to 0.200), severe 0.40 (0.20 to 0.80)" in two
+    many = rates(*((f"h{k}", k / 10, k / 10 - 0.05, k / 10 + 0.05) for k in range(1, 9)))
+    assert (
+        "8 estimates from 0.100 (95% interval 0.050 to 0.150) for h1 to 0.800 (0.750 to 0.850) for h8"
+        in many.verdict
+    )
+
+
+def test_a_verdict_without_an_estimate_gives_the_reason() -> None:
+    row = {"term": "phi", "estimate": math.nan, "method": "undefined, no trials"}
+    nothing = Estimates(estimate_frame([row]), Accounting({}, {}, 0.0))
+    assert nothing.verdict.startswith("Nothing could be estimated: no trials")
+    assert Estimates(estimate_frame([]), Accounting({}, {}, 0.0)).verdict.startswith(
+        "Nothing could be estimated"
+    )
+
+
+def test_what_prints_is_narrow_and_rounded() -> None:
+    both = rates(("none", 0.123456, 0.1, 0.15), ("severe", 0.5, 0.4, 0.6))
+    lines = repr(both).splitlines()
+    assert lines[0].split() == ["harm", "estimate", "95%", "interval"]
+    assert "0.123  0.100 to 0.150" in repr(both)
+    assert "clusters: 20" in lines
+    assert "method: logit t" in lines

@@ -84,10 +84,12 @@ def expected_cells(
     drawn = cells.loc[exact, "outcome"].to_numpy(dtype=object)
     share = (first / np.where(known, first + second, 1.0))[exact]
     same = _one_cluster_each(cells[exact], groups, clusters, share)
-    parts = [rest]
+    # An answer that was never drawn is expected all the same.
+    words = sorted({*cells["outcome"].cat.categories, *map(str, CHOICES)})
+    parts = [rest.assign(outcome=rest["outcome"].cat.set_categories(words))]
     for outcome, expected in ((Outcome.CHOSE_FIRST, share), (Outcome.CHOSE_SECOND, 1 - share)):
         weight, observed = count[exact] * expected, count[exact] * (drawn == str(outcome))
-        label = pd.Categorical([str(outcome)] * len(same), categories=cells["outcome"].cat.categories)
+        label = pd.Categorical([str(outcome)] * len(same), categories=words)
         parts.append(same.assign(outcome=label, count=weight, trials=observed))
     return pd.concat(parts, ignore_index=True), tuple(notes)
 

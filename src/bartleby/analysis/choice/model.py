@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 from bartleby.analysis.choice.accounting import choice_accounting, left_out_warnings, worst_cases
+from bartleby.analysis.choice.choosing import position_note
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.expected import Probabilities
 from bartleby.analysis.choice.fit import GroupFit, fit_group
@@ -164,7 +165,7 @@ def choice_model(
     )
     notes = []
     for group, rows, cases in zip(groups, rows_of, worst, strict=True):
-        more = [*group.warnings, *cases.warnings, *bound_warnings(cases.cases)]
+        more = [*_position_notes(group, rows), *group.warnings, *cases.warnings, *bound_warnings(cases.cases)]
         notes += [f"{group_prefix(group.key)}{note}" for note in more]
         for row in rows if cases.bounds else ():
             row["bound_low"], row["bound_high"] = cases.bounds.get(row["term"], (math.nan, math.nan))
@@ -183,7 +184,13 @@ def choice_model(
         options=options,
         attributes_of_items=table.attributes,
         varying=table.varying,
+        label_mass=table.label_mass,
     )
+
+
+def _position_notes(group: GroupFit, rows: Sequence[dict[str, Any]]) -> list[str]:
+    notes = [position_note(group, row) for row in rows if row["term"] == "slot"]
+    return [note for note in notes if note]
 
 
 def _probabilities_used(groups: Sequence[GroupFit]) -> str:

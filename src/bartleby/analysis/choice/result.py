@@ -10,6 +10,7 @@ import pandas as pd
 
 from bartleby.analysis.choice.attributes import attribute_effects, dose_rows
 from bartleby.analysis.choice.bootstrap import bootstrap_rows
+from bartleby.analysis.choice.choosing import choice_verdict, chooses_rows
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.item_classes import item_classes
 from bartleby.analysis.choice.options import ChoiceOptions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ChoiceFit"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ChoiceFit(Estimates):
     """A fitted choice model: utilities, slot effect and tie parameter, and what follows from them.
 
@@ -39,12 +40,47 @@ class ChoiceFit(Estimates):
         Item attributes found in the table, one row an item.
     varying
         Columns that look like item attributes and vary within an item, with what was found.
+    label_mass
+        How probable it was, in each group, that one of the labels is answered.
     """
 
     groups: tuple[GroupFit, ...] = field(default=(), repr=False)
     options: ChoiceOptions = field(default_factory=ChoiceOptions, repr=False)
     attributes_of_items: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     varying: Mapping[str, str] = field(default_factory=dict, repr=False)
+    label_mass: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence to paste: whether it chooses at all, how many items are apart from the zero."""
+        return choice_verdict(self)
+
+    def chooses(self, *, level: float | None = None) -> Estimates:
+        """Return whether the choices depend on what the items are, or on position alone.
+
+        Parameters
+        ----------
+        level
+            Level of the intervals; as in the fit without.
+
+        Returns
+        -------
+        Estimates
+            By `quantity`: the share of the variance of choices that the `items` explain beyond position;
+            the share that `position` explains; how often the same item is taken in `both_orders` of a pair
+            (a coin: half of the time); and the mean `label_mass`, where the table has it.
+            `settings["status"]` has a status for each model: `chooses` (the interval of `items` lies above
+            0, and items explain at least as much as position), `mostly position` (it lies above 0, and
+            position explains more), `position alone` (it reaches 0, and first positions are not taken half
+            of the time), `no preference` (neither), `cannot tell` (pairs were shown in one order only).
+
+        Notes
+        -----
+        The interval inverts a score test of all utilities, position being known (noncentral chi-square; F
+        with the degrees of freedom of clusters where their overdispersion enters). It is about exactly these
+        items. That it reaches 0 does not show that there is no preference: few choices show little.
+        """
+        return chooses_rows(self, self.options.but(level=level).level)
 
     def plot(self, *, colour: str = "impact") -> Figure:
         """Return the figure of utilities by item, with the shares below the baseline and the slot effect.

@@ -42,7 +42,7 @@ __all__ = ["ExitFit", "exits"]
 OWN_COLUMNS = ("quantity", "turn")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExitFit(Estimates):
     """Exit rates, curves of staying and mean turns stayed.
 

@@ -41,7 +41,7 @@ __all__ = ["RefusalFit", "refusal_by_exit"]
 Where: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RefusalFit(Estimates):
     """Declining and leaving on the same trials.
 

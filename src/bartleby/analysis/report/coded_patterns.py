@@ -18,9 +18,9 @@ from bartleby.analysis.patterns.triggers import around_trigger
 from bartleby.analysis.report.coded_data import CALLED, CodedData, stacked
 from bartleby.analysis.report.exit_data import several
 from bartleby.analysis.report.exit_text import interval
-from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section
 from bartleby.analysis.tables.estimates import Estimates, joined
+from bartleby.analysis.tables.rounding import percent_text
 
 __all__ = [
     "codes_together",

@@ -20,8 +20,8 @@ from bartleby.analysis.figures.prevalence import plot_prevalence
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.report.coded_data import CodedData, stacked
 from bartleby.analysis.report.exit_text import interval
-from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section
+from bartleby.analysis.tables.rounding import percent_text
 from bartleby.errors import BartlebyError
 
 __all__ = ["agreement_of_coders", "as_coded", "before_and_after", "judge_by_people", "not_found"]

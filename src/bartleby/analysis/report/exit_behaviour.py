@@ -19,10 +19,10 @@ from bartleby.analysis.figures.shares import plot_shares
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.report.exit_data import ExitData, several, with_frame
 from bartleby.analysis.report.exit_text import interval
-from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section
 from bartleby.analysis.self_reports.self_report import self_report
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.rounding import percent_text
 
 __all__ = [
     "after_requests",

@@ -24,9 +24,9 @@ from bartleby.analysis.report.exit_behaviour import (
 )
 from bartleby.analysis.report.exit_data import CONDITIONS, ExitData, attempt, several, with_frame
 from bartleby.analysis.report.exit_text import headline, interval, scope, staying_in_words
-from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.rounding import percent_text
 
 __all__ = ["sections_of"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.roles import ROLES
-from bartleby.analysis.report.rounding import percent_text
+from bartleby.analysis.tables.rounding import percent_text
 
 __all__ = ["headline", "interval", "listed", "rate_in_words", "scope", "staying_in_words"]
 

@@ -22,14 +22,14 @@ from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import count_outcomes
 from bartleby.analysis.figures.style import ONE_COLUMN, save
 from bartleby.analysis.report.record import design_of, provenance_of
-from bartleby.analysis.report.rounding import number_text
 from bartleby.analysis.report.sections import Prepare, Reader, Section, TranscriptLike
 from bartleby.analysis.report.svg import inline_svg
 from bartleby.analysis.report.tables import to_csv, to_html, to_latex
 from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
-from bartleby.analysis.report.warned import merged
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.rounding import number_text
+from bartleby.analysis.tables.warned import merged
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
 
@@ -186,6 +186,7 @@ def _written(section: Section, folder: Path) -> dict[str, Any]:
         "rows": 0,
         "folded": False,
         "plain": section.table,
+        "verdict": "" if section.estimates is None else visible(section.estimates.verdict),
     }
     if section.figure is not None:
         _, file, _ = save(section.figure, folder / "figures" / section.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import math
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,9 +17,9 @@ from typing import Literal
 import pandas as pd
 
 from bartleby.analysis.figures.labels import visible
-from bartleby.analysis.report.rounding import decimals_for, number_text
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.files import without_formulas
+from bartleby.analysis.tables.rounding import decimals_for, number_text, p_text, plain_text
 from bartleby.errors import DataError, SettingError
 
 __all__ = [
@@ -33,6 +34,13 @@ __all__ = [
 ]
 
 NUMBERS = ("estimate", "std_error", "low", "high", "level")
+UNPRINTED = ("df", "bound_low", "bound_high")
+"""Columns that are in `to_frame()` and the CSV alone; bounds are printed as one column."""
+P_VALUES = ("p_value", "p_adjusted", "q_value")
+MOST_ROWS = 100
+"""Rows of a table that plain text shows; of more, the first and the last."""
+NAMED = 4
+"""Rows that a note names."""
 NAMES = {
     "std_error": "s.e.",
     "n_clusters": "clusters",
@@ -92,7 +100,8 @@ def print_table(estimates: Estimates | pd.DataFrame) -> Printed:
     Parameters
     ----------
     estimates
-        Estimates, or their frame. Every column is shown but those that are empty or the same in all rows.
+        Estimates, or their frame. What is empty is not shown, what all rows have in common is said below
+        the table, and so are methods. Degrees of freedom are in `to_frame()`.
 
     Raises
     ------
@@ -103,33 +112,42 @@ def print_table(estimates: Estimates | pd.DataFrame) -> Printed:
     if "estimate" not in frame.columns:
         there = ", ".join(map(str, frame.columns)) or "none"
         raise DataError(f"table of estimates: column 'estimate' is missing; columns here: {there}")
-    same = _constant(frame)
+    same = {name: value for name, value in _constant(frame).items() if name not in UNPRINTED}
     level = same.get("level")
-    columns = []
+    columns, notes = [], [_note(name, value) for name, value in same.items() if name != "level"]
     for name in frame.columns:
         if name == "estimate":
             columns += _numbers(frame, level)
-        elif name not in NUMBERS and name not in same and not frame[name].isna().all():
-            numeric = pd.api.types.is_numeric_dtype(frame[name])
-            columns.append(_Column(_heading(name), [_cell(value) for value in frame[name]], numeric))
+        elif name == "method" and name not in same:
+            column, more = _methods(frame)
+            columns += column
+            notes += more
+        elif name not in (*NUMBERS, *UNPRINTED, *same) and not _says_nothing(str(name), frame[name]):
+            columns.append(_plain_column(str(name), frame[name]))
+    columns += _worst_case(frame)
     if level is None and "level" in frame and not frame["level"].isna().all():
-        columns.append(_Column("level", [_cell(value) for value in frame["level"]], numeric=True))
-    notes = [f"{_heading(name)}: {_cell(value)}" for name, value in same.items() if name != "level"]
+        columns.append(_plain_column("level", frame["level"]))
     return Printed(
         tuple(each.heading for each in columns),
         tuple(zip(*(each.cells for each in columns), strict=True)),
         tuple(each.numeric for each in columns),
-        tuple(notes),
+        tuple(note for note in notes if note),
     )
 
 
 def to_text(estimates: Estimates | pd.DataFrame) -> str:
-    """Return a table of estimates as aligned plain text."""
+    """Return a table of estimates as aligned plain text; of more than 100 rows, the first and the last."""
     table = print_table(estimates)
-    lines = [table.columns, *table.rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(table.columns))]
-    told = ["  ".join(_justify(line, widths, table.numeric)).rstrip() for line in lines]
-    return "\n".join([told[0], "  ".join("-" * width for width in widths), *told[1:], *table.notes])
+    rows = [_in_plain_letters(row, table.numeric) for row in table.rows]
+    heads = [plain_text(name) for name in table.columns]
+    half = MOST_ROWS // 2
+    hidden = len(rows) - 2 * half if len(rows) > MOST_ROWS else 0
+    kept = [*rows[:half], *rows[-half:]] if hidden else rows
+    widths = [max(len(line[at]) for line in [heads, *kept]) for at in range(len(heads))]
+    lines = ["  ".join(_justify(line, widths, table.numeric)).rstrip() for line in [heads, *kept]]
+    if hidden:
+        lines.insert(half + 1, f"... {hidden:,} more rows in to_frame() ...")
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:], *table.notes])
 
 
 def to_markdown(estimates: Estimates | pd.DataFrame) -> str:
@@ -222,6 +240,74 @@ class _Column:
     heading: str
     cells: list[str]
     numeric: bool
+
+
+def _plain_column(name: str, values: pd.Series) -> _Column:
+    if name in P_VALUES:
+        numbers = pd.to_numeric(values).astype(float)
+        return _Column(_heading(name), [p_text(value) for value in numbers], numeric=True)
+    numeric = pd.api.types.is_numeric_dtype(values)
+    return _Column(_heading(name), [_cell(value) for value in values], numeric)
+
+
+def _says_nothing(name: str, values: pd.Series) -> bool:
+    """Return whether a column is empty, or says that nothing is missing, which goes without saying."""
+    return bool(values.isna().all() or (name == "missing" and (values.fillna(0) == 0).all()))
+
+
+def _note(name: str, value: object) -> str:
+    """Return what all rows have in common; that nothing is missing goes without saying."""
+    if name == "missing" and value == 0:
+        return ""
+    return f"{_heading(name)}: {p_text(float(str(value))) if name in P_VALUES else _cell(value)}"
+
+
+def _methods(frame: pd.DataFrame) -> tuple[list[_Column], list[str]]:
+    """Return methods that differ: as a note where one made all intervals, else by letters with notes."""
+    methods = [_cell(value) for value in frame["method"]]
+    nothing = pd.Series(math.nan, index=frame.index)
+    without = (frame.get("low", nothing).isna() & frame.get("high", nothing).isna()).tolist()
+    made = list(dict.fromkeys(text for text, bare in zip(methods, without, strict=True) if not bare))
+    if len(made) == 1 and "term" in frame:
+        reasons: dict[str, list[str]] = {}
+        for term, text, bare in zip(frame["term"], methods, without, strict=True):
+            if bare and text not in made:
+                reasons.setdefault(text, []).append(_cell(term))
+        return [], [f"method: {made[0]}", *(_reason(text, terms) for text, terms in reasons.items())]
+    kinds = list(dict.fromkeys(methods))
+    if len(kinds) > len(string.ascii_lowercase):
+        return [_Column("method", methods, numeric=False)], []
+    letter = dict(zip(kinds, string.ascii_lowercase, strict=False))
+    cells = [letter[text] for text in methods]
+    return [_Column("method", cells, numeric=False)], [f"method {letter[text]}: {text}" for text in kinds]
+
+
+def _reason(method: str, terms: Sequence[str]) -> str:
+    more = f" and {len(terms) - NAMED} more" if len(terms) > NAMED else ""
+    return f"{', '.join(terms[:NAMED])}{more}: {method}"
+
+
+def _worst_case(frame: pd.DataFrame) -> list[_Column]:
+    """Return the worst-case bounds as one column, where excluded trials make them wider than the interval."""
+    if not {"bound_low", "bound_high", "low", "high"} <= set(frame.columns):
+        return []
+    ends = frame[["low", "high", "bound_low", "bound_high"]].apply(pd.to_numeric).astype(float)
+    wider = (ends["bound_low"] < ends["low"]) | (ends["bound_high"] > ends["high"])
+    if not wider.any():
+        return []
+    rows = zip(frame["estimate"].astype(float), *(ends[name] for name in ends), strict=True)
+    cells = []
+    for estimate, low, high, *bounds in rows:
+        places = decimals_for(estimate, low, high)
+        told = [number_text(bound, places) for bound in bounds]
+        cells.append("–" if told == ["–", "–"] else " to ".join(told))
+    return [_Column("worst case", cells, numeric=True)]
+
+
+def _in_plain_letters(row: Sequence[str], numeric: Sequence[bool]) -> list[str]:
+    """Return cells of which the numbers are in letters that every terminal has."""
+    pairs = zip(row, numeric, strict=True)
+    return [plain_text(cell) if number or cell == "–" else cell for cell, number in pairs]
 
 
 def _constant(frame: pd.DataFrame) -> dict[str, object]:

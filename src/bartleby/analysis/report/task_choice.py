@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from bartleby.analysis.choice.choosing import choosing_sentences
 from bartleby.analysis.choice.model import ChoiceFit, choice_model
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import plot_outcomes
@@ -17,9 +18,9 @@ from bartleby.analysis.figures.shares import plot_shares
 from bartleby.analysis.figures.utilities import plot_utilities
 from bartleby.analysis.report.coded import CodedPart
 from bartleby.analysis.report.page import write_report
-from bartleby.analysis.report.rounding import percent_text
 from bartleby.analysis.report.sections import Section, TranscriptLike
 from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.rounding import percent_text
 from bartleby.outcome import CHOICES
 
 __all__ = ["headline", "sections_of", "write"]
@@ -27,6 +28,12 @@ __all__ = ["headline", "sections_of", "write"]
 BY = "impact"
 MARGIN = 0.75
 """Logits from the baseline within which a task is near it: taken 32 to 68% of the time against it."""
+
+MUTED = (
+    "What follows describes choices that depend on the items little or not at all: it is not to be quoted as "
+    "a preference without this."
+)
+"""What is said before utilities and shares of choices that do not depend on the items."""
 
 
 def write(
@@ -89,7 +96,19 @@ def _fitted(
         if baseline is not None and BY in fit.attributes_of_items
         else None
     )
-    return sections_of(fit, shares, items, baseline)
+    return _with_check(fit, sections_of(fit, shares, items, baseline))
+
+
+def _with_check(fit: ChoiceFit, sections: list[Section]) -> list[Section]:
+    """Return the sections with whether the model chooses at all: before all others where it does not."""
+    checks = fit.chooses()
+    found = set(checks.settings["status"].values())
+    text = " ".join(f"{sentence}." for sentence in choosing_sentences(fit))
+    if found == {"chooses"}:
+        section = Section("Does it choose by what the items are?", text, None, checks, "chooses")
+        return [*sections[:1], section, *sections[1:]]
+    section = Section("Does it choose at all?", f"{text} {MUTED}", None, checks, "chooses")
+    return [section, *sections]
 
 
 def sections_of(
@@ -206,7 +225,9 @@ def _rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_frame(estimates: Estimates, frame: pd.DataFrame) -> Estimates:
-    """Return estimates with other rows: the same accounting, warnings and settings."""
+    """Return estimates with other rows, if there are others: the same accounting, warnings and settings."""
+    if frame.equals(estimates.frame):
+        return estimates
     return Estimates(frame, estimates.accounting, estimates.warnings, estimates.settings)
 
 

@@ -38,7 +38,7 @@ def estimate_frame(rows: Iterable[Mapping[str, object]], identify: Iterable[str]
     return pd.DataFrame({name: [row.get(name, math.nan) for row in every] for name in names})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimates:
     """Estimates with intervals. Full precision inside; rounding only in print.
 
@@ -72,6 +72,7 @@ class Estimates:
             ],
             "accounting": self.accounting.to_dict(),
             "warnings": list(self.warnings),
+            "verdict": self.verdict,
             "settings": {name: _json_value(value) for name, value in self.settings.items()},
         }
 
@@ -79,15 +80,20 @@ class Estimates:
         """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
-    def summary(self, digits: int = 3) -> str:
-        """Return the table, the accounting and the warnings as text to read."""
-        exact = {name: "{:g}".format for name in ("n", "n_clusters", "level") if name in self.frame}
-        table = self.frame.to_string(
-            index=False, float_format=lambda x: f"{x:.{digits}f}", formatters=exact, na_rep="-"
-        )
-        parts = [table, self.accounting.summary()]
-        parts += [f"Warning: {each}" for each in self.warnings]
-        return "\n\n".join(parts)
+    @property
+    def verdict(self) -> str:
+        """One sentence to paste: the estimate, its interval, what it speaks of, and what was excluded."""
+        from bartleby.analysis.tables.verdicts import verdict_of
+
+        return verdict_of(self)
+
+    def summary(self) -> str:
+        """Return the table, rounded, the accounting, the warnings and the verdict as text to read."""
+        from bartleby.analysis.report.tables import to_text
+        from bartleby.analysis.tables.warned import merged
+
+        warned = (f"Warning: {warning}" for warning in merged(self.warnings))
+        return "\n\n".join([to_text(self), self.accounting.summary(), *warned, self.verdict])
 
     def plot(self) -> Figure:
         """Return a figure of the rows with their intervals."""
@@ -113,15 +119,17 @@ class Estimates:
 
         return to_markdown(self)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.summary()
 
     def _repr_html_(self) -> str:
         """Show the table in a notebook, with how outcomes were counted and what a reader must know."""
         from bartleby.analysis.report.tables import to_html
+        from bartleby.analysis.tables.warned import merged
 
-        warned = "".join(f"<p><b>Warning:</b> {html.escape(each)}</p>" for each in self.warnings)
-        return f"{to_html(self)}<pre>{html.escape(self.accounting.summary())}</pre>{warned}"
+        warned = "".join(f"<p><b>Warning:</b> {html.escape(each)}</p>" for each in merged(self.warnings))
+        counted = f"<pre>{html.escape(self.accounting.summary())}</pre>"
+        return f"{to_html(self)}{counted}{warned}<p>{html.escape(self.verdict)}</p>"
 
 
 def joined(first: Estimates, *others: Estimates) -> Estimates:

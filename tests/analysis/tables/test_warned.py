@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bartleby.analysis.report.warned import merged
+from bartleby.analysis.tables.warned import merged
 
 
 def test_what_is_said_of_many_groups_is_said_once_with_their_names() -> None:

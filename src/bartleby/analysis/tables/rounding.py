@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["decimals_for", "number_text", "percent_text"]
+__all__ = [
+    "decimals_for",
+    "interval_text",
+    "number_text",
+    "p_text",
+    "percent_text",
+    "plain_text",
+    "rounded_text",
+]
 
 MOST = 6
 
@@ -47,6 +55,30 @@ def number_text(value: float, decimals: int, *, unbounded: str = "∞", undefine
     text = f"{abs(value):.{decimals}f}"
     negative = value < 0 and any(digit not in "0." for digit in text)
     return f"\N{MINUS SIGN}{text}" if negative else text
+
+
+def rounded_text(estimate: float, low: float, high: float, std_error: float = math.nan) -> str:
+    """Return an estimate for plain text, rounded by its uncertainty."""
+    return plain_text(number_text(estimate, decimals_for(estimate, low, high, std_error)))
+
+
+def interval_text(estimate: float, low: float, high: float, std_error: float = math.nan) -> str:
+    """Return an interval for plain text, rounded as its estimate is: `0.17 to 0.36`, `0.4 to unbounded`."""
+    decimals = decimals_for(estimate, low, high, std_error)
+    return plain_text(" to ".join(number_text(end, decimals) for end in (low, high)))
+
+
+def plain_text(cell: str) -> str:
+    """Return a printed number in the letters of any terminal: `-` for undefined, `unbounded` for infinity."""
+    words = cell.replace("\N{MINUS SIGN}∞", "unbounded").replace("∞", "unbounded")
+    return words.replace("\N{MINUS SIGN}", "-").replace("–", "-")
+
+
+def p_text(value: float) -> str:
+    """Return a p value with three decimals, or as below the least that these can say."""
+    if math.isnan(value):
+        return "–"
+    return "<0.001" if value < 0.0005 else f"{value:.3f}"
 
 
 def percent_text(value: float) -> str:
