@@ -14,7 +14,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,7 @@ class Talks:
         return np.repeat(np.arange(self.number), spread if self.unequal else self.turns)
 
 
-@lru_cache
+@cache
 def _heavy(share: float) -> float:
     """Return the factor of log-normal chances, cut at 1, whose mean is a share."""
     drawn = np.random.default_rng(0).lognormal(0, 1.5, 1_000_000)
@@ -248,9 +248,11 @@ def coders(talks: Talks, share: float, right: float, raters: int, *, steps: int 
             tuple(values.tolist()), clustered,
         )  # fmt: skip
 
-    rng = np.random.default_rng(0)
-    many = codings(rng, np.arange(100_000), talks.chances(rng, share, 100_000))
-    truth = {row["term"]: row["estimate"] for row in agreement_rows(many, options)}
+    @cache
+    def truths() -> dict[str, float]:
+        rng = np.random.default_rng(0)
+        many = codings(rng, np.arange(100_000), talks.chances(rng, share, 100_000))
+        return {row["term"]: row["estimate"] for row in reversed(agreement_rows(many, options))}
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         cluster = talks.units(rng)
@@ -263,7 +265,7 @@ def coders(talks: Talks, share: float, right: float, raters: int, *, steps: int 
             seen = {row["term"]: row for row in reversed(agreement_rows(those, options))}
             for term in wanted:
                 row = seen.get(term, {"low": math.nan, "high": math.nan})
-                yield f"{name}{term}", row["low"], row["high"], truth[term]
+                yield f"{name}{term}", row["low"], row["high"], truths()[term]
 
     return one_by_one(replicate)
 
@@ -288,12 +290,16 @@ def conversations(
 
 def over_turns(scenarios: int, repeats: int, turns: int = 8) -> Scenario:
     """Return incidence and prevalence at the last turn, for new scenarios."""
-    rng = np.random.default_rng(0)
-    seen, stayed = (conversations(rng, 40_000, 1, turns, leaving=each) for each in (True, False))
-    incidence = float(aalen_johansen(seen.firsts().sum(axis=0))[turns - 1])
-    shown = float(np.mean(stayed.code[:, -1]))
+
+    @cache
+    def truths() -> tuple[float, float]:
+        rng = np.random.default_rng(0)
+        seen, stayed = (conversations(rng, 40_000, 1, turns, leaving=each) for each in (True, False))
+        incidence = float(aalen_johansen(seen.firsts().sum(axis=0))[turns - 1])
+        return incidence, float(np.mean(stayed.code[:, -1]))
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        incidence, shown = truths()
         data = conversations(rng, scenarios, repeats, turns)
         size = float(len(data.last))
         coded, _, every = incidence_counts(data.by_cluster(data.firsts()))
