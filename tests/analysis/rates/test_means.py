@@ -186,6 +186,7 @@ def test_missing_numbers_are_bounded_by_a_scale_that_is_stated_or_observed() -> 
         extreme = mean(trials.fillna({"rating": value}), "rating").frame.iloc[0]
         assert row[f"bound_{end}"] == pytest.approx(extreme[end])
     assert row["missing"] == 4
+    assert not any("counted as not rating" in text for text in stated.warnings)
     assert stated.settings["scale"] == "0 to 10 (stated)"
     observed = mean(trials, "rating")
     assert observed.settings["scale"] == "1 to 7 (observed)"

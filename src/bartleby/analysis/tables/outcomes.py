@@ -282,7 +282,8 @@ def missing_warnings(table: EventTable, groups: Sequence[str], most: int = 8) ->
         where = ", ".join(f"{name}={value}" for name, value in zip(groups, key, strict=True))
         told = (
             f"{where + ': ' if where else ''}{lost / total:.0%} of {total:g} trials are missing ({each}) and "
-            f"left out; they are not counted as not {table.event}: see bound_low and bound_high"
+            f"left out{'' if table.numeric else f'; they are not counted as not {table.event}'}: see bound_low "
+            "and bound_high"
         )
         found.append((lost / total, told))
     found.sort(key=lambda pair: -pair[0])
