@@ -69,6 +69,12 @@ def test_a_mean_of_zeros_and_ones_has_the_interval_of_a_rate(trials: pd.DataFram
     assert rows.loc["mean", "low"] < rows.loc["mean", "estimate"] < rows.loc["mean", "high"] < 2
 
 
+def test_leaving_without_any_redirection_is_not_known_to_be_the_rule(trials: pd.DataFrame) -> None:
+    rows: Any = last_resort(trials.assign(redirections=0)).frame.set_index("quantity")
+    assert rows.loc["mean", ["estimate", "low"]].tolist() == [0, 0]
+    assert rows.loc["mean", "high"] > 0
+
+
 def test_nobody_leaving_or_asking_is_told(trials: pd.DataFrame) -> None:
     stayed = trials.assign(outcome="completed", turn=None)
     found = last_resort(stayed)

@@ -92,7 +92,7 @@ def last_resort(
     rows: list[dict[str, Any]] = []
     known = cells[cells["_number"].notna()]
     # As many as were counted, and twice as many as need not be the most that there can be.
-    top = 2 * float(number.max()) if number.notna().any() else 0.0
+    top = max(2 * float(number.max()), 1.0) if number.notna().any() else 1.0
     for key, part in split_groups(known, groups) if len(known) else []:
         found = _resort_rows(part, redirections, (most, top), options)
         rows += [{**key, **row} for row in found]
