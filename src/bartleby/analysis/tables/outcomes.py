@@ -280,10 +280,10 @@ def missing_warnings(table: EventTable, groups: Sequence[str], most: int = 8) ->
         kinds = part[part["_missing"] > 0].groupby("_status")["count"].sum()
         each = ", ".join(f"{count:g} {status}" for status, count in kinds.items())
         where = ", ".join(f"{name}={value}" for name, value in zip(groups, key, strict=True))
+        not_none = "" if table.numeric else f"; they are not counted as not {table.event}"
         told = (
             f"{where + ': ' if where else ''}{lost / total:.0%} of {total:g} trials are missing ({each}) and "
-            f"left out{'' if table.numeric else f'; they are not counted as not {table.event}'}: see bound_low "
-            "and bound_high"
+            f"left out{not_none}: see bound_low and bound_high"
         )
         found.append((lost / total, told))
     found.sort(key=lambda pair: -pair[0])
