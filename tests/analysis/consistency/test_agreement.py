@@ -113,3 +113,14 @@ def test_intervals_cover_what_they_say(cluster: str) -> None:
     truth = np.mean([each["same_order"]["estimate"] for each in found])
     covered = np.mean([each["same_order"]["low"] <= truth <= each["same_order"]["high"] for each in found])
     assert 0.91 <= covered <= 0.985
+
+
+def test_clusters_are_found_and_false_takes_every_cell_alone() -> None:
+    table = repeated(3, n_items=6, answers=3)
+    pair = [" ".join(sorted(each)) for each in zip(table["first"], table["second"], strict=True)]
+    wider = table.assign(scenario=[f"s{code // 3}" for code in pd.factorize(pd.Series(pair))[0]])
+    found, pairs, alone = (agreement(wider, cluster=cluster) for cluster in (None, "pair", False))
+    assert found.settings["cluster"].startswith("scenario (found")
+    assert found.frame["n_clusters"].iloc[0] == 5
+    assert pairs.frame["n_clusters"].iloc[0] == 15
+    assert alone.frame["n_clusters"].iloc[0] == 30

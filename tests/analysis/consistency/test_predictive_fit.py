@@ -112,5 +112,5 @@ def test_the_same_seed_gives_the_same_answer_and_counts_equal_rows() -> None:
 
 
 def test_settings_out_of_range_are_refused_together() -> None:
-    with pytest.raises(SettingError, match=r"(?s)cluster=None.*folds=1.*draws=5"):
-        predictive_fit(ladder(3), cluster=None, folds=1, draws=5)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match=r"(?s)cluster=False.*folds=1.*draws=5"):
+        predictive_fit(ladder(3), cluster=False, folds=1, draws=5)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from bartleby.analysis.consistency.excess import (
     excess_disagreement,
     excess_of,
     repeat_agreement,
+    with_room,
 )
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
 from bartleby.analysis.inference.intervals import RateFit
@@ -28,7 +29,7 @@ def agreement(
     trials: object,
     *,
     by: str | Sequence[str] | None = None,
-    cluster: str | None = "pair",
+    cluster: str | Literal[False] | None = None,
     within: str | Sequence[str] | None = None,
     level: float = 0.95,
     seed: int = 0,
@@ -43,7 +44,8 @@ def agreement(
         Columns that split the table; `model` does so by itself.
     cluster
         `pair`: pairs are independent; `item`: pairs that share an item hang together; or a column, in one
-        value of which repeats must lie; None takes every cell alone. By `item` intervals cover a little
+        value of which repeats must lie. None finds the pair, or a column such as `scenario` within whose
+        values pairs lie; False takes every cell alone. By `item` intervals cover a little
         less than they say where items are few: 92% with ten (docs/coverage.md).
     within
         Columns that repeats must share; None takes wording, labels, channel, exits and commitment, as far
@@ -84,7 +86,7 @@ def agreement(
     settings = {
         "estimand": "new_items",
         "level": level,
-        "cluster": cluster,
+        "cluster": repeats.described,
         "within": list(repeats.within),
         "by": [name for name in repeats.table.groups if name != "model"],
         "seed": seed,
@@ -130,6 +132,8 @@ def unit_row(
     """
     if fit is None:
         fit = share_of(units, level, by_item=repeats.by_item)
+        if not repeats.by_item:
+            fit = with_room(fit, units.n_clusters(by_item=False))
     return {
         "term": term,
         "estimate": fit.estimate,

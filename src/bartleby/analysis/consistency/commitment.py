@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ def stated_and_revealed(
     stated: str = "says",
     revealed: str = "does",
     by: str | Sequence[str] | None = None,
-    cluster: str | None = "pair",
+    cluster: str | Literal[False] | None = None,
     within: str | Sequence[str] | None = None,
     level: float = 0.95,
     seed: int = 0,
@@ -97,7 +97,7 @@ def stated_and_revealed(
         "commitment": commitment,
         "stated": stated,
         "revealed": revealed,
-        "cluster": cluster,
+        "cluster": repeats.described,
         "within": list(repeats.within),
         "by": [name for name in repeats.table.groups if name != "model"],
         "seed": seed,

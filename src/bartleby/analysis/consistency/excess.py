@@ -25,6 +25,7 @@ __all__ = [
     "excess_disagreement",
     "excess_of",
     "repeat_agreement",
+    "with_room",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -98,10 +99,50 @@ def excess_of(cells: pd.DataFrame, units: Units, level: float, *, by_item: bool 
     the excess when answers to one pair in one order are dealt out anew (`chance_variance`). Where one or two
     pairs make up the variance (fewer than 3 degrees of freedom) it also holds the interval that square-and-
     add (Zou & Donner 2008) gives from the intervals of disagreement between and within, and where nothing
-    varies it is that one. Chosen by simulation, as told in the documentation (coverage).
+    varies it is that one. The upper end leaves room for pairs unlike those seen (`with_room`). Chosen by
+    simulation: see the documentation (coverage).
 
     By item: a t interval (`mean_of`).
     """
+    fit = _excess_seen(cells, units, level, by_item=by_item)
+    return fit if by_item else with_room(fit, units.n_clusters(by_item=False), limits=(-math.inf, 1.0))
+
+
+def with_room(fit: RateFit, clusters: int, *, limits: tuple[float, float] = (0.0, 1.0)) -> RateFit:
+    """Return an interval of a mean over clusters that leaves room for clusters unlike any in the sample.
+
+    Parameters
+    ----------
+    fit
+        The mean and its interval; NaN bounds stay.
+    clusters
+        Number of them.
+    limits
+        Values that a cluster cannot pass; no room is left towards an infinite one.
+
+    Notes
+    -----
+    If a fifth of pairs is torn and the others never are, one in six samples of eight pairs holds none that is
+    torn, and nothing in such a sample varies as pairs do. With up to ten clusters there is room for three
+    more at a limit, which is the rule of three (Hanley & Lippman-Hand 1983: had 3/n of all been such, a
+    sample of n would hold one 95% of the time); for fewer with more, and for one with twenty and more.
+    """
+    if clusters < 2 or math.isnan(fit.low):
+        return fit
+    unseen = min(max(5 - clusters / 5, 1.0), 3.0)
+    part = unseen / (clusters + unseen)
+    low, high = (
+        fit.estimate + (limit - fit.estimate) * part if math.isfinite(limit) else bound
+        for limit, bound in zip(limits, (fit.low, fit.high), strict=True)
+    )
+    if low >= fit.low and high <= fit.high:
+        return fit
+    method = f"{fit.method}, room for clusters unlike these"
+    return replace(fit, low=min(low, fit.low), high=max(high, fit.high), method=method)
+
+
+def _excess_seen(cells: pd.DataFrame, units: Units, level: float, *, by_item: bool) -> RateFit:
+    """Return the mean excess with the interval that the pairs seen give."""
     if by_item or len(cells) == 0 or units.n_clusters(by_item=False) < 2:
         fit = mean_of(units, level, by_item=by_item, limits=(-1.0, 1.0))
         return _as_difference(fit, cells, units, level, by_item=by_item) if math.isnan(fit.low) else fit

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ def flips(
     between: str = "wording",
     *,
     by: str | Sequence[str] | None = None,
-    cluster: str | None = "pair",
+    cluster: str | Literal[False] | None = None,
     within: str | Sequence[str] | None = None,
     level: float = 0.95,
     adjust: Adjustment | None = "holm",
@@ -122,7 +122,7 @@ def flips(
         "estimand": "new_items",
         "level": level,
         "between": between,
-        "cluster": cluster,
+        "cluster": repeats.described,
         "within": list(repeats.within),
         "by": [name for name in repeats.table.groups if name != "model"],
         "adjust": adjust,

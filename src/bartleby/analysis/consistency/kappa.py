@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from bartleby.analysis.consistency.excess import with_room
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
 
@@ -46,6 +47,26 @@ def kappa_of(
     values = kappa_values(units.value, stated, revealed) if len(units.value) else units.value
     if len(values) == 0 or np.isnan(values).any():
         return undefined("agreement by chance is certain" if len(values) else "nothing to compare")
+    fit = _interval(values, units, stated, revealed, level, by_item=by_item)
+    if by_item:
+        return fit
+    # One minus disagreement over that expected by chance: what room there is for the first is its own.
+    seen = 1 - float(units.value.mean())
+    expected = 1 - _by_chance(stated, revealed)
+    shifted = replace(fit, estimate=seen, low=seen, high=seen)
+    room = with_room(shifted, units.n_clusters(by_item=False))
+    low, high = 1 - room.high / expected, 1 - room.low / expected
+    if math.isnan(fit.low) or (low >= fit.low and high <= fit.high):
+        return fit
+    return replace(
+        fit, low=max(min(low, fit.low), -1.0), high=min(max(high, fit.high), 1.0), method=room.method
+    )
+
+
+def _interval(
+    values: Floats, units: Units, stated: Floats, revealed: Floats, level: float, *, by_item: bool
+) -> RateFit:
+    """Return kappa with the interval that the cells seen give."""
     fit = mean_of(replace(units, value=values), level, by_item=by_item)
     kappa = fit.estimate
     if math.isnan(fit.low) or abs(kappa) > 1 - 1e-9:

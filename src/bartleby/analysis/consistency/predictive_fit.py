@@ -14,7 +14,7 @@ import pandas as pd
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.plain_fit import fit_plain
-from bartleby.analysis.choice.table import read_choices
+from bartleby.analysis.choice.table import pair_cluster, read_choices
 from bartleby.analysis.consistency.goodness import goodness_of_fit
 from bartleby.analysis.consistency.held_out import HeldOut, cross_validate
 from bartleby.analysis.consistency.repeats import Repeats
@@ -45,7 +45,7 @@ def predictive_fit(
     trials: object,
     *,
     by: str | Sequence[str] | None = None,
-    cluster: str = "pair",
+    cluster: str | None = None,
     level: float = 0.95,
     folds: int = 10,
     draws: int = 500,
@@ -61,7 +61,8 @@ def predictive_fit(
         Columns that split the table; `model` does so by itself.
     cluster
         What is held out together and hangs together in the intervals: `pair`, a column, or `item`, which
-        holds out pairs and lets pairs that share an item hang together.
+        holds out pairs and lets pairs that share an item hang together. None finds the pair, or a column
+        such as `scenario` within whose values pairs lie.
     level
         Of the intervals.
     folds
@@ -94,8 +95,10 @@ def predictive_fit(
     """
     _check(cluster, level, folds, draws)
     groups = (by,) if isinstance(by, str) else tuple(by or ())
-    table = read_choices(trials, by=groups, clusters=(cluster,))
-    asked = _Asked(cluster, level, folds, draws, "pair" in table.cells.columns)
+    clusters = pair_cluster(trials, cluster)
+    held = clusters.column or "pair"
+    table = read_choices(trials, by=groups, clusters=(held,))
+    asked = _Asked(held, level, folds, draws, "pair" in table.cells.columns)
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
@@ -106,7 +109,7 @@ def predictive_fit(
     settings = {
         "estimand": "new_items",
         "level": level,
-        "cluster": cluster,
+        "cluster": clusters.described,
         "by": list(groups),
         "folds": folds,
         "draws": draws,
@@ -117,8 +120,10 @@ def predictive_fit(
 
 def _check(cluster: object, level: float, folds: int, draws: int) -> None:
     problems = []
-    if not isinstance(cluster, str):
-        problems.append(f"cluster={cluster!r}: must be 'pair', 'item' or one column: it is what is held out")
+    if cluster is not None and not isinstance(cluster, str):
+        problems.append(
+            f"cluster={cluster!r}: must be 'pair', 'item', a column, or None to look for one: it is held out"
+        )
     if not 0 < level < 1:
         problems.append(f"level={level!r}: must lie between 0 and 1, such as 0.95")
     if folds < 2:

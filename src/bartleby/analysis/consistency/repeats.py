@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.choice.table import ChoiceTable, read_choices
+from bartleby.analysis.choice.table import ChoiceTable, pair_cluster, read_choices
 from bartleby.analysis.inference.unit_means import Units
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
@@ -45,6 +45,8 @@ class Repeats:
         `pair`, `item`, a column, or None for independent cells.
     warnings
         What was noticed while reading.
+    described
+        The clusters in words, for the settings of a result.
     """
 
     table: ChoiceTable
@@ -52,6 +54,7 @@ class Repeats:
     cluster: str | None
     warnings: tuple[str, ...] = ()
     _columns: tuple[str, ...] = field(default=(), repr=False)
+    described: str = ""
 
     @property
     def by_item(self) -> bool:
@@ -76,7 +79,7 @@ def read_repeats(
     trials: object,
     *,
     by: str | Sequence[str] | None = None,
-    cluster: str | None = "pair",
+    cluster: str | Literal[False] | None = None,
     within: str | Sequence[str] | None = None,
     extra: Sequence[str] = (),
     not_by: Sequence[str] = (),
@@ -91,7 +94,8 @@ def read_repeats(
     by
         Columns that split the table; `model` does so by itself.
     cluster
-        `pair` (the unordered pair, unless there is such a column), `item`, a column, or None.
+        `pair` (the unordered pair, unless there is such a column), `item`, or a column; None finds
+        (`pair_cluster`), False takes every cell alone.
     within
         Columns that repeats must share; None takes those of `CONDITIONS` that are there.
     extra
@@ -108,8 +112,10 @@ def read_repeats(
     """
     if not 0 < level < 1:
         raise SettingError(f"level={level!r}: must lie between 0 and 1, such as 0.95")
-    if cluster is not None and not isinstance(cluster, str):
-        raise SettingError(f"cluster={cluster!r}: must be 'pair', 'item', one column, or None")
+    if cluster is not None and cluster is not False and not isinstance(cluster, str):
+        raise SettingError(
+            f"cluster={cluster!r}: must be 'pair', 'item', a column, None to look for one, or False for none"
+        )
     names = column_names(as_frame(trials))
     groups = as_names(by)
     taken = {*extra, *groups}
@@ -123,15 +129,17 @@ def read_repeats(
     ]
     if missing:
         raise DataError(missing)
-    clusters = () if cluster is None else (cluster,)
+    found_cluster = pair_cluster(trials, cluster)
+    column = found_cluster.column
+    clusters = () if column is None else (column,)
     table = read_choices(trials, by=groups, clusters=tuple(dict.fromkeys((*clusters, *shared, *extra))))
     table = replace(table, groups=tuple(name for name in table.groups if name not in not_by))
-    own = cluster if cluster in table.cells.columns and cluster is not None else None
-    if own is None:
-        return Repeats(table, shared, cluster)
-    cells, lost = _with_cluster(table.cells, own)
-    notes = [f"{lost:g} trials have no {own}: their pair was made their cluster"] if lost else []
-    return Repeats(replace(table, cells=cells), shared, cluster, tuple(notes), (CLUSTER,))
+    described = found_cluster.described
+    if column is None or column not in table.cells.columns:
+        return Repeats(table, shared, column, described=described)
+    cells, lost = _with_cluster(table.cells, column)
+    notes = [f"{lost:g} trials have no {column}: their pair was made their cluster"] if lost else []
+    return Repeats(replace(table, cells=cells), shared, column, tuple(notes), (CLUSTER,), described)
 
 
 def _with_cluster(cells: pd.DataFrame, column: str) -> tuple[pd.DataFrame, float]:

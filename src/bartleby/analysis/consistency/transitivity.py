@@ -120,7 +120,7 @@ def transitivity(
     check_settings(level, estimand)
     if draws < 100:
         raise SettingError(f"draws={draws!r}: must be 100 or more")
-    repeats = read_repeats(trials, by=by, cluster=None, within=(), level=level)
+    repeats = read_repeats(trials, by=by, cluster=False, within=(), level=level)
     asked = _Asked(level, estimand, draws)
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []

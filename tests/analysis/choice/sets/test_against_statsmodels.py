@@ -37,7 +37,7 @@ def test_first_choices_from_three_are_a_conditional_logit() -> None:
     table = first_stage(ranked(3))
     expected = conditional_logit(table)
     rows = table[["set", "item", "chosen"]]
-    found = choice_sets(rows, baseline="i0", cluster=None, slot=False).to_frame().set_index("term")
+    found = choice_sets(rows, baseline="i0", cluster=False, slot=False).to_frame().set_index("term")
     for column in ("estimate", "std_error"):
         assert found.loc[list(ITEMS), column].to_numpy() == pytest.approx(
             expected[column].to_numpy(), rel=1e-6
@@ -47,7 +47,7 @@ def test_first_choices_from_three_are_a_conditional_logit() -> None:
 def test_a_ranking_is_one_choice_after_another() -> None:
     table = ranked(4)
     expected = conditional_logit(pd.concat([first_stage(table), second_stage(table)]))
-    found = choice_sets(table, baseline="i0", cluster=None, slot=False).to_frame().set_index("term")
+    found = choice_sets(table, baseline="i0", cluster=False, slot=False).to_frame().set_index("term")
     for column in ("estimate", "std_error"):
         assert found.loc[list(ITEMS), column].to_numpy() == pytest.approx(
             expected[column].to_numpy(), rel=1e-6

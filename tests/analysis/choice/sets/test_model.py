@@ -43,7 +43,7 @@ def test_sets_of_two_are_the_paired_model() -> None:
 
 def test_rankings_recover_the_utilities_they_were_made_by() -> None:
     found: Any = (
-        choice_sets(ranked(sets=3000), baseline="i0", cluster=None, level=0.999).to_frame().set_index("term")
+        choice_sets(ranked(sets=3000), baseline="i0", cluster=False, level=0.999).to_frame().set_index("term")
     )
     for term, truth in (("i1", 0.5), ("i2", 1.0), ("i3", -1.0)):
         assert found.loc[term, "low"] < truth < found.loc[term, "high"]
@@ -55,19 +55,19 @@ def test_with_one_menu_utilities_are_log_odds_against_neither() -> None:
         [(at, item, int(item == winner)) for at, winner in enumerate(chosen) for item in "ab"],
         columns=["set", "item", "chosen"],
     )
-    fit = choice_sets(table, neither=True, baseline="neither", cluster=None)
+    fit = choice_sets(table, neither=True, baseline="neither", cluster=False)
     found: Any = fit.to_frame().set_index("term")["estimate"]
     assert found["a"] == pytest.approx(math.log(4), abs=1e-9)
     assert found["b"] == pytest.approx(math.log(2), abs=1e-9)
     assert fit.accounting.counts["none chosen"] == 2
-    assert choice_sets(table, baseline="a", cluster=None).accounting.left_out == 2
+    assert choice_sets(table, baseline="a", cluster=False).accounting.left_out == 2
 
 
 def test_an_item_never_chosen_gets_a_finite_interval_and_is_named() -> None:
     table = ranked(sets=40)
     table["chosen"] = (table["rank"] == 1).astype(int)
     table.loc[table["item"] == "i3", "chosen"] = 0
-    fit = choice_sets(table.drop(columns="rank"), baseline="i0", cluster=None)
+    fit = choice_sets(table.drop(columns="rank"), baseline="i0", cluster=False)
     row: Any = fit.to_frame().set_index("term").loc["i3"]
     assert "i3" in fit.warnings[0]
     assert "Firth" in str(row["method"])
@@ -115,7 +115,7 @@ def endings(*words: str) -> pd.DataFrame:
 
 def test_what_is_missing_is_never_a_choice_of_none() -> None:
     table = endings("opted_out", "opted_out", "refused", "error", "unparsed", "abandoned")
-    fit = choice_sets(table, neither=True, baseline="neither", cluster=None)
+    fit = choice_sets(table, neither=True, baseline="neither", cluster=False)
     found: Any = fit.to_frame().set_index("term")["estimate"]
     assert found["a"] == pytest.approx(math.log(8 / 2), abs=1e-9)
     assert fit.accounting.counts == {
@@ -127,10 +127,10 @@ def test_what_is_missing_is_never_a_choice_of_none() -> None:
         "abandoned": 1,
     }
     assert fit.accounting.left_out == 4
-    refused = choice_sets(table, neither=True, refusals="neither", baseline="neither", cluster=None)
+    refused = choice_sets(table, neither=True, refusals="neither", baseline="neither", cluster=False)
     assert refused.to_frame().set_index("term")["estimate"]["a"] == pytest.approx(math.log(8 / 3), abs=1e-9)
     assert refused.accounting.left_out == 3
-    assert choice_sets(table, baseline="a", cluster=None).accounting.left_out == 6
+    assert choice_sets(table, baseline="a", cluster=False).accounting.left_out == 6
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,9 @@ def test_sets_that_cannot_be_what_they_say_are_refused(change: dict[str, list[An
 
 def test_settings_of_sets_are_those_of_pairs() -> None:
     table = ranked(sets=40)
-    one, other = (choice_sets(table, cluster=cluster).to_frame() for cluster in (False, None))
+    one, other = (choice_sets(table, cluster=cluster).to_frame() for cluster in ("menu", None))
     pd.testing.assert_frame_equal(one, other)
+    assert choice_sets(table, cluster=False).settings["cluster"] == "none: sets independent"
     with pytest.raises(SettingError, match="level='x'"):
         choice_sets(table, level="x")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="refusals='as_event'"):
@@ -186,13 +187,13 @@ def two_groups() -> pd.DataFrame:
 
 
 def test_items_that_never_meet_are_reported_by_group() -> None:
-    found = choice_sets(two_groups(), cluster=None)
+    found = choice_sets(two_groups(), cluster=False)
     frame = found.frame.set_index("term")
     assert frame["component"].dropna().to_dict() == {"a": 1, "b": 1, "c": 1, "x": 2, "y": 2}
     assert frame.loc[["a", "b", "c"], "estimate"].sum() == pytest.approx(0, abs=1e-10)
     estimate = frame["estimate"].to_dict()
     assert estimate["x"] - estimate["y"] == pytest.approx(np.log(7 / 3))
-    alone = choice_sets(two_groups().query("item in ['a', 'b', 'c']"), cluster=None).frame.set_index("term")
+    alone = choice_sets(two_groups().query("item in ['a', 'b', 'c']"), cluster=False).frame.set_index("term")
     np.testing.assert_allclose(frame.loc[["a", "b", "c"], "low"], alone["low"], atol=1e-8)
     assert any("2 groups that are never offered together" in text for text in found.warnings)
     assert np.isnan(estimate["z"])
@@ -200,7 +201,7 @@ def test_items_that_never_meet_are_reported_by_group() -> None:
 
 
 def test_only_what_is_connected_to_the_baseline_is_on_its_scale() -> None:
-    frame = choice_sets(two_groups(), baseline="b", cluster=None).frame.set_index("term")
+    frame = choice_sets(two_groups(), baseline="b", cluster=False).frame.set_index("term")
     assert frame.loc["b", "estimate"] == 0
     assert frame.loc["a", "estimate"] == pytest.approx(np.log(9 / 6))
     assert frame.loc["x", "method"] == "not connected to the baseline 'b'"
@@ -210,6 +211,6 @@ def test_only_what_is_connected_to_the_baseline_is_on_its_scale() -> None:
 
 
 def test_taking_none_connects_all_sets() -> None:
-    frame = choice_sets(two_groups(), cluster=None, neither=True).frame
+    frame = choice_sets(two_groups(), cluster=False, neither=True).frame
     assert "component" not in frame
     assert frame["estimate"].notna().all()

@@ -39,7 +39,7 @@ def choice_sets(
     alternatives: object,
     *,
     baseline: str | None = None,
-    cluster: str | Literal[False] | None = "menu",
+    cluster: str | Literal[False] | None = None,
     by: str | Sequence[str] | None = None,
     neither: bool = False,
     refusals: Exits = "left_out",
@@ -62,7 +62,8 @@ def choice_sets(
         offered with it, directly or by way of others, have no utility on its scale and no estimate; without
         a baseline each such group of items has a scale of its own, and a column `component` says which.
     cluster
-        `menu` (sets that offer the same items), any column, or False (or None) for independent sets.
+        `menu` (sets that offer the same items) or any column; None takes the menu, False takes sets as
+        independent.
     by
         Further columns whose levels get a fit of their own.
     neither
@@ -92,7 +93,10 @@ def choice_sets(
     problems = [*level_problems(level), *unknown_words(refusals=refusals)]
     if problems:
         raise SettingError("\n".join(problems))
-    cluster = cluster or None
+    described = (
+        "menu (sets that offer the same items)" if cluster is None else cluster or "none: sets independent"
+    )
+    cluster = "menu" if cluster is None else cluster or None
     none = _taken_for_none(refusals) if neither else ()
     table, groups = read_sets(alternatives, cluster, as_names(by))
     rows: list[dict[str, Any]] = []
@@ -115,7 +119,7 @@ def choice_sets(
     )
     settings: dict[str, Any] = {
         "baseline": baseline,
-        "cluster": cluster,
+        "cluster": described,
         "by": list(as_names(by)),
         "neither": neither,
         "refusals": refusals,
