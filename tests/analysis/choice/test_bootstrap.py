@@ -96,3 +96,18 @@ def test_settings_that_are_not_allowed_are_all_named() -> None:
     with pytest.raises(SettingError) as error:
         choice_model(rows).bootstrap("wording", replicates=3)
     assert len(str(error.value).splitlines()) == 2
+
+
+def test_expanded_percentiles_lie_further_out_than_those_of_others_by_about_what_t_does() -> None:
+    rows, _ = simulated(1, n_items=6)
+    fit = choice_model(rows, baseline="item 00")
+    one, other = (
+        fit.bootstrap(replicates=400, kind=kind).frame.iloc[1:] for kind in ("expanded", "percentile")
+    )
+    wider = ((one["high"] - one["low"]) / (other["high"] - other["low"])).to_numpy(dtype=float)
+    assert (wider > 1).all()
+    assert np.median(wider) > 1.02
+    assert one["std_error"].tolist() == other["std_error"].tolist()
+    assert one["method"].str.endswith("expanded percentile").all()
+    with pytest.raises(SettingError, match="kind='bca': must be one of expanded, percentile"):
+        fit.bootstrap(kind="bca")  # type: ignore[arg-type]

@@ -6,12 +6,15 @@ a thousand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
+from bartleby.analysis.choice.contrast_intervals import t_quantile
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.replicate import fit_replicates
 from bartleby.analysis.choice.resampling import Resampling, resampling
@@ -25,8 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["bootstrap_rows", "reported_replicates"]
 
 Floats = npt.NDArray[np.float64]
+Kind: TypeAlias = Literal["expanded", "percentile"]
 
 _LOST_SHARE = 0.01
+_NAMES = {"expanded": "expanded percentile", "percentile": "percentile"}
 _FEW_BEYOND = 1
 """Replicates beyond each bound, with fewer than which it is the lowest or the highest of them."""
 _ROUNDING = 1e-9
@@ -34,10 +39,12 @@ _ROUNDING = 1e-9
 
 
 def bootstrap_rows(
-    fit: ChoiceFit, clusters: Sequence[str], *, replicates: int, level: float, seed: int
+    fit: ChoiceFit, clusters: Sequence[str], *, replicates: int, level: float, seed: int, kind: Kind
 ) -> Estimates:
-    """Return bootstrap standard errors and percentile intervals; see `ChoiceFit.bootstrap`."""
+    """Return bootstrap standard errors and intervals; see `ChoiceFit.bootstrap`."""
     problems = []
+    if kind not in ("expanded", "percentile"):
+        problems.append(f"kind={kind!r}: must be one of expanded, percentile")
     allowed = ("pair", "item", *fit.options.clusters)
     problems += [
         f"cluster={name!r}: must be of {', '.join(dict.fromkeys(allowed))}; for another column, fit the "
@@ -59,7 +66,12 @@ def bootstrap_rows(
             continue
         rng = np.random.default_rng([seed, at])
         drawn = resampling(group.data, clusters)
-        tails = Tails(len(group.layout.terms), replicates, (1 - level) / 2)
+        tail = (1 - level) / 2
+        tails = Tails(
+            len(group.layout.terms),
+            replicates,
+            tail if kind == "percentile" else _expanded(tail, group, clusters, drawn.n_clusters),
+        )
         if drawn.n_clusters < 2:
             notes.append(f"one cluster ({', '.join(clusters)}): a bootstrap of it says nothing, no interval")
         else:
@@ -70,12 +82,32 @@ def bootstrap_rows(
                 notes.append(f"{lost:.1%} of replicates did not converge and are left out")
         if tails.number > 1 and not (tails.std_error() > _ROUNDING).any():
             notes.append("replicates do not vary: nothing says how clusters differ, no interval")
-        rows += _rows(group, fit, tails, n_clusters=drawn.n_clusters, level=level, clusters=clusters)
+        rows += _rows(
+            group, fit, tails, n_clusters=drawn.n_clusters, level=level, clusters=clusters, kind=kind
+        )
     settings = {**fit.settings, "cluster": list(clusters), "replicates": replicates}
-    settings |= {"level": level, "seed": seed}
+    settings |= {"level": level, "seed": seed, "kind": kind}
     return Estimates(
         estimate_frame(rows, tuple(fit.groups[0].key)), fit.accounting, tuple(dict.fromkeys(notes)), settings
     )
+
+
+def _expanded(tail: float, group: GroupFit, clusters: Sequence[str], n_clusters: int) -> float:
+    """Return the share beyond each percentile that makes up for few clusters (Hesterberg 2015)."""
+    if n_clusters < 2:
+        return tail
+    quantile = float(t_quantile(1 - 2 * tail, _freedom(group, clusters, n_clusters)))
+    return float(special.ndtr(-quantile * math.sqrt(n_clusters / (n_clusters - 1))))
+
+
+def _freedom(group: GroupFit, clusters: Sequence[str], n_clusters: int) -> float:
+    """Return Satterthwaite's degrees of freedom of a typical term, or one less than there are clusters."""
+    if group.robust is not None and group.robust.n_clusters == n_clusters and "item" not in clusters:
+        contrasts = group.layout.contrasts
+        df = group.robust.degrees_of_freedom(contrasts[np.abs(contrasts).max(axis=1) > 0])
+        if np.isfinite(df).any():
+            return float(np.nanmedian(df))
+    return float(n_clusters - 1)
 
 
 def reported_replicates(
@@ -105,6 +137,7 @@ def _rows(
     n_clusters: int,
     level: float,
     clusters: Sequence[str],
+    kind: Kind,
 ) -> list[dict[str, Any]]:
     """Return the rows of the fit with intervals of the bootstrap."""
     varies = tails.std_error() > _ROUNDING
@@ -116,7 +149,7 @@ def _rows(
                 "std_error": float(spread[at]),
                 "low": float(low[at]),
                 "high": float(high[at]),
-                "method": f"cluster bootstrap by {' and '.join(clusters)}, percentile",
+                "method": f"cluster bootstrap by {' and '.join(clusters)}, {_NAMES[kind]}",
             }
         row |= {"level": level, "n_clusters": n_clusters}
         row.pop("df", None)
