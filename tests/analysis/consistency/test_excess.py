@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +15,7 @@ from bartleby.analysis.consistency.excess import (
     excess_disagreement,
     excess_of,
     repeat_agreement,
+    with_room,
 )
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.means import skewed_bounds
@@ -82,6 +84,19 @@ def test_the_interval_holds_the_estimate_and_nests_with_the_level() -> None:
         cells = drawn(12, 6, shift=shift, seed=3)
         narrow, wide = fit(cells, 0.8), fit(cells, 0.99)
         assert -1 <= wide.low < narrow.low < narrow.estimate < narrow.high < wide.high <= 1
+
+
+def test_few_pairs_leave_room_for_pairs_unlike_them() -> None:
+    seen = RateFit(0.0, 0.01, -0.02, 0.02, 7.0, "t")
+    assert with_room(seen, 8, 0.95).high == pytest.approx(2.9957 / 10.9957, abs=1e-4)
+    assert with_room(seen, 20, 0.95).high == pytest.approx(0.9986 / 20.9986, abs=1e-4)
+    assert with_room(seen, 200, 0.95) == seen
+    # At the other limit, below; towards an infinite one, not at all.
+    full = RateFit(1.0, 0.01, 0.98, 1.0, 7.0, "t")
+    assert with_room(full, 8, 0.95).low == pytest.approx(8 / 10.9957, abs=1e-4)
+    assert with_room(full, 8, 0.95, limits=(-math.inf, 1.0)) == full
+    nothing = RateFit(0.0, math.nan, math.nan, math.nan, math.nan, "undefined")
+    assert with_room(nothing, 8, 0.95) is nothing
 
 
 def test_a_mean_of_squares_has_the_longer_side_above() -> None:

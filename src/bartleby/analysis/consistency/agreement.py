@@ -133,7 +133,7 @@ def unit_row(
     if fit is None:
         fit = share_of(units, level, by_item=repeats.by_item)
         if not repeats.by_item:
-            fit = with_room(fit, units.n_clusters(by_item=False))
+            fit = with_room(fit, units.n_clusters(by_item=False), level)
     return {
         "term": term,
         "estimate": fit.estimate,

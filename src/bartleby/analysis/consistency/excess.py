@@ -105,10 +105,14 @@ def excess_of(cells: pd.DataFrame, units: Units, level: float, *, by_item: bool 
     By item: a t interval (`mean_of`).
     """
     fit = _excess_seen(cells, units, level, by_item=by_item)
-    return fit if by_item else with_room(fit, units.n_clusters(by_item=False), limits=(-math.inf, 1.0))
+    if by_item:
+        return fit
+    return with_room(fit, units.n_clusters(by_item=False), level, limits=(-math.inf, 1.0))
 
 
-def with_room(fit: RateFit, clusters: int, *, limits: tuple[float, float] = (0.0, 1.0)) -> RateFit:
+def with_room(
+    fit: RateFit, clusters: int, level: float, *, limits: tuple[float, float] = (0.0, 1.0)
+) -> RateFit:
     """Return an interval of a mean over clusters that leaves room for clusters unlike any in the sample.
 
     Parameters
@@ -117,19 +121,21 @@ def with_room(fit: RateFit, clusters: int, *, limits: tuple[float, float] = (0.0
         The mean and its interval; NaN bounds stay.
     clusters
         Number of them.
+    level
+        Of the interval.
     limits
         Values that a cluster cannot pass; no room is left towards an infinite one.
 
     Notes
     -----
     If a fifth of pairs is torn and the others never are, one in six samples of eight pairs holds none that is
-    torn, and nothing in such a sample varies as pairs do. With up to ten clusters there is room for three
-    more at a limit, which is the rule of three (Hanley & Lippman-Hand 1983: had 3/n of all been such, a
-    sample of n would hold one 95% of the time); for fewer with more, and for one with twenty and more.
+    torn, and nothing in such a sample varies as pairs do. With up to ten clusters there is room for as many
+    more at a limit as the rule of three has (-log(1 - level), three at 95%: had 3/n of all been such, a
+    sample of n would hold one 95% of the time; Hanley & Lippman-Hand 1983); with twenty and more for a third.
     """
     if clusters < 2 or math.isnan(fit.low):
         return fit
-    unseen = min(max(5 - clusters / 5, 1.0), 3.0)
+    unseen = -math.log(1 - level) * min(max(5 - clusters / 5, 1.0), 3.0) / 3
     part = unseen / (clusters + unseen)
     low, high = (
         fit.estimate + (limit - fit.estimate) * part if math.isfinite(limit) else bound

@@ -54,7 +54,7 @@ def kappa_of(
     seen = 1 - float(units.value.mean())
     expected = 1 - _by_chance(stated, revealed)
     shifted = replace(fit, estimate=seen, low=seen, high=seen)
-    room = with_room(shifted, units.n_clusters(by_item=False))
+    room = with_room(shifted, units.n_clusters(by_item=False), level)
     low, high = 1 - room.high / expected, 1 - room.low / expected
     if math.isnan(fit.low) or (low >= fit.low and high <= fit.high):
         return fit
