@@ -22,7 +22,7 @@ from scipy.special import expit
 
 from bartleby.analysis.choice.sets.data import CHOSEN, NONE_CHOSEN, Sets
 from bartleby.analysis.choice.sets.model import fit_sets
-from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement, excess_of
+from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement, excess_of, with_room
 from bartleby.analysis.consistency.kappa import kappa_of
 from bartleby.analysis.consistency.transitivity import transitivity
 from bartleby.analysis.consistency.triads import (
@@ -32,7 +32,7 @@ from bartleby.analysis.consistency.triads import (
     largest_cyclic_share,
     number_of_triads,
 )
-from bartleby.analysis.inference.intervals import independent_rate
+from bartleby.analysis.inference.intervals import RateFit, independent_rate
 from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
 
 Floats = npt.NDArray[np.float64]
@@ -140,9 +140,9 @@ def compared(answers: Answers) -> Scenario:
         known = np.isfinite(excess)
         every, again = replace(units, value=agree), only(replace(units, value=excess), known)
         alone = replace(again, value=(1 - agree - excess)[known])
+        shares = {"flip_rate": replace(every, value=1 - agree), "repetition": alone}
         found = {
-            "flip_rate": share_of(replace(every, value=1 - agree), LEVEL, by_item=shared),
-            "repetition": share_of(alone, LEVEL, by_item=shared),
+            **{name: _share(each, by_item=shared) for name, each in shares.items()},
             "excess": excess_of(cells[known], again, LEVEL, by_item=shared),
             "kappa": kappa_of(every, *first_shares(cells), LEVEL, by_item=shared),
         }
@@ -158,6 +158,43 @@ def compared(answers: Answers) -> Scenario:
             *_plain_kappa(alike, found["kappa"].estimate),
             truth["kappa"],
         )
+
+    return one_by_one(replicate)
+
+
+def _share(units: Units, *, by_item: bool = False) -> RateFit:
+    """Return a share as rows of `flips` and `agreement` have it."""
+    fit = share_of(units, LEVEL, by_item=by_item)
+    return fit if by_item else with_room(fit, units.n_clusters(by_item=False), LEVEL)
+
+
+def torn(pairs: int, repeats: int, share: float, *, steady: float = 0.97) -> Scenario:
+    """Return pairs most of which never flip: a share of them turns round under the second framing."""
+    alike, differs = 2 * steady * (1 - steady), steady**2 + (1 - steady) ** 2
+    flip_rate = (1 - share) * alike + share * differs
+    truth = {"flip_rate": flip_rate, "excess": share * (2 * steady - 1) ** 2, "kappa": 1 - 2 * flip_rate}
+    item = np.arange(2 * pairs)
+    units = Units(
+        np.zeros(2 * pairs),
+        np.full(2 * pairs, float(repeats)),
+        np.repeat(np.arange(pairs), 2),
+        np.stack([item, item + 2 * pairs], axis=1),
+    )
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        p = np.where(rng.random(pairs) < 0.5, steady, 1 - steady)
+        q = np.where(rng.random(pairs) < share, 1 - p, p)
+        low, low_y = (rng.binomial(repeats, np.repeat(each, 2)) for each in (p, q))
+        cells = pd.DataFrame({"low_x": low, "n_x": repeats, "low_y": low_y, "n_y": repeats})
+        cells["forward"] = np.tile([True, False], pairs)
+        agree = cross_agreement(low, cells["n_x"], low_y, cells["n_y"])
+        found = {
+            "flip_rate": _share(replace(units, value=1 - agree)),
+            "excess": excess_of(cells, replace(units, value=excess_disagreement(cells)), LEVEL),
+            "kappa": kappa_of(replace(units, value=agree), *first_shares(cells), LEVEL),
+        }
+        for term, fit in found.items():
+            yield term, fit.low, fit.high, truth[term]
 
     return one_by_one(replicate)
 
@@ -341,6 +378,11 @@ def menus(
 
 
 SCENARIOS: dict[str, Scenario] = {
+    **{
+        f"torn-{pairs}x{repeats}-{share:.0%}": torn(pairs, repeats, share)
+        for pairs, repeats in ((8, 5), (10, 10), (14, 4), (20, 10), (40, 5))
+        for share in (0.2, 0.05)
+    },
     "flips-80x2": compared(Answers(80, 2)),
     "flips-80x2-none": compared(Answers(80, 2, shift=0.0)),
     "flips-80-sparse": compared(Answers(80, 2, again=0.3)),
