@@ -123,7 +123,7 @@ def chooses_rows(fit: ChoiceFit, level: float) -> Estimates:
                     "probability on average: what else would have been answered is not in these choices"
                 )
         status[group_prefix(group.key).rstrip(": ") or "all"] = found.status
-    settings = {**fit.settings, "level": level, "status": status}
+    settings = {**fit.settings, "level": level, "estimand": "these_items", "status": status}
     frame = estimate_frame(rows, (*fit.groups[0].key, "quantity"))
     return Estimates(frame, fit.accounting, tuple(warnings), settings)
 
