@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from bartleby.analysis.tables.files import read_table, write_table
+from bartleby.analysis.choice.model import choice_model
+from bartleby.analysis.tables.files import read_table, write_table, write_tables
 from bartleby.errors import DataError
 
 TABLE = pd.DataFrame({"first": ["none", "NA", "ü🌊"], "n": [1.5, None, 1 / 3], "outcome": ["a", None, "c"]})
@@ -21,6 +24,97 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path, ending: str) -> No
     assert back["first"].tolist() == ["none", "NA", "ü🌊"]
     assert back["n"].tolist()[2] == pytest.approx(1 / 3, abs=1e-15)
     assert back["outcome"].isna().tolist() == [False, True, False]
+
+
+NAMES = ["007", "7", "1e3", "1000"]
+IDS = pd.DataFrame({
+    "first": NAMES * 3,
+    "second": [*NAMES[1:], NAMES[0], *NAMES[2:], *NAMES[:2], NAMES[3], *NAMES[:3]],
+    "outcome": ["chose_first", "chose_second", "chose_first"] * 4,
+    "conversation": [float(number) for number in range(12)],
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_items_whose_names_look_like_numbers_stay_what_they_are(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"ids{ending}"
+    write_table(IDS, file)
+    back = read_table(file)
+    assert back["first"].tolist() == NAMES * 3
+    utilities = choice_model(back, cluster=False).to_frame()
+    assert set(utilities["term"]) - {"slot"} == set(NAMES)
+
+
+def test_whole_numbers_as_names_are_their_digits_in_json_and_parquet(tmp_path: Path) -> None:
+    table = pd.DataFrame({"item": [1000.0, None, 7.0], "scenario_id": [1, 2, 3], "hard": [1, 2, 3]})
+    for ending in (".jsonl", ".parquet"):
+        write_table(table, tmp_path / f"t{ending}")
+        back = read_table(tmp_path / f"t{ending}")
+        assert back["item"].dropna().tolist() == ["1000", "7"]
+        assert back["scenario_id"].tolist() == ["1", "2", "3"]
+        assert back["hard"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "-2", "30"], [1, -2, 30]),
+        (["0.50", "1e-05", "2"], [0.5, 1e-05, 2.0]),
+        (["007", "8"], ["007", "8"]),
+        (["1e3", "1000"], ["1e3", "1000"]),
+        (["1234567890123456789", "1"], ["1234567890123456789", "1"]),
+        (["True", "False"], [True, False]),
+        (["1", "many"], ["1", "many"]),
+        (["'-5 degrees", "plain"], ["-5 degrees", "plain"]),
+        (["'quoted'", "'"], ["'quoted'", ""]),
+    ],
+)
+def test_cells_are_numbers_only_where_all_are_written_as_such(
+    tmp_path: Path, cells: list[str], values: list[object]
+) -> None:
+    (tmp_path / "t.csv").write_text("\n".join(["size,x", *(f"{cell},1" for cell in cells)]) + "\n")
+    assert read_table(tmp_path / "t.csv")["size"].tolist() == values
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_what_a_european_spreadsheet_saves_is_read(tmp_path: Path, bom: str) -> None:
+    text = bom + 'first;second;hard_first;"a, b"\r\npoème;menace;0,5;1\r\nrepos;poème;3,25;2\r\n'
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    table = read_table(tmp_path / "t.csv")
+    assert table.columns.tolist() == ["first", "second", "hard_first", "a, b"]
+    assert table["first"].tolist() == ["poème", "repos"]
+    assert table["hard_first"].tolist() == [0.5, 3.25]
+    (tmp_path / "t.tsv.csv").write_text("a\tb\n1,5\tx\n")
+    assert read_table(tmp_path / "t.tsv.csv")["a"].tolist() == [1.5]
+
+
+def test_a_csv_that_does_not_fit_names_its_delimiter(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a;b\n1;2\n1;2;3;4\n")
+    with pytest.raises(DataError, match="read with the delimiter 'semicolon'"):
+        read_table(tmp_path / "t.csv")
+
+
+TEXTS = st.one_of(
+    st.none(),
+    st.sampled_from(
+        ["", "'", "''", "'=1", "=1", "''-x", "\n", "\r", "a\r\nb", '"', "'\t", "007", ",;", "NaN"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(TEXTS, min_size=1, max_size=6))
+def test_any_text_comes_back_from_csv_as_it_was(tmp_path: Path, texts: list[str | None]) -> None:
+    for columns in (["item", "first"], ["item"]):
+        table = pd.DataFrame(dict.fromkeys(columns, texts), dtype=object)
+        write_table(table, tmp_path / "t.csv")
+        write_tables([table, table], tmp_path / "twice.csv")
+        for name, times in (("t.csv", 1), ("twice.csv", 2)):
+            back = read_table(tmp_path / name)
+            for column in columns:
+                found = [None if pd.isna(value) else value for value in back[column]]
+                assert found == texts * times
 
 
 def test_text_that_a_spreadsheet_would_run_is_disarmed_in_csv(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from bartleby.analysis.choice.expected import COLUMNS as PROBABILITIES
 from bartleby.analysis.choice.expected import Probabilities, expected_cells
+from bartleby.analysis.tables.checks import confounded_models, refuse_repeats, unused_outcomes
 from bartleby.analysis.tables.counts import (
     Frame,
     as_frame,
@@ -73,7 +74,8 @@ class ChoiceTable:
         One row a group: its labels' share of the first token (`mean`, and `low`, the share of trials in
         which it is under a half); empty where the table has no such column.
     notes
-        What a reader must know of exact probabilities.
+        What a reader must know of exact probabilities, of outcomes that were not used, and of models that
+        were not asked alike.
     pairings
         Trials by group and by how their pair was chosen; empty where there is no column `pairing`.
     """
@@ -141,6 +143,7 @@ def read_choices(
     names = column_names(frame)
     groups = tuple(dict.fromkeys([*(["model"] if "model" in names else []), *by]))
     wanted = [name for name in clusters if name != "item" and (name != "pair" or "pair" in names)]
+    refuse_repeats(frame)
     problems = [*_missing_columns(names, groups, wanted), *_required_names(groups), *taken_names(groups)]
     weight = "count" if "count" in names else None
     if weight:
@@ -172,6 +175,7 @@ def read_choices(
     if exact:
         cells, notes = expected_cells(cells, groups, wanted, mode=probabilities, others=others)
         cells = cells.drop(columns=list(PROBABILITIES))
+    notes = (*notes, *unused_outcomes(frame, [*keys, *groups]), *confounded_models(frame))
     mass = _label_mass(frame, names, groups, weight)
     pairings = count_rows(frame, [*groups, PAIRING], weight) if PAIRING in names else pd.DataFrame()
     return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes, pairings)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.coding.unit_clusters import cluster_candidates, find_clusters
+from bartleby.analysis.tables.checks import READ_BY, refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.grouping import group_names, split_groups
 from bartleby.errors import DataError, SettingError
@@ -142,6 +143,8 @@ def read_judged(
     if missing:
         raise DataError(missing)
     groups = group_names(names, by, not_by=wanted.values())
+    if "model" in groups:
+        refuse_confounded(frame, "model", [name for name in READ_BY if name not in wanted.values()])
     possible = cluster_candidates(frame, cluster, taken=[*groups, *wanted.values()])
     data = frame.select(list(dict.fromkeys([*groups, *wanted.values(), *possible])))
     every = (data.collect() if hasattr(data, "collect") else data).to_pandas().reset_index(drop=True)

@@ -89,7 +89,7 @@ def branch_contrast(
         )
     if "trial" in names and origin != "trial":
         own = nw.col(origin).is_null() & (nw.col(branch).cast(nw.String) == ORIGINAL)
-        filled = nw.when(own).then(nw.col("trial")).otherwise(nw.col(origin))
+        filled = nw.when(own).then(nw.col("trial").cast(nw.String)).otherwise(nw.col(origin).cast(nw.String))
         frame = frame.with_columns(filled.alias(origin))
     frame = frame.filter(~nw.col(branch).is_null() & ~nw.col(origin).is_null())
     asked = exit_outcome(frame, outcome)

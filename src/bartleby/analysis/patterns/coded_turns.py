@@ -244,7 +244,7 @@ def read_coded_turns(
     if problems:
         raise DataError(problems)
     keys = list(dict.fromkeys([*groups, conversation]))
-    table["_conversation"] = every.groupby(keys, sort=False, dropna=False).ngroup()
+    table["_conversation"] = every.groupby(keys, sort=True, dropna=False).ngroup()
     found, values, warnings = find_clusters(
         frame, cluster, every[list(possible)], table["_conversation"], noun="conversation"
     )
@@ -252,7 +252,7 @@ def read_coded_turns(
         raise DataError(
             f"column {found.column!r}: empty in {int(values.isna().sum())} rows; it names the clusters"
         )
-    table["_cluster"] = pd.factorize(values.astype(str))[0]
+    table["_cluster"] = pd.factorize(values.astype(str), sort=True)[0]
     table = table.sort_values(["_conversation", "_turn"], kind="stable").reset_index(drop=True)
     _check_order(table, every[conversation], cluster=[found.column] if found.column else [])
     words = found.described if found.column else f"{conversation} (no other cluster)"

@@ -21,6 +21,7 @@ from bartleby.analysis.rates.means import Scale, scale_of, scale_text
 from bartleby.analysis.rates.rates import filled
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
+from bartleby.analysis.tables.checks import refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
@@ -119,6 +120,7 @@ def difference(
     ]
     if absent:
         raise DataError(absent)
+    refuse_confounded(frame, between)
     groups = group_names(names, by, not_by=[between])
     group_names(names, between, not_by=["model"])  # refuses a name that the table of estimates has
     groups = tuple(name for name in groups if name != between)

@@ -24,6 +24,7 @@ from bartleby.analysis.rates.means import Scale, scale_of, scale_text
 from bartleby.analysis.rates.regression import Regression, regress
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
+from bartleby.analysis.tables.checks import refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
@@ -113,6 +114,8 @@ def effects(
     frame = as_frame(trials)
     names = column_names(frame)
     terms = read_formula(formula, names)
+    for name in terms.predictors:
+        refuse_confounded(frame, name)
     groups = group_names(names, by, not_by=terms.predictors)
     both = choose_clusters(frame, cluster)
     clusters = both.first

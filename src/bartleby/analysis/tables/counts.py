@@ -19,6 +19,7 @@ import pandas as pd
 from narwhals.exceptions import NarwhalsError
 from scipy import sparse
 
+from bartleby.analysis.tables.labels import is_label, label_key, label_text
 from bartleby.errors import DataError
 
 __all__ = ["Frame", "as_frame", "column_names", "count_rows", "distinct_rows", "first_row", "narrowest"]
@@ -98,17 +99,51 @@ def count_rows(
     Returns
     -------
     DataFrame
-        The columns `keys` and the counts, one row a combination that occurs. Rows of weight 0 may leave a
-        count of 0.
+        The columns `keys` and the counts, one row a combination that occurs, in the order of the keys: the
+        same whatever the order of the rows and the engine. Rows of weight 0 may leave a count of 0. Columns
+        that name things are text.
     """
     native = frame.to_native()
     if isinstance(native, pd.DataFrame):
-        return _count_pandas(native, list(keys), weight, name, coded)
-    sum_of = nw.len() if weight is None else nw.col(weight).sum()
-    counted = _collect(frame.group_by(*keys).agg(sum_of.alias("_bartleby_count")))
-    counted = counted.rename(columns={"_bartleby_count": name})
-    counted[name] = counted[name].astype(float)
-    return counted.astype(dict.fromkeys(coded, "category"))
+        counted = _count_pandas(native, list(keys), weight, name, coded)
+    else:
+        sum_of = nw.len() if weight is None else nw.col(weight).sum()
+        counted = _collect(frame.group_by(*keys).agg(sum_of.alias("_bartleby_count")))
+        counted = counted.rename(columns={"_bartleby_count": name})
+        counted[name] = counted[name].astype(float)
+    return _in_order(counted, list(keys), coded)
+
+
+def _in_order(counted: pd.DataFrame, keys: list[str], categories: Collection[str]) -> pd.DataFrame:
+    """Return counted rows sorted by their keys: numbers by size, then text, then what is missing."""
+    ranks = []
+    for key in keys:
+        coded = _by_appearance(counted[key])
+        codes, labels = coded.codes.astype(np.int64), coded.labels
+        if is_label(key):
+            again, texts = pd.factorize(np.array([*map(label_text, labels.tolist())], dtype=object))
+            codes, labels = np.append(again, -1)[codes], pd.Index(texts, dtype=object)
+        order = _order(labels)
+        place = np.empty(len(labels) + 1, dtype=np.int64)
+        # What is missing has code -1, the last place.
+        place[order], place[-1] = np.arange(len(labels)), len(labels)
+        ranks.append(place[codes])
+        if key in categories or isinstance(counted[key].dtype, pd.CategoricalDtype):
+            place[-1] = -1
+            counted[key] = _categories_at(labels[order], place[codes])
+        elif is_label(key) and not isinstance(counted[key].dtype, pd.StringDtype):
+            counted[key] = _labels_at(labels, codes)
+    if not ranks:
+        return counted
+    return counted.iloc[np.lexsort(ranks[::-1])].reset_index(drop=True)
+
+
+def _order(labels: pd.Index[Any]) -> npt.NDArray[np.intp]:
+    if pd.api.types.is_numeric_dtype(labels.dtype) and isinstance(labels.dtype, np.dtype):
+        return np.argsort(labels.to_numpy(), kind="stable")
+    return np.array(
+        sorted(range(len(labels)), key=[label_key(label) for label in labels].__getitem__), dtype=np.intp
+    )
 
 
 def distinct_rows(frame: Frame, columns: Sequence[str]) -> pd.DataFrame:

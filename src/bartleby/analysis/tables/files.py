@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+import numpy as np
 import pandas as pd
 
+from bartleby.analysis.tables.labels import CANONICAL_NUMBER, is_label, label_text
 from bartleby.errors import DataError
 
 __all__ = ["read_table", "write_table", "write_tables"]
@@ -16,16 +22,27 @@ ENDINGS = (".csv", ".jsonl", ".parquet")
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula when a cell begins with it."""
+_GUARDED = re.compile(r"'*(?:[=+\-@\t\r]|$)")
+"""Texts that get an apostrophe before them in CSV: formulas, empty texts (an empty cell is a missing one),
+and texts from which reading would take an apostrophe off."""
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_DECIMAL_COMMA = re.compile(r"-?(0|[1-9]\d{0,14})(,\d+)?", re.ASCII)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table of trials.
 
+    Columns that name things (`first`, `trial`, `model`, `scenario_id`, ...) are text in every format, so that
+    `007`, `7`, `1e3` and `1000` are four items. Other columns of a CSV file are numbers if every cell is one
+    as programs write it (`007` and `1e3` are none).
+
     Parameters
     ----------
     path
-        A `.csv` (UTF-8, one header line; an empty cell is missing, and nothing else is), `.jsonl` (one
-        object a line) or `.parquet` file.
+        A `.csv` file (UTF-8, one header line; an empty cell is missing, and nothing else is; the apostrophe
+        that `write_table` puts before formulas is taken off), with commas, or with semicolons or tabs where
+        the header has no comma: numbers may then have decimal commas. A `.jsonl` (one object a line) or a
+        `.parquet` file.
 
     Raises
     ------
@@ -36,10 +53,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
     _check_ending(path)
     try:
         if path.suffix == ".csv":
-            # "none" and "NA" are levels and labels in this field, so only an empty cell is missing.
-            table = pd.read_csv(path, keep_default_na=False, na_values=[""], encoding="utf-8")
+            table = _read_csv(path)
         elif path.suffix == ".jsonl":
-            table = pd.read_json(path, lines=True, encoding="utf-8")
+            table = _read_jsonl(path)
         else:
             table = pd.read_parquet(path)
     except UnicodeDecodeError as error:
@@ -50,14 +66,94 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path}: not readable as {path.suffix[1:]}: {_first_line(error)}") from None
     if table.empty:
         raise DataError(f"{path}: the table has no rows; allowed: at least one row after the header")
+    for name in filter(is_label, map(str, table.columns)):
+        table[name] = _in_text(table[name])
     return table
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    text = path.read_bytes().decode("utf-8-sig")
+    delimiter = _delimiter(text)
+    # "none" and "NA" are levels and labels in this field, so only an empty cell is missing.
+    try:
+        table = pd.read_csv(
+            io.StringIO(text, newline=""),
+            sep=delimiter,
+            dtype=object,
+            keep_default_na=False,
+            na_values=[""],
+            index_col=False,
+        )
+    except ValueError as error:
+        raise DataError(
+            f"{path}: not readable as csv: {_first_line(error)} (read with the delimiter "
+            f"{_DELIMITERS[delimiter]!r})"
+        ) from None
+    return table.apply(lambda column: _typed(column, decimal_comma=delimiter != ","))
+
+
+def _delimiter(text: str) -> str:
+    """Return the delimiter: a comma if the header has one outside quotes, else what it has instead."""
+    header = re.sub(r'"[^"]*"', "", text[:65_536].lstrip("\r\n").split("\n", 1)[0])
+    return next((each for each in _DELIMITERS if each in header), ",")
+
+
+def _typed(column: pd.Series[Any], *, decimal_comma: bool) -> pd.Series[Any]:
+    """Return a column of a CSV file as labels, numbers, True and False, or text."""
+    known = column.dropna()
+    distinct = pd.Index(known.unique())
+    if not is_label(str(column.name)) and len(distinct):
+        if decimal_comma and all(map(_DECIMAL_COMMA.fullmatch, distinct)):
+            plain = pd.Index([each.replace(",", ".") for each in distinct])
+        else:
+            plain = distinct
+        if all(map(CANONICAL_NUMBER.fullmatch, plain)):
+            whole = not column.isna().any() and all(each.lstrip("-").isdigit() for each in plain)
+            numbers = dict(zip(distinct, map(int if whole else float, plain), strict=True))
+            return column.map(numbers).astype(np.int64 if whole else np.float64)
+        if {each.lower() for each in distinct} <= {"true", "false"}:
+            flags = column.map(lambda value: value.lower() == "true", na_action="ignore")
+            return flags if column.isna().any() else flags.astype(bool)
+    plain_text = {each: each[1:] if _is_guarded(each) else each for each in distinct}
+    return column.map(plain_text, na_action="ignore")
+
+
+def _is_guarded(text: str) -> bool:
+    return text.startswith("'") and _GUARDED.match(text) is not None
+
+
+def _read_jsonl(path: Path) -> pd.DataFrame:
+    rows = []
+    for number, line in enumerate(path.read_bytes().decode("utf-8-sig").split("\n"), 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{path}: not readable as jsonl: line {number}: {error}") from None
+            if not isinstance(row, dict):
+                raise DataError(
+                    f"{path}: line {number} is a {type(row).__name__}; allowed: one object a line"
+                )
+            # Before pandas makes one type of a column: 1000 beside a missing one would become 1000.0.
+            rows.append({name: label_text(value) if is_label(name) else value for name, value in row.items()})
+    return pd.DataFrame(rows)
+
+
+def _in_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of labels as text."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.rename_categories(label_text)
+    if isinstance(column.dtype, pd.StringDtype) or pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    return column.map(label_text, na_action="ignore")
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, JSONL or Parquet, by the ending of the file's name.
 
     In CSV, a text that a spreadsheet would take for a formula has an apostrophe before it, because item
-    names and model output are other people's text.
+    names and model output are other people's text; so has an empty text, because an empty cell is missing.
+    `read_table` takes it off again.
 
     Raises
     ------
@@ -69,7 +165,8 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".csv":
-            table.apply(without_formulas).to_csv(path, index=False)
+            with path.open("w", encoding="utf-8", newline="") as opened:
+                _write_csv(table, opened)
         elif path.suffix == ".jsonl":
             table.to_json(path, orient="records", lines=True, force_ascii=False, double_precision=15)
         else:
@@ -96,7 +193,7 @@ def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as opened:
             for number, table in enumerate(tables):
                 if path.suffix == ".csv":
-                    table.apply(without_formulas).to_csv(opened, index=False, header=number == 0)
+                    _write_csv(table, opened, header=number == 0)
                 else:
                     table.to_json(
                         opened, orient="records", lines=True, force_ascii=False, double_precision=15
@@ -105,12 +202,26 @@ def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
+def _write_csv(table: pd.DataFrame, file: TextIO, *, header: bool = True) -> None:
+    plain = table.apply(without_formulas)
+    # A carriage return ends a line for whoever reads the file, but is not quoted by itself.
+    returns = any(
+        "\r" in value
+        for _, column in plain.items()
+        if not pd.api.types.is_numeric_dtype(column)
+        for value in column
+        if isinstance(value, str)
+    )
+    quoting: Any = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    plain.to_csv(file, index=False, header=header, quoting=quoting, lineterminator="\n")
+
+
 def without_formulas(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column in which no text is taken for a formula by a spreadsheet: a quote is put before it."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     plain = column.astype(object)
-    risky = plain.map(lambda value: isinstance(value, str) and value.startswith(FORMULA_STARTS))
+    risky = plain.map(lambda value: isinstance(value, str) and _GUARDED.match(value) is not None)
     return plain.where(~risky.astype(bool), "'" + plain.astype(str))
 
 

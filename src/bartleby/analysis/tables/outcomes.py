@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.tables.accounting import Accounting
+from bartleby.analysis.tables.checks import confounded_models, refuse_repeats, unused_outcomes
 from bartleby.analysis.tables.counts import (
     Frame,
     as_frame,
@@ -132,6 +133,7 @@ def read_events(
     """
     frame = as_frame(trials)
     names = column_names(frame)
+    refuse_repeats(frame)
     words = as_names(outcome)
     by_words = "outcome" in names and all(word in _WORDS for word in words)
     if not by_words and (len(words) != 1 or words[0] not in names):
@@ -142,6 +144,8 @@ def read_events(
     flags = [] if by_words else [name for name in _MISSING_WORDS if name in names and name != words[0]]
     status = ["outcome"] if by_words else [words[0], *(["outcome"] if "outcome" in names else []), *flags]
     cells = _counted(frame, names, keys, status)
+    notes = unused_outcomes(frame, [*keys, *status, *words])
+    notes += confounded_models(frame) if "model" in keys else []
     _check_keys(cells, [key for key in keys if key not in may_be_empty])
     if by_words:
         both = tuple(
@@ -151,8 +155,8 @@ def read_events(
             if word in names
         )
         _check_words(frame, cells)
-        return replace(_from_words(cells, words, refusals), warnings=both)
-    return _from_column(cells, words[0], flags, numbers=numbers)
+        return replace(_from_words(cells, words, refusals), warnings=(*both, *notes))
+    return replace(_from_column(cells, words[0], flags, numbers=numbers), warnings=tuple(notes))
 
 
 def _counted(frame: Frame, names: Sequence[str], keys: Sequence[str], status: Sequence[str]) -> pd.DataFrame:
