@@ -4,7 +4,10 @@ BIN := .venv/bin
 LOG ?= runs/task_preferences.db
 MODEL ?= local/smollm2
 
-.PHONY: study test check lint types notebooks examples test-slow setup clean
+# A kernel of OpenBLAS that any x86-64 processor has and that none would choose: it rounds differently.
+KERNEL ?= Prescott
+
+.PHONY: study test test-kernel check lint types notebooks examples test-slow setup clean
 
 study: .venv/ready  ## run the task-choice study on the embedded local model, ending in report/index.html
 	$(BIN)/bartleby run task_preferences --model $(MODEL) --log $(LOG)
@@ -13,7 +16,11 @@ study: .venv/ready  ## run the task-choice study on the embedded local model, en
 test: .venv/ready  ## run the tests
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile -m "not slow"
 
-check: test lint types notebooks examples  ## everything that CI runs
+test-kernel: .venv/ready  ## run the tests of estimates again as another kind of processor would
+	OPENBLAS_CORETYPE=$(KERNEL) $(BIN)/pytest --numprocesses=auto --dist=loadfile -m "not slow" \
+	  tests/analysis/choice tests/analysis/consistency tests/analysis/inference
+
+check: test test-kernel lint types notebooks examples  ## everything that CI runs
 
 lint: .venv/ready
 	$(BIN)/ruff check
