@@ -18,7 +18,19 @@ from bartleby.errors import DataError
 
 __all__ = ["READ_BY", "confounded_models", "refuse_confounded", "refuse_repeats", "unused_outcomes"]
 
-_WITHIN = ("turn", "sample", "log", "code", "judge", "statement", "question", "condition", "position")
+_WITHIN = (
+    "turn",
+    "sample",
+    "log",
+    "code",
+    "judge",
+    "branch",
+    "statement",
+    "question",
+    "condition",
+    "arm",
+    "position",
+)
 """Columns that tell rows of one trial apart, besides those that name things."""
 _SHOWN = 5
 _LIKE_OUTCOMES = re.compile(
