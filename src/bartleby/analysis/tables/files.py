@@ -204,8 +204,9 @@ def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
 
 def _write_csv(table: pd.DataFrame, file: TextIO, *, header: bool = True) -> None:
     plain = table.apply(without_formulas)
-    # A carriage return ends a line for whoever reads the file, but is not quoted by itself.
-    returns = any(
+    # A carriage return ends a line for who reads the file, and a line of spaces is none; neither is quoted
+    # by itself.
+    returns = len(plain.columns) == 1 or any(
         "\r" in value
         for _, column in plain.items()
         if not pd.api.types.is_numeric_dtype(column)
