@@ -21,7 +21,7 @@ from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy import special
 
 from bartleby.analysis.choice.attributes import regress_items
-from bartleby.analysis.choice.bootstrap import reported_replicates
+from bartleby.analysis.choice.bootstrap import expanded_tail, reported_replicates
 from bartleby.analysis.choice.contrast_intervals import contrast_intervals
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
@@ -102,11 +102,15 @@ def sparse_pairs(rng: np.random.Generator, n_items: int, degree: int) -> tuple[I
     return both[:, 0], both[:, 1]
 
 
-def percentile(fit: GroupFit, cluster: str, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return percentile intervals of all terms by a bootstrap."""
+def percentile(
+    fit: GroupFit, cluster: str, rng: np.random.Generator, *, expanded: bool = False
+) -> tuple[Floats, Floats]:
+    """Return percentile intervals of all terms by a bootstrap, or expanded ones as `fit.bootstrap` has."""
     drawn = resampling(fit.data, (cluster,))
     found = np.concatenate(list(reported_replicates(fit, drawn, REPLICATES, rng)))
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    tail = (1 - LEVEL) / 2
+    tail = expanded_tail(tail, fit, (cluster,), drawn.n_clusters) if expanded else tail
+    low, high = np.quantile(found, [tail, 1 - tail], axis=0)
     return low, high
 
 
@@ -132,6 +136,9 @@ def pairs_alike(spread: float, repeats: int) -> Scenario:
             ways = {
                 "CR2 by pair (default)": intervals(fit, terms),
                 "cluster bootstrap by pair, percentile": _some(percentile(fit, "pair", rng), terms),
+                "cluster bootstrap by pair, expanded": _some(
+                    percentile(fit, "pair", rng, expanded=True), terms
+                ),
                 "naive: trials independent": intervals(plain, terms, None),
             }
             for name, (low, high) in ways.items():

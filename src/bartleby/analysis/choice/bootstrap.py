@@ -25,7 +25,7 @@ from bartleby.errors import SettingError
 if TYPE_CHECKING:
     from bartleby.analysis.choice.result import ChoiceFit
 
-__all__ = ["bootstrap_rows", "reported_replicates"]
+__all__ = ["bootstrap_rows", "expanded_tail", "reported_replicates"]
 
 Floats = npt.NDArray[np.float64]
 Kind: TypeAlias = Literal["expanded", "percentile"]
@@ -70,7 +70,7 @@ def bootstrap_rows(
         tails = Tails(
             len(group.layout.terms),
             replicates,
-            tail if kind == "percentile" else _expanded(tail, group, clusters, drawn.n_clusters),
+            tail if kind == "percentile" else expanded_tail(tail, group, clusters, drawn.n_clusters),
         )
         if drawn.n_clusters < 2:
             notes.append(f"one cluster ({', '.join(clusters)}): a bootstrap of it says nothing, no interval")
@@ -92,7 +92,7 @@ def bootstrap_rows(
     )
 
 
-def _expanded(tail: float, group: GroupFit, clusters: Sequence[str], n_clusters: int) -> float:
+def expanded_tail(tail: float, group: GroupFit, clusters: Sequence[str], n_clusters: int) -> float:
     """Return the share beyond each percentile that makes up for few clusters (Hesterberg 2015)."""
     if n_clusters < 2:
         return tail
