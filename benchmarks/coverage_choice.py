@@ -33,7 +33,7 @@ from bartleby.analysis.choice.posteriors.unbiased import drawn_again, prior_weig
 from bartleby.analysis.choice.posteriors.utilities import run_chains
 from bartleby.analysis.choice.resampling import resampling
 from bartleby.analysis.choice.table import read_choices
-from bartleby.studies.design.graphs import SwissRounds
+from bartleby.studies.design.graphs import Pair, SwissRounds
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -298,7 +298,8 @@ def _tournament(
 ) -> pd.DataFrame:
     """Return choices of all rounds, with how pairs were chosen."""
     won, shown = dict.fromkeys(utility, 0.5), dict.fromkeys(utility, 1.0)
-    rows, previous = [], []
+    rows: list[tuple[object, ...]] = []
+    previous: list[Pair] = []
     for number in range(graph.rounds):
         scores = {name: won[name] / shown[name] for name in utility} if number else {}
         pairs = graph.pairs(list(utility), rng, number, previous, scores)

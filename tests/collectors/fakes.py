@@ -119,6 +119,9 @@ class FirstPairs:
     def rounds(self) -> int:
         return 1
 
+    def adapts(self, number: int) -> bool:
+        return False
+
     def pairs(
         self,
         ids: Sequence[str],

@@ -318,7 +318,7 @@ def test_uncounted_trials_bound_the_utilities_of_the_items_they_show() -> None:
         for won, lost, side in ((12, 10, -1), (16, 6, 1))
     ]
     assert fit.accounting.bounds["a"] == pytest.approx(ends, abs=1e-6)
-    assert fit.frame.set_index("term").loc["a", ["bound_low", "bound_high"]].tolist() == pytest.approx(ends)
+    assert list(fit.frame.set_index("term").loc["a", ["bound_low", "bound_high"]]) == pytest.approx(ends)
     assert "b" not in fit.accounting.bounds
 
 

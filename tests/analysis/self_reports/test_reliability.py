@@ -89,8 +89,8 @@ def test_alpha_of_many_trials_that_are_independent_is_near_feldts_interval() -> 
     answers = rng.normal(0, 1, (500, 1)) + rng.normal(0, 1, (500, 3))
     fit = alpha_interval(answers, np.arange(500), np.ones(500), level=0.95)
     # Feldt (1965): (1 - alpha) / (1 - estimate) is an F with (n - 1) and (n - 1)(k - 1) degrees of freedom.
-    low, high = 1 - (1 - fit.estimate) * f_distribution.ppf([0.975, 0.025], 499, 998)
-    assert (fit.low, fit.high) == pytest.approx((low, high), abs=0.006)
+    ends = 1 - (1 - fit.estimate) * np.array(f_distribution.ppf([0.975, 0.025], 499, 998))
+    assert (fit.low, fit.high) == pytest.approx(tuple(ends), abs=0.006)
 
 
 def test_reliabilities_of_a_handful_of_clusters_have_no_interval() -> None:

@@ -38,7 +38,7 @@ class Points:
 
     def at(self, number: int) -> Jackknife:
         """Return one of them."""
-        return Jackknife(*(float(each[number]) for each in (self.estimate, self.std_error, self.df)))
+        return Jackknife(float(self.estimate[number]), float(self.std_error[number]), float(self.df[number]))
 
 
 def curve_jackknife(sums: Floats, statistic: Curve) -> Points:
