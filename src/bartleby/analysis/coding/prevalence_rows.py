@@ -16,7 +16,6 @@ from bartleby.analysis.coding.corrected_rows import Correction, corrected_row, r
 from bartleby.analysis.coding.judge_error import Linear, Proportion, effective, prediction_powered
 from bartleby.analysis.coding.judged import JudgedUnits
 from bartleby.analysis.inference.intervals import (
-    ENOUGH,
     RateFit,
     clustered_rate,
     critical_value,
@@ -27,6 +26,8 @@ __all__ = ["prevalence_rows"]
 
 TERMS = ("sensitivity", "specificity", "positive_predictive_value", "negative_predictive_value")
 BY_STRATUM = "strata of labels, Jeffreys, square-and-add"
+MANY = 100
+"""From so many labelled clusters on, their variance is known well enough without a model of rates."""
 CARRIED = "carried over from labels alone"
 BY_VERDICT = "labels by verdict, Jeffreys, square-and-add"
 
@@ -168,7 +169,7 @@ def _clusters(part: JudgedUnits) -> int:
 
 def _few(part: JudgedUnits) -> bool:
     """Return whether labels are of few clusters, each unit as likely to be labelled as any other."""
-    return part.clustered and _clusters(part) < ENOUGH and int(part.stratum.max()) == 0
+    return part.clustered and _clusters(part) < MANY and int(part.stratum.max()) == 0
 
 
 def _corrected(
