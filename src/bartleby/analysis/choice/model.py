@@ -120,7 +120,8 @@ def choice_model(
     Exact probabilities enter as expected counts of the trials (the fractional logit of Papke & Wooldridge
     1996), given that one of the two items is answered; outcomes and `n` are those observed. Within a prompt
     they have no sampling error, so intervals rest on how far prompts depart from the model, and asking a
-    prompt again adds nothing: its samples are one cluster (the ordered pair where `cluster` is False).
+    prompt again adds nothing: its samples are one cluster (the ordered pair where `cluster` is False). The
+    position effect is then that of the average answer; the mean of the pairs' own effects is a little larger.
     """
     clusters = pair_cluster(trials, cluster)
     options = ChoiceOptions(
