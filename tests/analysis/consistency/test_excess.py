@@ -89,7 +89,9 @@ def test_the_interval_holds_the_estimate_and_nests_with_the_level() -> None:
 def test_few_pairs_leave_room_for_pairs_unlike_them() -> None:
     seen = RateFit(0.0, 0.01, -0.02, 0.02, 7.0, "t")
     assert with_room(seen, 8, 0.95).high == pytest.approx(2.9957 / 10.9957, abs=1e-4)
-    assert with_room(seen, 20, 0.95).high == pytest.approx(0.9986 / 20.9986, abs=1e-4)
+    assert with_room(seen, 40, 0.95).high == pytest.approx(2.9957 / 42.9957, abs=1e-4)
+    narrow = RateFit(0.0, 0.001, -0.002, 0.002, 7.0, "t")
+    assert with_room(narrow, 90, 0.95).high == pytest.approx(0.9986 / 90.9986, abs=1e-4)
     assert with_room(seen, 200, 0.95) == seen
     # At the other limit, below; towards an infinite one, not at all.
     full = RateFit(1.0, 0.01, 0.98, 1.0, 7.0, "t")

@@ -129,13 +129,13 @@ def with_room(
     Notes
     -----
     If a fifth of pairs is torn and the others never are, one in six samples of eight pairs holds none that is
-    torn, and nothing in such a sample varies as pairs do. With up to ten clusters there is room for as many
+    torn, and nothing in such a sample varies as pairs do. With up to fifty clusters there is room for as many
     more at a limit as the rule of three has (-log(1 - level), three at 95%: had 3/n of all been such, a
-    sample of n would hold one 95% of the time; Hanley & Lippman-Hand 1983); with twenty and more for a third.
+    sample of n would hold one 95% of the time; Hanley & Lippman-Hand 1983); with ninety and more for a third.
     """
     if clusters < 2 or math.isnan(fit.low):
         return fit
-    unseen = -math.log(1 - level) * min(max(5 - clusters / 5, 1.0), 3.0) / 3
+    unseen = -math.log(1 - level) * min(max(5.5 - clusters / 20, 1.0), 3.0) / 3
     part = unseen / (clusters + unseen)
     low, high = (
         fit.estimate + (limit - fit.estimate) * part if math.isfinite(limit) else bound
