@@ -18,7 +18,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit, stdtrit
+from scipy.special import betaincinv, expit, stdtrit
 
 from bartleby.analysis.inference.means import skewed_bounds, skewed_intervals, tails
 from bartleby.analysis.rates.contrasts import clustered_contrast
@@ -218,13 +218,13 @@ def powers(rng: np.random.Generator, replications: int) -> Iterator[str]:
 def power_data(
     rng: np.random.Generator, replications: int, arms: tuple[Arm, Arm], *, paired: bool
 ) -> tuple[Floats, Floats]:
-    """Return intervals of data with Beta distributed items, drawn in another way than effects are sized."""
+    """Return intervals of data with Beta distributed items; a pair has the same quantile in both arms."""
     samples = []
+    shared = rng.random((replications, arms[0][2]))
     for mean, likeness, size in arms:
         precision = 1 / likeness - 1
-        chance = rng.beta(mean * precision, (1 - mean) * precision, (replications, size))
-        # Sorted alike, the items of a pair keep their order.
-        chance = np.sort(chance, axis=1) if paired else chance
+        quantile = shared if paired else rng.random((replications, size))
+        chance = betaincinv(mean * precision, (1 - mean) * precision, quantile)
         samples.append((rng.binomial(10, chance).astype(float), np.full(chance.shape, 10.0)))
     return two_arms(*samples, shared=paired)["default"]
 
