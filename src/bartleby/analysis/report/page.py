@@ -265,8 +265,8 @@ def _bounds(sections: Sequence[Section]) -> list[str]:
             rest = len(widest) - len(parts)
             more = f"; those of {rest:,} others are narrower, and in the tables" if rest else ""
             told.append(
-                f"Had the {accounting.left_out:,.6g} trials that were left out all gone one way, or all the "
-                f"other: {'; '.join(parts)}{more}."
+                f"Had the {accounting.left_out:,.6g} excluded trials all gone one way, or all the other, "
+                f"with their sampling error: {'; '.join(parts)}{more}."
             )
     return list(dict.fromkeys(told))
 
