@@ -12,7 +12,7 @@ from bartleby.analysis.choice.posteriors.mixtures import Mixture
 from bartleby.analysis.choice.shares import ClassDraws, paired_shares, share_row, spread_count
 from bartleby.analysis.inference.families import adjust_p
 from bartleby.analysis.tables.grouping import Estimand
-from bartleby.errors import SettingError
+from bartleby.errors import DataError, SettingError
 from tests.analysis.choice_tables import choices, simulated
 
 
@@ -281,6 +281,15 @@ def test_quantiles_of_a_share_are_those_of_its_draws() -> None:
     these = spread_count(np.array([12] * 30 + [11] * 10), 12, "these_items")
     assert these.quantile(0.975) == 1.0
     assert these.quantile(0.5) == pytest.approx((11.5 + (0.5 - 0.25) / 0.75) / 12)
+
+
+def test_models_that_saw_no_template_in_common_have_shares_and_no_difference_of_shares() -> None:
+    below, above = far_apart(1, low=12, high=0), far_apart(2, low=0, high=12)
+    apart = [below.assign(model="averse", template="t1"), above.assign(model="willing", template="t2")]
+    fit = choice_model(pd.concat(apart), baseline="rest")
+    with pytest.raises(DataError, match="no template in common"):
+        fit.compare_shares(between="model", draws=100)
+    assert fit.share_below(draws=100).frame["model"].tolist() == ["averse", "willing"]
 
 
 def test_all_items_are_compared_between_models_without_naming_classes() -> None:

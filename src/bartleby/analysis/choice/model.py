@@ -186,6 +186,7 @@ def choice_model(
         attributes_of_items=table.attributes,
         varying=table.varying,
         label_mass=table.label_mass,
+        confounded=table.confounded,
     )
 
 

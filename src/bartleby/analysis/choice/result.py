@@ -42,6 +42,8 @@ class ChoiceFit(Estimates):
         Columns that look like item attributes and vary within an item, with what was found.
     label_mass
         How probable it was, in each group, that one of the labels is answered.
+    confounded
+        Which models have no template in common, and cannot be compared.
     """
 
     groups: tuple[GroupFit, ...] = field(default=(), repr=False)
@@ -49,6 +51,7 @@ class ChoiceFit(Estimates):
     attributes_of_items: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     varying: Mapping[str, str] = field(default_factory=dict, repr=False)
     label_mass: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    confounded: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -223,6 +226,8 @@ class ChoiceFit(Estimates):
         ------
         SettingError
             No such attribute or column, or the reference is none of its values.
+        DataError
+            Models that are to be compared have no template in common.
         """
         asked = self.options.but(estimand=estimand, level=level, seed=seed)
         settings = ShareSettings.of(asked, draws=draws)

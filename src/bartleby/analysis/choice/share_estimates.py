@@ -26,7 +26,7 @@ from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand
-from bartleby.errors import SettingError
+from bartleby.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from bartleby.analysis.choice.result import ChoiceFit
@@ -202,6 +202,8 @@ def share_differences(
     if between not in names:
         listed = ", ".join(names) or "none: fit several models, or name classes of items with by="
         raise SettingError(f"between={between!r}: must be one of {listed}")
+    if between == "model" and fit.confounded:
+        raise DataError(list(fit.confounded))
     cells = [
         (dict(zip(by, drawn.label, strict=True)) | key, drawn, at)
         for classes, key, at in draw_groups(fit, by, settings)

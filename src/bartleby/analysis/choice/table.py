@@ -78,6 +78,8 @@ class ChoiceTable:
         were not asked alike.
     pairings
         Trials by group and by how their pair was chosen; empty where there is no column `pairing`.
+    confounded
+        Which models were not asked alike, so that they cannot be compared.
     """
 
     cells: pd.DataFrame = field(repr=False)
@@ -88,6 +90,7 @@ class ChoiceTable:
     label_mass: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     notes: tuple[str, ...] = ()
     pairings: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    confounded: tuple[str, ...] = ()
 
     def adaptive_share(self, key: Mapping[str, Any]) -> float:
         """Return the share of a group's trials whose pair earlier answers chose; 0 where nothing says so."""
@@ -175,10 +178,11 @@ def read_choices(
     if exact:
         cells, notes = expected_cells(cells, groups, wanted, mode=probabilities, others=others)
         cells = cells.drop(columns=list(PROBABILITIES))
-    notes = (*notes, *unused_outcomes(frame, [*keys, *groups]), *confounded_models(frame))
+    confounded = tuple(confounded_models(frame))
+    notes = (*notes, *unused_outcomes(frame, [*keys, *groups]), *confounded)
     mass = _label_mass(frame, names, groups, weight)
     pairings = count_rows(frame, [*groups, PAIRING], weight) if PAIRING in names else pd.DataFrame()
-    return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes, pairings)
+    return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes, pairings, confounded)
 
 
 def _label_mass(frame: Frame, names: list[str], groups: Sequence[str], weight: str | None) -> pd.DataFrame:
