@@ -261,7 +261,8 @@ def _clusters(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) ->
     span = f"{min(sizes):,g}" if min(sizes) == max(sizes) else f"{min(sizes):,g} to {max(sizes):,g}"
     named = " and ".join(map(str, cluster)) if isinstance(cluster, (list, tuple)) else str(cluster or "")
     named = named.removesuffix(" (found in the table)")
-    return f"{span} clusters by {named}" if named else f"{span} clusters"
+    noun = "cluster" if max(sizes) == 1 else "clusters"
+    return f"{span} {noun} by {named}" if named else f"{span} {noun}"
 
 
 def _number(value: object) -> float:
