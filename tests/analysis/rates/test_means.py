@@ -330,3 +330,12 @@ def test_the_order_of_rows_changes_no_printed_digit() -> None:
     for estimate in estimators:
         one, other = (estimate(table).frame.select_dtypes("number") for table in (trials, mixed))
         np.testing.assert_allclose(one, other, rtol=1e-7)
+
+
+def test_an_interval_ends_where_the_stated_scale_does_and_nowhere_without_one() -> None:
+    table = pd.DataFrame({"item": list("aabbcc"), "rating": [7.0, 7.0, 7.0, 6.0, 2.0, 3.0]})
+    free, within = mean(table, "rating").frame, mean(table, "rating", scale=(1, 7)).frame
+    assert free["high"].item() > 7
+    assert within["high"].item() == within["bound_high"].item() == 7
+    assert within["low"].item() == max(free["low"].item(), 1)
+    assert within["estimate"].item() == free["estimate"].item()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.means import (
     MeanSpread,
     clustered_spread,
@@ -47,6 +48,7 @@ class _Options:
     estimand: Estimand
     method: Method
     scale: Scale
+    limits: Scale
 
 
 def mean(
@@ -77,7 +79,8 @@ def mean(
         transformation for skewness reaches, which matters with few clusters.
     scale
         The lowest and the highest value that the outcome can have, such as `(1, 7)`. Worst-case bounds need
-        them; by default they are those observed anywhere in the table.
+        them; by default they are those observed anywhere in the table. Intervals end where a stated scale
+        does.
 
     Returns
     -------
@@ -102,7 +105,8 @@ def mean(
     both = choose_clusters(frame, cluster)
     keys = list(dict.fromkeys([*groups, *both.columns]))
     table = read_events(frame, outcome, keys=keys, may_be_empty=groups, numbers=True)
-    options = _Options(tuple(both.columns), level, estimand, method, scale_of(table, scale))
+    limits = (-math.inf, math.inf) if scale is None else scale_of(table, scale)
+    options = _Options(tuple(both.columns), level, estimand, method, scale_of(table, scale), limits)
     rows, bounds, cases = [], {}, []
     warnings = [*missing_warnings(table, groups), *([both.first.warning] if both.first.warning else [])]
     for key, part in split_groups(table.cells, groups):
@@ -157,15 +161,17 @@ def _mean_row(
     """Return a row and its worst case."""
     used = part[part["_event"].notna()]
     spread = mean_spread(used, options.clusters, options.estimand)
-    fit = mean_fit(
-        spread, options.level, skewness=options.method == "auto" and options.estimand == "new_items"
-    )
+    skewness = options.method == "auto" and options.estimand == "new_items"
+    fit = _within(mean_fit(spread, options.level, skewness=skewness), options.limits)
     total = float(part["count"].sum())
     missing = total - float(used["count"].sum())
     worst = [spread, spread]
     if missing:
         worst = [mean_spread(filled(part, end), options.clusters, options.estimand) for end in options.scale]
-    fits = [mean_fit(side, options.level, skewness=options.method == "auto") for side in worst]
+    fits = [
+        _within(mean_fit(side, options.level, skewness=options.method == "auto"), options.limits)
+        for side in worst
+    ]
     if math.isnan(fit.low):
         warnings.append(f"{label}: no interval: {fit.method.removeprefix('undefined, ')}")
     elif spread.doubtful and options.estimand == "new_items":
@@ -190,6 +196,13 @@ def _mean_row(
     }
     extremes = (worst[0].estimate, worst[1].estimate)
     return row, WorstCase(label, fit.low, fit.high, extremes, missing, total)
+
+
+def _within(fit: RateFit, limits: Scale) -> RateFit:
+    """Return an interval without values that no mean on the stated scale can have."""
+    if math.isnan(fit.low):
+        return fit
+    return replace(fit, low=max(fit.low, limits[0]), high=min(fit.high, limits[1]))
 
 
 def _deviation(used: pd.DataFrame) -> float:
