@@ -93,6 +93,15 @@ def test_models_without_a_template_in_common_are_not_compared() -> None:
     assert difference(shared, "opted_out", between="model").to_frame()["n"].notna().all()
 
 
+def test_models_that_share_some_templates_are_compared_with_a_warning_that_names_the_others() -> None:
+    partly = TRIALS.assign(template=["x", "x", "x", "y", "x", "x", "x", "x"])
+    models = partly.assign(model=["m1"] * 4 + ["m2"] * 4)
+    for result in (difference(models, "opted_out", between="model"), rate(models, "opted_out", by="model")):
+        assert any("not every model has template 'y'" in text for text in result.warnings)
+    alike = models.assign(template=["x", "y"] * 4)
+    assert not any("template" in text for text in rate(alike, "opted_out", by="model").warnings)
+
+
 def test_models_read_by_different_judges_have_no_prevalences_side_by_side() -> None:
     units = pd.DataFrame({
         "model": ["m1"] * 6 + ["m2"] * 6, "coder": ["j1"] * 6 + ["j2"] * 6,

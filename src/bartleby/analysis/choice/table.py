@@ -18,7 +18,12 @@ import pandas as pd
 
 from bartleby.analysis.choice.expected import COLUMNS as PROBABILITIES
 from bartleby.analysis.choice.expected import Probabilities, expected_cells
-from bartleby.analysis.tables.checks import confounded_models, refuse_repeats, unused_outcomes
+from bartleby.analysis.tables.checks import (
+    confounded_models,
+    partly_confounded,
+    refuse_repeats,
+    unused_outcomes,
+)
 from bartleby.analysis.tables.counts import (
     Frame,
     as_frame,
@@ -179,7 +184,8 @@ def read_choices(
         cells, notes = expected_cells(cells, groups, wanted, mode=probabilities, others=others)
         cells = cells.drop(columns=list(PROBABILITIES))
     confounded = tuple(confounded_models(frame))
-    notes = (*notes, *unused_outcomes(frame, [*keys, *groups]), *confounded)
+    partly = partly_confounded(frame) if "model" in groups else []
+    notes = (*notes, *unused_outcomes(frame, [*keys, *groups]), *confounded, *partly)
     mass = _label_mass(frame, names, groups, weight)
     pairings = count_rows(frame, [*groups, PAIRING], weight) if PAIRING in names else pd.DataFrame()
     return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes, pairings, confounded)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 import narwhals as nw
@@ -16,7 +17,14 @@ from bartleby.analysis.tables.counts import Frame, column_names, distinct_rows
 from bartleby.analysis.tables.labels import is_label, label_text, natural_order
 from bartleby.errors import DataError
 
-__all__ = ["READ_BY", "confounded_models", "refuse_confounded", "refuse_repeats", "unused_outcomes"]
+__all__ = [
+    "READ_BY",
+    "confounded_models",
+    "partly_confounded",
+    "refuse_confounded",
+    "refuse_repeats",
+    "unused_outcomes",
+]
 
 _WITHIN = (
     "turn",
@@ -140,19 +148,9 @@ def confounded_models(frame: Frame, between: str = "model", columns: Sequence[st
     columns
         Columns that say how trials were asked or read.
     """
-    names = column_names(frame)
     problems = []
-    for name in (each for each in columns if each in names and each != between and between in names):
-        pairs = distinct_rows(frame, [between, name]).dropna()
-        # A column of numbers, such as a judge's scores, names nothing.
-        pairs = pairs[[isinstance(value, str) for value in pairs[name]]]
-        values = {str(model): set(part[name]) for model, part in pairs.groupby(between, observed=True)}
-        apart = [
-            (one, other)
-            for at, one in enumerate(values)
-            for other in list(values)[at + 1 :]
-            if not values[one] & values[other]
-        ]
+    for name, values in _asked(frame, between, columns).items():
+        apart = [(one, other) for one, other in combinations(values, 2) if not values[one] & values[other]]
         if apart:
             one, other = apart[0]
             more = f" (and {len(apart) - 1} more pairs)" if len(apart) > 1 else ""
@@ -162,6 +160,39 @@ def confounded_models(frame: Frame, between: str = "model", columns: Sequence[st
                 f"{between} by itself"
             )
     return problems
+
+
+def partly_confounded(
+    frame: Frame, between: str = "model", columns: Sequence[str] = ("template", "codebook", "judge")
+) -> list[str]:
+    """Say where all models share a template, codebook or judge and some have others too, one line a column.
+
+    Coders are not among these: that not all of them read everything is how coding is done.
+    """
+    notes = []
+    for name, values in _asked(frame, between, columns).items():
+        common, every = set.intersection(*values.values()), set.union(*values.values())
+        if common and common != every:
+            only = ", ".join(map(repr, natural_order(every - common)[:_SHOWN]))
+            keep = ", ".join(map(repr, natural_order(common)[:_SHOWN]))
+            notes.append(
+                f"not every {between} has {name} {only}, so a difference between {between}s is partly one "
+                f"between {name}s: to compare them, keep the trials of what all have ({name} {keep})"
+            )
+    return notes
+
+
+def _asked(frame: Frame, between: str, columns: Sequence[str]) -> dict[str, dict[str, set[str]]]:
+    """Return which values of each column every model has, where there are two models or more."""
+    names = column_names(frame)
+    values: dict[str, dict[str, set[str]]] = {}
+    for name in (column for column in columns if {column, between} <= {*names} and column != between):
+        pairs = distinct_rows(frame, [between, name]).dropna()
+        # A column of numbers, such as a judge's scores, names nothing.
+        pairs = pairs[[isinstance(value, str) for value in pairs[name]]]
+        by_model = {str(model): set(part[name]) for model, part in pairs.groupby(between, observed=True)}
+        values |= {name: by_model} if len(by_model) > 1 else {}
+    return values
 
 
 def refuse_confounded(frame: Frame, between: str, columns: Sequence[str] = _ASKED_BY) -> None:

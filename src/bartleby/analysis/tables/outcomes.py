@@ -16,7 +16,12 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.tables.accounting import Accounting
-from bartleby.analysis.tables.checks import confounded_models, refuse_repeats, unused_outcomes
+from bartleby.analysis.tables.checks import (
+    confounded_models,
+    partly_confounded,
+    refuse_repeats,
+    unused_outcomes,
+)
 from bartleby.analysis.tables.counts import (
     Frame,
     as_frame,
@@ -145,7 +150,7 @@ def read_events(
     status = ["outcome"] if by_words else [words[0], *(["outcome"] if "outcome" in names else []), *flags]
     cells = _counted(frame, names, keys, status)
     notes = unused_outcomes(frame, [*keys, *status, *words])
-    notes += confounded_models(frame) if "model" in keys else []
+    notes += [*confounded_models(frame), *partly_confounded(frame)] if "model" in keys else []
     _check_keys(cells, [key for key in keys if key not in may_be_empty])
     if by_words:
         both = tuple(
