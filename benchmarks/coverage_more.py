@@ -16,12 +16,14 @@ from benchmarks.coverage_choice import SLOT, all_pairs
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
 
+from bartleby.analysis.choice.model import choice_model
 from bartleby.analysis.consistency.agreement import agreement
 from bartleby.analysis.consistency.predictive_fit import predictive_fit
 from bartleby.analysis.inference.intervals import clustered_rate, critical_value
 from bartleby.analysis.rates.contrasts import clustered_contrast
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import Design
+from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.rates.regression import regress
 from bartleby.analysis.rates.two_way import crossed_rates
 
@@ -126,7 +128,7 @@ def repeated(n_items: int, n_pairs: int, *, by_item: bool) -> Scenario:
         table = pd.concat(rows)
         table = table[table["count"] > 0]
         ways = [("item", "by item")] if by_item else [("pair", "by pair")]
-        for cluster, told in [*ways, (None, "naive: cells independent")]:
+        for cluster, told in [*ways, (False, "naive: cells independent")]:
             found = agreement(table, cluster=cluster, level=LEVEL).frame.set_index("term")
             for term, aim in aims.items():
                 yield f"{term}, {told}", float(found["low"][term]), float(found["high"][term]), aim
@@ -146,6 +148,54 @@ def _agreements(gap: Floats, weights: Floats | None = None) -> dict[str, float]:
         "order_cost": (p - q) ** 2,
     }
     return {name: float(np.average(value, weights=weights)) for name, value in values.items()}
+
+
+def incomplete(n_items: int, repeats: int, lost: float) -> Scenario:
+    """Return choices and rates of which answers of one kind are lost, and their worst-case bounds.
+
+    The first item's wins, and the events of the rate, are lost with this probability: as bad as it gets.
+    """
+    first, second = np.triu_indices(n_items, 1)
+    one, other = (
+        np.tile(np.concatenate([first, second]), repeats),
+        np.tile(np.concatenate([second, first]), repeats),
+    )
+    names = np.array([f"i{at:02d}" for at in range(n_items)])
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        utility = rng.normal(size=n_items)
+        utility[-1] = 0.0
+        won = rng.random(len(one)) < expit(utility[one] - utility[other] + SLOT)
+        table = pd.DataFrame({"first": names[one], "second": names[other]})
+        table["outcome"] = np.where(won, "chose_first", "chose_second")
+        gone = (np.where(won, one, other) == 0) & (rng.random(len(one)) < lost)
+        gone[np.flatnonzero(np.where(won, one, other) == 0)[:1]] = True
+        whole = choice_model(table, baseline=names[-1]).frame.set_index("term")["estimate"]
+        table.loc[gone, "outcome"] = "unparsed"
+        fit = choice_model(table, baseline=names[-1])
+        rows = fit.frame.set_index("term")
+        for at, name in enumerate(names[:-1]):
+            row, which = rows.loc[name], "the item with losses" if at == 0 else "others"
+            ends = float(row["bound_low"]), float(row["bound_high"])
+            yield f"utility of {which}, bounds", *ends, float(utility[at])
+            yield f"utility of {which} in the full data, bounds", *ends, float(whole[name])
+            yield f"utility of {which}, interval", float(row["low"]), float(row["high"]), float(utility[at])
+        yield from _incomplete_rate(rng, n_items, lost)
+
+    return one_by_one(replicate)
+
+
+def _incomplete_rate(rng: np.random.Generator, n_items: int, lost: float) -> Iterator[Covered]:
+    item = np.repeat(np.arange(3 * n_items), 10)
+    left = rng.random(len(item)) < expit(-2 + rng.normal(size=3 * n_items))[item]
+    table = pd.DataFrame(
+        {"item": np.char.mod("i%d", item), "outcome": np.where(left, "opted_out", "completed")}
+    )
+    table.loc[left & (rng.random(len(item)) < lost), "outcome"] = "unparsed"
+    found = rate(table, "opted_out")
+    row, truth = found.frame.iloc[0], mean_rate(-2, 1)
+    yield "rate, bounds", *found.accounting.bounds["opted_out"], truth
+    yield "rate, interval", float(row["low"]), float(row["high"]), truth
 
 
 TERMS = ("log_loss", "gain_over_slot", "gain_over_coin")
@@ -195,6 +245,8 @@ SCENARIOS: dict[str, Scenario] = {
     "two-way-40x10-one-way": crossed(40, 10, -0.5, (1.0, 0.0)),
     "agreement-pairs-80": repeated(30, 80, by_item=False),
     "agreement-items-20": repeated(20, 190, by_item=True),
+    "bounds-12-2-lost-20%": incomplete(12, 2, 0.2),
+    "bounds-8-4-lost-5%": incomplete(8, 4, 0.05),
     "held-out-15-200": held_out(15, 200),
     "held-out-15-600": held_out(15, 600),
 }
