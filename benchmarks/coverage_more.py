@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -127,8 +128,9 @@ def repeated(n_items: int, n_pairs: int, *, by_item: bool) -> Scenario:
         ]
         table = pd.concat(rows)
         table = table[table["count"] > 0]
-        ways = [("item", "by item")] if by_item else [("pair", "by pair")]
-        for cluster, told in [*ways, (False, "naive: cells independent")]:
+        ways: list[tuple[str | Literal[False], str]] = [(False, "naive: cells independent")]
+        ways.append(("item", "by item") if by_item else ("pair", "by pair"))
+        for cluster, told in ways:
             found = agreement(table, cluster=cluster, level=LEVEL).frame.set_index("term")
             for term, aim in aims.items():
                 yield f"{term}, {told}", float(found["low"][term]), float(found["high"][term]), aim
