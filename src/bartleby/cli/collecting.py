@@ -39,7 +39,9 @@ def add_commands(commands: Commands) -> None:
         "bartleby export runs/smollm2.db -o trials.parquet",
     )
     export.add_argument("log", help=LOG)
-    export.add_argument("-o", "--output", required=True, help="file to write: .csv, .jsonl or .parquet")
+    export.add_argument(
+        "-o", "--output", required=True, help="file to write: .csv, .jsonl or .parquet; .eval for Inspect"
+    )
     export.add_argument(
         "--unit", choices=("trial", "turn"), default="trial", help="one row a trial, or a turn"
     )

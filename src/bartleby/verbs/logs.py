@@ -128,19 +128,36 @@ def status(log: str | Path) -> Status:
 
 
 def export(log: str | Path, output: str | Path, *, unit: Literal["trial", "turn"] = "trial") -> int:
-    """Write a table as CSV, JSONL or Parquet, and return the number of its rows.
+    """Write a table as CSV, JSONL or Parquet, or a log for Inspect AI, and return the number of its rows.
 
     Parameters
     ----------
     log
         Log of a run, or a folder of logs.
     output
-        File to write.
+        File to write; with the ending `.eval`, one log with its conversations, a sample a trial, that
+        Inspect's readers and viewer open.
     unit
         `trial`, or `turn` for one row a turn of the conversations.
     """
     from bartleby.analysis.tables.files import write_table
 
+    if Path(output).suffix == ".eval":
+        return _export_eval(Path(log), Path(output), unit)
     table = read(log, unit=unit)
     write_table(table, output)
     return len(table)
+
+
+def _export_eval(log: Path, output: Path, unit: str) -> int:
+    if unit != "trial" or log.is_dir():
+        raise SettingError(
+            f"{output}: a log for Inspect is made of one log, a sample a trial: no folder, unit='trial'"
+        )
+    try:
+        from bartleby.collectors.inspecting.eval_export import export_eval
+    except ImportError:
+        raise SettingError(
+            f"{output}: writing a log for Inspect needs Inspect AI: pip install 'bartleby[inspect]'"
+        ) from None
+    return export_eval(log, output)

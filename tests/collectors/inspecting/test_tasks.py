@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog
 
 pytest.importorskip("inspect_ai")
 # Inspect AI leaves streams open, and its libraries warn of each other: none of it is ours.
@@ -36,10 +40,15 @@ def study(tmp_path: Path) -> Callable[[str], str]:
 
 
 def evaluate(path: str, folder: Path, replies: Iterator[str]) -> pd.DataFrame:
+    from bartleby import read
+
+    return read(evaluated(path, folder, replies).location)
+
+
+def evaluated(path: str, folder: Path, replies: Iterator[str]) -> EvalLog:
     from inspect_ai import eval as evaluate_task
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
-    from bartleby import read
     from bartleby.collectors.inspecting.tasks import bartleby_study
 
     def outputs() -> Iterator[ModelOutput]:
@@ -53,7 +62,7 @@ def evaluate(path: str, folder: Path, replies: Iterator[str]) -> pd.DataFrame:
     logs = evaluate_task(
         bartleby_study(path), model=model, log_dir=str(folder), display="none", fail_on_error=False
     )
-    return read(logs[0].location)
+    return logs[0]
 
 
 def forever(reply: str) -> Iterator[str]:
@@ -72,6 +81,69 @@ def test_a_study_runs_under_inspect_and_its_log_is_a_trial_table(
     assert set(table["study"]) == {"small"}
     assert set(table["model"]) == {"mockllm/model"}
     assert {"first", "second", "harm_first", "harm_second", "channel", "order", "template"} <= set(table)
+
+
+def shares(log: EvalLog) -> dict[str, tuple[float, float]]:
+    assert log.results is not None
+    return {
+        score.name: (float(score.metrics["mean"].value), float(score.metrics["stderr"].value))
+        for score in log.results.scores
+    }
+
+
+def test_inspect_reports_the_share_of_every_outcome_with_an_error_by_pair(
+    study: Callable[[str], str], tmp_path: Path
+) -> None:
+    def replies() -> Iterator[str]:
+        yield from ["A"] * 3
+        yield from forever("B")
+
+    log = evaluated(study(CHOICE), tmp_path, replies())
+    found = shares(log)
+    assert found["chose_first"][0] == pytest.approx(3 / 12)
+    assert found["chose_second"][0] == pytest.approx(9 / 12)
+    assert found["refused"] == (0.0, 0.0)
+    # Three pairs of four trials each: the variance of their sums about the mean, for three clusters.
+    by_pair: dict[str, list[int]] = {}
+    for sample in log.samples or ():
+        value = sample.scores["outcome"].as_dict()["chose_first"] if sample.scores else None
+        by_pair.setdefault(sample.metadata["items"], []).append(int(value or 0))
+    squares = sum((sum(values) - 4 * 0.25) ** 2 for values in by_pair.values())
+    assert len(by_pair) == 3
+    assert found["chose_first"][1] == pytest.approx((squares * 3 / 2) ** 0.5 / 12)
+
+
+@pytest.mark.parametrize("name", ["opt_out", "end_conversation"])
+def test_a_log_of_ours_is_exported_as_one_of_inspects_and_read_back_as_it_was(
+    name: str, tmp_path: Path
+) -> None:
+    from inspect_ai.log import read_eval_log
+
+    from bartleby import export, read, run
+
+    run(name, "sim/averse", log=tmp_path / "ours.db", progress=False)
+    ours = read(tmp_path / "ours.db").set_index("trial")
+    assert export(tmp_path / "ours.db", tmp_path / "theirs.eval") == len(ours)
+    theirs = read(tmp_path / "theirs.eval").set_index("trial").loc[ours.index]
+    empty = {column for column in ours if ours[column].isna().all()}
+    assert set(ours) - empty <= set(theirs) <= set(ours)
+    for column in theirs:
+        one, other = (
+            table[column].astype(object).where(table[column].notna(), None) for table in (ours, theirs)
+        )
+        assert one.tolist() == other.tolist(), column
+    log = read_eval_log(str(tmp_path / "theirs.eval"))
+    assert log.status == "success"
+    assert shares(log)["opted_out"][0] == pytest.approx((ours["outcome"] == "opted_out").mean())
+    assert all(sample.messages for sample in log.samples or ())
+
+
+def test_only_one_log_is_exported_for_inspect(tmp_path: Path) -> None:
+    from bartleby import export
+    from bartleby.errors import SettingError
+
+    with pytest.raises(SettingError, match="made of one log"):
+        export(tmp_path, tmp_path / "theirs.eval")
 
 
 def test_the_table_has_the_rows_that_a_run_of_ours_has(study: Callable[[str], str], tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def read_eval_log(path: Path) -> pd.DataFrame:
     study = ours["study"]
     fixed = {"study": study["name"], "model": log.eval.model, "paradigm": study["paradigm"]["paradigm"]}
     rows = [{**fixed, **_row(sample, study["samples"])} for sample in log.samples or ()]
-    return _typed(pd.DataFrame(rows, columns=_columns(rows, study, fixed)))
+    # As objects, or whole numbers of which some are missing would become decimals.
+    return _typed(pd.DataFrame(rows, columns=_columns(rows, study, fixed), dtype=object))
 
 
 def _load(path: Path) -> EvalLog:

@@ -7,7 +7,6 @@ are ours. Every trial is a sample. `bartleby.read` makes the trial table from su
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -15,21 +14,13 @@ from typing import Any
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import get_model
-from inspect_ai.scorer import (
-    Metric,
-    SampleScore,
-    Score,
-    Scorer,
-    Target,
-    metric,
-    scorer,
-)
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from bartleby.collectors.models.inspect_messages import chat, choice_of, config, read, tools
 from bartleby.errors import DesignError
 from bartleby.exchange import Exchange, Reply, Request
-from bartleby.outcome import MISSING, Outcome
+from bartleby.outcome import Outcome
 from bartleby.studies.load import load
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
@@ -38,6 +29,9 @@ __all__ = ["KEY", "bartleby_study", "end_conversation", "exit_channels", "opt_ou
 
 KEY = "bartleby"
 """Where what is ours stands in the metadata of a sample and of a log."""
+
+CLUSTER = "items"
+"""Where the metadata of a sample names its items, in one order."""
 
 CHANNEL = "text"
 """What the channel `auto` is: Inspect does not tell what a provider supports, and all understand text."""
@@ -116,8 +110,14 @@ def _sample(study: Study, trial: Trial) -> Sample:
         input=chat(opening),
         target="",
         id=trial.id,
-        metadata={KEY: json.loads(json.dumps(told, ensure_ascii=False))},
+        metadata=sample_metadata(told),
     )
+
+
+def sample_metadata(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a sample: what is ours, and the items by which its scores are clustered."""
+    items = sorted(told["trial"]["items"])
+    return {CLUSTER: " | ".join(items), KEY: json.loads(json.dumps(told, ensure_ascii=False))}
 
 
 @solver
@@ -163,6 +163,14 @@ def put(study: Study, trials: Sequence[Trial]) -> Solver:
     return solve
 
 
+def score_of(reading: Mapping[str, Any], answer: str | None) -> Score:
+    """Return a reading as Inspect's score: a word would be averaged as zero."""
+    ended: dict[str, str | int | float | bool | None] = {
+        each.value: int(each == reading["outcome"]) for each in Outcome
+    }
+    return Score(value=ended, answer=answer, metadata=dict(reading))
+
+
 def told(reading: Reading) -> dict[str, Any]:
     """Return a reading as JSON values."""
     return {
@@ -174,25 +182,18 @@ def told(reading: Reading) -> dict[str, Any]:
     }
 
 
-@metric
-def share(name: str) -> Metric:
-    """Return the share of samples with an outcome, out of all; for intervals read the log with Bartleby."""
-
-    def compute(scores: list[SampleScore]) -> float:
-        counts = Counter(str(each.score.value) for each in scores)
-        return counts[name] / len(scores) if scores else 0.0
-
-    return compute
-
-
-@scorer(metrics=[share(each.value) for each in (Outcome.OPTED_OUT, Outcome.REFUSED, *MISSING)])
+@scorer(metrics={each.value: [mean(), stderr(cluster=CLUSTER)] for each in Outcome})
 def outcome(study: Study) -> Scorer:
-    """Return the scorer: the value is the outcome of the trial."""
+    """Return the scorer: 1 for the outcome of the trial and 0 for every other.
+
+    The mean of an outcome is its share of the samples that were scored, with a standard error clustered by
+    item (by pair or set, where several are shown); for intervals read the log with Bartleby.
+    """
 
     async def score(state: TaskState, target: Target) -> Score:
         own: Mapping[str, Any] = state.metadata.get(KEY, {}).get("reading") or {
             "outcome": Outcome.ERROR.value
         }
-        return Score(value=own["outcome"], answer=state.output.completion, metadata=dict(own))
+        return score_of(own, state.output.completion)
 
     return score
