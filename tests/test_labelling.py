@@ -14,7 +14,7 @@ import pytest
 import bartleby as bb
 from bartleby.cli import main
 from bartleby.collectors.people.sampling import draw
-from bartleby.collectors.people.store import opened
+from bartleby.collectors.people.store import Saved, opened
 from bartleby.errors import DataError, SettingError
 from bartleby.studies.passages import Passage, Said
 from bartleby.verbs.labelling import export_labels, import_labels, make_store, read_labels
@@ -58,9 +58,8 @@ def talks(tmp_path: Path) -> Path:
 def label_all(store: Path, labeller: str, value: int = 1) -> None:
     with opened(store) as labels:
         for number in range(len(labels.units())):
-            labels.save(
-                labeller, number, {code.name: {"value": value} for code in labels.codebook.codes}, "=note"
-            )
+            own = {code.name: {"value": value} for code in labels.codebook.codes}
+            labels.save(labeller, number, Saved(own, note="=note"))
 
 
 def test_labels_come_out_as_codings_that_the_estimators_take(talks: Path, tmp_path: Path) -> None:
@@ -105,6 +104,7 @@ def test_labels_of_what_is_not_there_are_named(talks: Path, tmp_path: Path) -> N
     with pytest.raises(DataError, match=r"1 units are not in .*: 99:1"):
         import_labels(store, table)
     table.write_text("unit,code,coder,value\n0:1,anger,zoe,1\n")
+    table.write_text("unit,code,coder,value\n0:1,appeasing,zoe,1\n0:1,anger,zoe,1\n")
     with pytest.raises(DataError, match="'anger' is not in the codebook"):
         import_labels(store, table)
     with pytest.raises(DataError, match="nothing is labelled"):

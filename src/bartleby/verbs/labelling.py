@@ -77,10 +77,20 @@ def make_store(
     return len(drawn)
 
 
-def read_labels(store: str | Path) -> pd.DataFrame:
+def read_labels(store: str | Path, *, every_save: bool = False) -> pd.DataFrame:
     """Return all labels as codings, one row a unit, code and labeller.
 
-    Beside the columns of codings: `note`, and `label_stratum` and `label_probability` of the draw.
+    Beside the columns of codings: `note`, `label_stratum` and `label_probability` of the draw, `seconds` that
+    the labeller had the unit on the page, and `saves`, how often its labels were saved.
+
+    Parameters
+    ----------
+    store
+        The file of labels.
+    every_save
+        Instead every save in the order made, also those that were replaced or taken back (a row without a
+        code): `save`, `unit`, `coder`, `code`, `value`, `quote`, `note`, `seconds`, `saved_at` (seconds since
+        1970), and `steps` (JSON: every choice on the page, as code, value and second).
 
     Raises
     ------
@@ -89,12 +99,13 @@ def read_labels(store: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from bartleby.collectors.people.store import rows_of_labels
+    from bartleby.collectors.people.store import rows_of_labels, rows_of_saves
 
-    rows = rows_of_labels(Path(store))
+    rows = rows_of_saves(Path(store)) if every_save else rows_of_labels(Path(store))
     if not rows:
         raise DataError(f"{store}: nothing is labelled in it yet")
-    return pd.DataFrame(rows).astype({"turn": "Int64", "value": "Int64", "start": "Int64", "end": "Int64"})
+    whole = ("turn", "value", "start", "end", "saves")
+    return pd.DataFrame(rows).astype({name: "Int64" for name in whole if name in rows[0]})
 
 
 def export_labels(store: str | Path, file: str | Path) -> int:
@@ -120,7 +131,7 @@ def import_labels(store: str | Path, file: str | Path) -> int:
     Returns
     -------
     int
-        Labels that were added.
+        Labels that were added: all of them, or none where one is refused.
 
     Raises
     ------
@@ -128,7 +139,7 @@ def import_labels(store: str | Path, file: str | Path) -> int:
         Naming every unit that is not there, every code and level that is not in the codebook.
     """
     from bartleby.analysis.tables.files import read_table
-    from bartleby.collectors.people.store import opened
+    from bartleby.collectors.people.store import Saved, opened
 
     path = Path(file)
     with opened(Path(store)) as labels:
@@ -138,9 +149,11 @@ def import_labels(store: str | Path, file: str | Path) -> int:
         if strangers:
             shown = ", ".join(strangers[:5])
             raise DataError(f"{path}: {len(strangers)} units are not in {store}: {shown}")
-        for row in rows:
-            told = {name: row.get(name) for name in ("value", "quote", "start", "end")}
-            labels.save(row["coder"], numbers[row["unit"]], {row["code"]: told}, row.get("note") or "")
+        with labels.transaction():
+            for row in rows:
+                label = {name: row.get(name) for name in ("value", "quote", "start", "end")}
+                saved = Saved({row["code"]: label}, note=row.get("note") or "")
+                labels.save(row["coder"], numbers[row["unit"]], saved)
     return len(rows)
 
 

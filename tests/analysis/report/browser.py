@@ -7,14 +7,14 @@ import base64
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 
-__all__ = ["CHROMIUM", "Tab", "opened"]
+__all__ = ["CHROMIUM", "Tab", "opened", "tabs"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -79,7 +79,7 @@ class Tab:
         await self.call("Emulation.setEmulatedMedia", features=scheme)
         await self.call("Page.navigate", url=address)
         for _ in range(300):
-            if await self.run("document.readyState === 'complete' && location.protocol === 'file:'"):
+            if await self.run("document.readyState === 'complete' && location.href !== 'about:blank'"):
                 return
             await asyncio.sleep(0.1)
 
@@ -90,11 +90,13 @@ class Tab:
             raise RuntimeError(f"{code}: {told['exceptionDetails']}")
         return told["result"].get("value")
 
-    async def press(self, *keys: str) -> None:
-        """Press keys, one after the other."""
+    async def press(self, *keys: str, held: int = 0) -> None:
+        """Press keys, one after the other; a key that is held is repeated so many times, as by a keyboard."""
         for key in keys:
-            text = {"text": key} if len(key) == 1 else {}
-            await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+            text = {"text": key if len(key) == 1 else "\r"} if len(key) == 1 or key == "Enter" else {}
+            for number in range(held + 1):
+                down = {"type": "keyDown", "key": key, "autoRepeat": number > 0, **text}
+                await self.call("Input.dispatchKeyEvent", **down)
             await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     async def click(self, selector: str) -> None:
@@ -130,6 +132,13 @@ class Tab:
 @asynccontextmanager
 async def opened() -> AsyncIterator[Tab]:
     """Start a browser with a profile of its own, and end it afterwards."""
+    async with tabs(1) as (tab,):
+        yield tab
+
+
+@asynccontextmanager
+async def tabs(count: int) -> AsyncIterator[list[Tab]]:
+    """Start a browser with some tabs of one profile."""
     if CHROMIUM is None:
         raise RuntimeError("there is no Chromium on this machine")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -143,12 +152,18 @@ async def opened() -> AsyncIterator[Tab]:
         )
         try:
             port = await _port(Path(profile))
-            async with aiohttp.ClientSession() as session:
+            async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
+                for _ in range(count - 1):
+                    async with session.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer:
+                        answer.raise_for_status()
                 async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                    pages = [each for each in await answer.json() if each["type"] == "page"]
-                socket = session.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=0)
-                async with socket as open_socket, Tab(open_socket) as tab:
-                    yield tab
+                    pages = [page for page in await answer.json() if page["type"] == "page"]
+                addresses = [page["webSocketDebuggerUrl"] for page in pages]
+                sockets = [session.ws_connect(address, max_msg_size=0) for address in addresses]
+                yield [
+                    await stack.enter_async_context(Tab(await stack.enter_async_context(socket)))
+                    for socket in sockets
+                ]
         finally:
             process.terminate()
             await process.wait()

@@ -1,4 +1,4 @@
-"""The file that keeps what people label: one SQLite file, every label committed when it is given."""
+"""The file that keeps what people label: one SQLite file, every save committed at once, none overwritten."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from bartleby.collectors.people.sampling import Drawn
+from bartleby.collectors.schema import storable
 from bartleby.errors import DataError, LogError
+from bartleby.exchange import content_hash, well_formed
 from bartleby.studies.codebook import Code, Codebook
 
-__all__ = ["LabelStore", "opened", "rows_of_labels"]
+__all__ = ["ConflictError", "LabelStore", "Saved", "opened", "rows_of_labels", "rows_of_saves"]
 
 APPLICATION_ID = 0x4241524C
 """What marks a file as ours: the letters BARL."""
@@ -27,7 +30,47 @@ TABLES = (
     """CREATE TABLE labels (labeller TEXT NOT NULL, unit INTEGER NOT NULL REFERENCES units,
         code TEXT NOT NULL, value INTEGER, quote TEXT, start INTEGER, finish INTEGER, note TEXT,
         given REAL NOT NULL, PRIMARY KEY (labeller, unit, code)) WITHOUT ROWID""",
+    # Every save, and every one taken back (no labels), in order: `labels` holds only what is true now.
+    """CREATE TABLE saves (number INTEGER PRIMARY KEY, id TEXT UNIQUE, labeller TEXT NOT NULL,
+        unit INTEGER NOT NULL REFERENCES units, labels TEXT NOT NULL, note TEXT, seconds REAL, steps TEXT,
+        given REAL NOT NULL)""",
+    "CREATE INDEX saves_of_units ON saves (labeller, unit)",
 )
+LARGEST = 2**31
+"""No quotation starts beyond it, and SQLite can hold it."""
+
+
+class ConflictError(DataError):
+    """Labels of a unit that is not the one labelled, or that was labelled again meanwhile."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a labeller says of a unit.
+
+    Parameters
+    ----------
+    labels
+        By code: `value`, and `quote` with `start` and `end`. Empty to take back what was saved.
+    note
+        What the labeller adds.
+    id
+        Names this save, so that one that is sent twice is kept once.
+    revision
+        The labeller's last save of the unit that these labels were made from (0 for none): they are refused
+        if there is a later one. None to replace whatever there is.
+    seconds
+        How long the labeller had the unit before them.
+    steps
+        Every choice made, in order: code, value, and seconds since the unit was shown.
+    """
+
+    labels: Mapping[str, Mapping[str, Any]]
+    note: str = ""
+    id: str | None = None
+    revision: int | None = None
+    seconds: float | None = None
+    steps: Sequence[Sequence[Any]] = ()
 
 
 class LabelStore:
@@ -48,16 +91,15 @@ class LabelStore:
         if not path.is_file():
             raise LogError(f"{path}: there is no such file of labels")
         self.path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            (marked,) = self._connection.execute("PRAGMA application_id").fetchone()
-            if marked != APPLICATION_ID:
-                raise LogError(f"{path}: not a file of labels of Bartleby's")
+            _require_ours(path, self._connection)
+            self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            self.codebook = _codebook(json.loads(self._meta("codebook")))
         except sqlite3.Error as error:
             raise LogError(f"{path}: not readable as a file of labels: {error}") from None
-        self.codebook = _codebook(json.loads(self._meta("codebook")))
 
     @classmethod
     def create(cls, path: Path, drawn: Sequence[Drawn], codebook: Codebook, source: str) -> Self:
@@ -70,22 +112,15 @@ class LabelStore:
         """
         if path.exists():
             raise LogError(f"{path}: is there already; labels are added to it without --sample")
+        beside = path.with_name(f"{path.name}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path)
+            beside.unlink(missing_ok=True)
+            with closing(sqlite3.connect(beside, isolation_level=None)) as connection:
+                _fill(connection, drawn, codebook, source)
+            beside.rename(path)
         except (OSError, sqlite3.Error) as error:
             raise LogError(f"{path}: cannot be made: {error}") from None
-        try:
-            with connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                for table in TABLES:
-                    connection.execute(table)
-                told = {"codebook": json.dumps(codebook.to_dict(), ensure_ascii=False), "source": source}
-                connection.executemany("INSERT INTO meta VALUES (?, ?)", told.items())
-                connection.executemany("INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?)", _unit_rows(drawn))
-        finally:
-            connection.close()
         return cls(path)
 
     def close(self) -> None:
@@ -97,7 +132,7 @@ class LabelStore:
         return [row[0] for row in self.rows("SELECT unit FROM units ORDER BY number")]
 
     def passage(self, number: int) -> dict[str, Any]:
-        """Return what a labeller is shown of a unit: no model, no class, no judge's verdict.
+        """Return what a labeller is shown of a unit (no model, no class, no judge's verdict) and its version.
 
         Raises
         ------
@@ -107,7 +142,8 @@ class LabelStore:
         rows = self.rows("SELECT turn, said FROM units WHERE number = ?", number)
         if not rows:
             raise DataError(f"there is no unit number {number}")
-        return {"turn": rows[0][0], "said": json.loads(rows[0][1])}
+        version = content_hash([rows[0][1], self.codebook.hash], 16)
+        return {"turn": rows[0][0], "said": json.loads(rows[0][1]), "version": version}
 
     def done(self, labeller: str) -> set[int]:
         """Return the numbers of the units that a labeller has labelled."""
@@ -123,35 +159,82 @@ class LabelStore:
         names = ("value", "quote", "start", "end", "note")
         return {code: dict(zip(names, rest, strict=True)) for code, *rest in rows}
 
-    def save(self, labeller: str, number: int, labels: Mapping[str, Mapping[str, Any]], note: str) -> None:
-        """Keep what a labeller says of a unit; it replaces what the same one said before.
+    def revision(self, labeller: str, number: int) -> int:
+        """Return the number of a labeller's last save of a unit, 0 if there is none."""
+        query = "SELECT max(number) FROM saves WHERE labeller = ? AND unit = ?"
+        return self.rows(query, labeller, number)[0][0] or 0
+
+    def save(self, labeller: str, number: int, saved: Saved) -> int:
+        """Keep what a labeller says of a unit; it replaces what the same one said before of these codes.
+
+        Returns
+        -------
+        int
+            The number of the save, which is the unit's revision now.
 
         Raises
         ------
         DataError
-            If a code or a level is not in the codebook, or there is no such unit.
+            If a code or a level is not in the codebook, there is no such unit, or a quotation is not in it.
+        ConflictError
+            If the labeller has labelled the unit since the labels were begun.
         """
-        self.passage(number)
-        problems = _problems(labels, self.codebook)
+        problems = _problems(saved.labels, self.codebook, _coded(self.passage(number)))
         if not labeller.strip():
             problems.append("the labeller has no name")
         if problems:
             raise DataError(problems)
-        moment = time.time()
-        rows = [
-            (labeller, number, code, told.get("value"), told.get("quote"), told.get("start"), told.get("end"))
-            for code, told in labels.items()
-        ]
+        with self.transaction():
+            earlier = self.rows("SELECT number FROM saves WHERE id = ?", saved.id)
+            if earlier:
+                return int(earlier[0][0])
+            if saved.revision is not None and saved.revision != self.revision(labeller, number):
+                raise ConflictError("this unit was labelled again elsewhere after it was shown here")
+            return self._write(labeller, number, saved)
+
+    def _write(self, labeller: str, number: int, saved: Saved) -> int:
+        moment, note = time.time(), well_formed(saved.note)
+        if not saved.labels:
+            self.rows("DELETE FROM labels WHERE labeller = ? AND unit = ?", labeller, number)
+        for code, label in saved.labels.items():
+            quote = label.get("quote")
+            values = (label.get("value"), quote and well_formed(quote), label.get("start"), label.get("end"))
+            row = (labeller, number, code, *values, note, moment)
+            self.rows("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *row)
+        texts = [storable(json.dumps(part, ensure_ascii=False)) for part in (saved.labels, saved.steps)]
+        save = (saved.id, labeller, number, texts[0], note, saved.seconds, texts[1], moment)
+        query = """INSERT INTO saves (id, labeller, unit, labels, note, seconds, steps, given)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING number"""
+        return int(self.rows(query, *save)[0][0])
+
+    def remembered(self, key: str) -> str | None:
+        """Return what was kept under a key with `remember`."""
+        rows = self.rows("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0][0]) if rows else None
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a text under a key, beside the labels."""
+        self.rows("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write all of what follows, or none of it: whatever goes wrong, the next writer finds it closed."""
         with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*row, note, moment) for row in rows],
-            )
-            self._connection.execute("COMMIT")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            finally:
+                self._connection.rollback()  # does nothing after a commit
 
     def _meta(self, key: str) -> str:
-        return str(self.rows("SELECT value FROM meta WHERE key = ?", key)[0][0])
+        value = self.remembered(key)
+        if value is None:
+            raise LogError(f"{self.path}: not a whole file of labels: it has no {key}")
+        return value
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -178,32 +261,77 @@ def rows_of_labels(path: Path) -> list[dict[str, Any]]:
         If there is no such file, or it is another's.
     """
     query = """SELECT u.unit, u.conversation, u.turn, l.code, l.labeller, l.value, l.quote, l.start, l.finish,
-        l.note, u.stratum, u.probability FROM labels l JOIN units u ON u.number = l.unit
+        l.note, u.stratum, u.probability, s.seconds, s.saves
+        FROM labels l JOIN units u ON u.number = l.unit
+        LEFT JOIN (SELECT labeller, unit, sum(seconds) AS seconds, count(*) AS saves FROM saves
+            GROUP BY labeller, unit) s ON s.labeller = l.labeller AND s.unit = l.unit
         ORDER BY l.labeller, u.number, l.code"""
-    names = ("unit", "conversation", "turn", "code", "coder", "value", "quote", "start", "end", "note")
+    names = ["unit", "conversation", "turn", "code", "coder", "value", "quote", "start", "end", "note"]
+    names += ["label_stratum", "label_probability", "seconds", "saves"]
     with opened(path) as store:
         rows = store.rows(query)
         book = store.codebook.hash
-    return [
-        {**dict(zip((*names, "label_stratum", "label_probability"), row, strict=True)), "codebook": book}
-        for row in rows
-    ]
+    return [{**dict(zip(names, row, strict=True)), "codebook": book} for row in rows]
+
+
+def rows_of_saves(path: Path) -> list[dict[str, Any]]:
+    """Return every save of every labeller, one row a code of each, in the order made.
+
+    A save that was taken back has one row without a code.
+    """
+    query = """SELECT s.number, u.unit, s.labeller, s.labels, s.note, s.seconds, s.steps, s.given
+        FROM saves s JOIN units u ON u.number = s.unit ORDER BY s.number"""
+    rows = []
+    with opened(path) as store:
+        for number, unit, labeller, labels, note, seconds, steps, moment in store.rows(query):
+            common = {"save": number, "unit": unit, "coder": labeller, "seconds": seconds, "steps": steps}
+            for code, label in (json.loads(labels) or {None: {}}).items():
+                what = {"code": code, "value": label.get("value"), "quote": label.get("quote"), "note": note}
+                rows.append({**common, **what, "saved_at": moment})
+    return rows
+
+
+def _require_ours(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise `LogError` if a file is not one of labels; add what older ones lack.
+
+    Views and triggers would run another's commands at our queries: a file of labels has none.
+    """
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    if mark != APPLICATION_ID:
+        raise LogError(f"{path}: this is no file of labels written by Bartleby")
+    objects = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
+    foreign = sorted(name for name, kind in objects.items() if kind not in ("table", "index"))
+    if foreign:
+        raise LogError(f"{path}: views or triggers are not allowed in a file of labels: {', '.join(foreign)}")
+    if "saves" not in objects:
+        for statement in TABLES[-2:]:
+            connection.execute(statement)
+
+
+def _fill(connection: sqlite3.Connection, drawn: Sequence[Drawn], codebook: Codebook, source: str) -> None:
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("BEGIN")
+    for statement in TABLES:
+        connection.execute(statement)
+    meta = {"codebook": storable(json.dumps(codebook.to_dict(), ensure_ascii=False)), "source": source}
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    connection.executemany("INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?)", _unit_rows(drawn))
+    connection.execute("COMMIT")
 
 
 def _unit_rows(drawn: Sequence[Drawn]) -> Iterator[tuple[Any, ...]]:
-    for number, each in enumerate(drawn):
-        passage = each.passage
+    for number, draw in enumerate(drawn):
+        passage = draw.passage
         said = [{"turn": s.turn, "speaker": s.speaker, "text": s.text} for s in passage.said]
-        # Lone surrogates have no place in UTF-8: they are kept as JSON escapes.
-        told = json.dumps(said, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+        text = storable(json.dumps(said, ensure_ascii=False))
+        names = (passage.id, passage.conversation)
         yield (
             number,
-            passage.id,
-            passage.conversation,
+            *map(well_formed, names),
             passage.turn,
-            told,
-            each.stratum,
-            each.probability,
+            text,
+            well_formed(draw.stratum),
+            draw.probability,
         )
 
 
@@ -216,22 +344,42 @@ def _codebook(told: Mapping[str, Any]) -> Codebook:
     return Codebook(told["name"], tuple(codes), told["unit"], told["title"])
 
 
-def _problems(labels: Mapping[str, Mapping[str, Any]], codebook: Codebook) -> list[str]:
+def _coded(passage: Mapping[str, Any]) -> list[str]:
+    """Return the texts of a passage that are labelled, as `Passage.coded` does."""
+    turn = passage["turn"]
+    own = [line for line in passage["said"] if line["speaker"] == "assistant" and line["text"].strip()]
+    return [line["text"] for line in own if turn is None or line["turn"] == turn]
+
+
+def _problems(labels: Mapping[str, Mapping[str, Any]], codebook: Codebook, texts: Sequence[str]) -> list[str]:
     levels = {code.name: len(code.levels) for code in codebook.codes}
-    problems = [] if labels else ["there is no label in it"]
-    for code, told in labels.items():
+    problems = []
+    for code, label in labels.items():
         if code not in levels:
             problems.append(f"code {code!r} is not in the codebook; codes: {', '.join(levels)}")
             continue
-        value = told.get("value")
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if value is not None and not (whole and 0 <= value < levels[code]):
+        value = label.get("value")
+        if value is not None and not _whole(value, levels[code] - 1):
             problems.append(f"code {code!r}: value {value!r}; allowed: 0 to {levels[code] - 1}, or none")
-        if not isinstance(told.get("quote"), (str, type(None))):
-            problems.append(f"code {code!r}: the quotation is no text")
-        problems += [
-            f"code {code!r}: {name} is {told.get(name)!r}; allowed: a whole number"
-            for name in ("start", "end")
-            if not isinstance(told.get(name), (int, type(None)))
-        ]
+        problems += [f"code {code!r}: {problem}" for problem in _quotation_problems(label, texts)]
     return problems
+
+
+def _quotation_problems(label: Mapping[str, Any], texts: Sequence[str]) -> list[str]:
+    quote, start, end = (label.get(name) for name in ("quote", "start", "end"))
+    if not isinstance(quote, (str, type(None))):
+        return ["the quotation is no text"]
+    problems = [
+        f"{name} is {value!r}; allowed: a whole number from 0"
+        for name, value in (("start", start), ("end", end))
+        if value is not None and not _whole(value, LARGEST)
+    ]
+    if problems or quote is None or start is None or end is None:
+        return problems
+    if any(text[start:end] == quote for text in texts):
+        return []
+    return [f"the quotation {quote[:80]!r} is not what the turn says from {start} to {end}"]
+
+
+def _whole(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
