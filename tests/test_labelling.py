@@ -16,6 +16,7 @@ from bartleby.cli import main
 from bartleby.collectors.people.sampling import draw
 from bartleby.collectors.people.store import Saved, opened
 from bartleby.errors import DataError, SettingError
+from bartleby.studies.codebook import Code, Codebook
 from bartleby.studies.passages import Passage, Said
 from bartleby.verbs.labelling import export_labels, import_labels, make_store, read_labels
 
@@ -94,6 +95,37 @@ def test_labels_are_taken_in_from_tables_and_label_studio(talks: Path, tmp_path:
     )
     assert import_labels(store, studio) == 1
     assert read_labels(store)["coder"].tolist() == ["7", "zoe"]
+
+
+def test_annotations_of_label_studio_find_their_unit_by_its_text(tmp_path: Path) -> None:
+    talks = tmp_path / "talks.jsonl"
+    said = [("c0", 0), ("c0", 1), ("c1", 2)]
+    rows = [{"conversation": talk, "role": "assistant", "text": f"reply {n}"} for talk, n in said]
+    talks.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    book = Codebook("states", (Code("state", "Its state.", levels=("calm", "distress")),))
+    store = tmp_path / "labels.db"
+    make_store(talks, store, codebook=book)
+
+    def annotated(who: int, choice: str, **more: object) -> dict[str, object]:
+        result = {"from_name": "state", "type": "choices", "value": {"choices": [choice]}}
+        return {"completed_by": who, "result": [result], "was_cancelled": False, **more}
+
+    tasks = [
+        {
+            "data": {"text": f"reply {n}", "conversation": talk},
+            "annotations": [annotated(1, "calm"), annotated(2, "distress", was_cancelled=n == 2)],
+        }
+        for talk, n in said
+    ]
+    studio = tmp_path / "studio.json"
+    studio.write_text(json.dumps(tasks))
+    assert import_labels(store, studio) == 5
+    labels = read_labels(store)
+    assert labels.groupby("coder")["value"].apply(list).to_dict() == {"1": [0, 0, 0], "2": [1, 1]}
+    tasks[1]["data"] = {"text": "said by nobody"}
+    studio.write_text(json.dumps(tasks))
+    with pytest.raises(DataError, match=r"task 2: neither data\.unit nor data\.text names one unit"):
+        import_labels(store, studio)
 
 
 def test_labels_of_what_is_not_there_are_named(talks: Path, tmp_path: Path) -> None:

@@ -72,6 +72,21 @@ def test_a_wrong_column_is_one_line_and_a_code(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().err.startswith("bartleby: error: judge: no column 'sais'")
 
 
+def test_a_source_in_which_the_assistant_says_nothing_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = [{"role": "user", "content": "Hello?"}, {"role": "system", "content": "Be kind."}]
+    file = tmp_path / "talks.jsonl"
+    file.write_text(json.dumps({"messages": messages}) + "\n")
+    table = tmp_path / "turns.csv"
+    table.write_text("conversation,turn,speaker,text\na,1,gpt-zero,Hi\n")
+    for source, named in ((file, "'user', 'system'"), (table, "'gpt-zero'")):
+        assert main(["code", str(source)]) == 1
+        printed = capsys.readouterr()
+        assert f"the assistant has no turn in it; speakers: {named}" in printed.err
+        assert "codings" not in printed.out
+
+
 @pytest.fixture
 def talks(tmp_path: Path) -> Path:
     said = [("user", "You fool."), ("assistant", "I find this really upsetting."), ("user", "So?")]

@@ -38,6 +38,57 @@ def test_turns_are_numbered_by_the_assistant_and_fields_come_along(tmp_path: Pat
     assert table["conversation"].unique().tolist() == ["a", "line-2"]
 
 
+def test_speakers_of_sharegpt_are_known_and_strangers_are_named(tmp_path: Path) -> None:
+    def talk(*names: str) -> dict[str, object]:
+        return {"conversations": [{"from": name, "value": f"by {name}"} for name in names]}
+
+    file = write(
+        tmp_path / "sharegpt.jsonl", talk("human", "gpt", "human", "gpt"), talk("user", "AGENT", "bard")
+    )
+    assert read_turns(file)["speaker"].value_counts().to_dict() == {"assistant": 4, "user": 3}
+    odd = write(tmp_path / "odd.jsonl", talk("narrator", "gpt", "narrator"))
+    with pytest.warns(UserWarning, match=r"unknown speakers, .*: 'narrator' \(2\)"):
+        assert len(read_turns(odd)) == 3
+
+
+def test_tool_calls_and_refusals_are_kept_as_what_they_are(tmp_path: Path) -> None:
+    call = {"name": "end_conversation", "arguments": '{"reason": "I would prefer to stop."}'}
+    search = {"type": "tool_use", "id": "1", "name": "search", "input": {"for": "x"}}
+    ends: list[dict[str, Any]] = [
+        {"content": None, "tool_calls": [{"id": "1", "type": "function", "function": call}]},
+        {"content": None, "function_call": call},
+        {"content": None, "refusal": "I can't."},
+        {"content": [{"type": "refusal", "refusal": "I can't."}]},
+        {"content": "No.", "stop_reason": "refusal"},
+        {"content": [{"type": "thinking", "thinking": "Hm."}, search]},
+        {"content": "Fine.", "refusal": None, "tool_calls": None},
+    ]
+    start = [{"role": "user", "content": "Again."}, {"role": "assistant", "content": "Here."}]
+    talks = [
+        {"id": f"c{n}", "messages": [*start, {"role": "assistant", **end}]} for n, end in enumerate(ends)
+    ]
+    table = read_turns(write(tmp_path / "talks.jsonl", *talks))
+    assert (table["text"] != "").all()
+    assert table.loc[table["speaker"] == "exit", "conversation"].tolist() == ["c0", "c1"]
+    last = table[(table["speaker"] == "assistant") & (table["turn"] == 2)].set_index("conversation")
+    assert last.index[last["refused"].eq(True)].tolist() == ["c2", "c3", "c4"]
+    assert last["text"].tolist()[2:] == [
+        "I can't.",
+        "I can't.",
+        "No.",
+        '[called search {"for": "x"}]',
+        "Fine.",
+    ]
+    assert last["tool_calls"].notna().tolist() == [True, True, False, False, False, True, False]
+    assert "I would prefer to stop" in last["text"].iloc[0]
+
+
+def test_pictures_leave_a_trace(tmp_path: Path) -> None:
+    content = [{"type": "text", "text": "Look:"}, {"type": "image_url", "image_url": {"url": "x"}}]
+    table = read_turns(write(tmp_path / "a.jsonl", [{"role": "user", "content": content}, *TALK[1:3]]))
+    assert table["text"].iloc[0] == "Look:\n[image_url]"
+
+
 def test_halves_of_characters_become_replacement_characters(tmp_path: Path) -> None:
     talk = [
         {"role": "user", "content": "hi"},

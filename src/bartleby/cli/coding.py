@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bartleby.analysis.tables.estimates import Estimates
     from bartleby.cli.arguments import Commands
+    from bartleby.verbs.coded import SourceCounts
 
 __all__ = ["add_commands", "add_estimators"]
 
@@ -118,6 +119,7 @@ def _code(options: argparse.Namespace) -> int:
     book = load_codebook(options.codebook)
     if options.coder == "lexicon":
         return _by_lexicon(options, book.unit)
+    from bartleby.verbs.coded import SourceCounts
     from bartleby.verbs.coding import code, judging_study
     from bartleby.verbs.running import check
 
@@ -127,6 +129,7 @@ def _code(options: argparse.Namespace) -> int:
         return 0
     if options.log is None:
         raise SettingError("--log: a judge's replies are kept; name a file, such as --log runs/judge.db")
+    counts = SourceCounts()
     codings = code(
         options.source,
         options.coder,
@@ -134,17 +137,21 @@ def _code(options: argparse.Namespace) -> int:
         log=options.log,
         samples=options.samples,
         context=options.context,
+        counts=counts,
     )
-    return _written([codings], options)
+    return _written([codings], options, counts)
 
 
 def _by_lexicon(options: argparse.Namespace, unit: str) -> int:
+    from bartleby.verbs.coded import SourceCounts
     from bartleby.verbs.coding import lexicon_codings
 
-    return _written(lexicon_codings(options.source, lexicon=options.lexicon, unit=unit), options)
+    counts = SourceCounts()
+    tables = lexicon_codings(options.source, lexicon=options.lexicon, unit=unit, counts=counts)
+    return _written(tables, options, counts)
 
 
-def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace) -> int:
+def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace, read: SourceCounts) -> int:
     """Write tables one below the other as they come, and say what there is."""
     from bartleby.analysis.tables.files import write_tables
 
@@ -152,6 +159,7 @@ def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace) -> int
 
     def counted() -> Iterator[pd.DataFrame]:
         for table in tables:
+            counts["units"] += table["unit"].nunique()
             counts["codings"] += int(table["value"].notna().sum())
             counts["missing"] += int(table["value"].isna().sum())
             for code, found in table.groupby("code")["value"].sum().items():
@@ -163,6 +171,7 @@ def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace) -> int
             pass
     else:
         write_tables(counted(), options.output)
+    print(f"{read}; {counts['units']} units coded")
     print(f"{counts['codings']} codings, {counts['missing']} missing (refused or not readable)")
     for name in (each for each in counts if each.startswith("code ")):
         print(f"  {name.removeprefix('code ')}: {counts[name]}")

@@ -57,6 +57,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _label(options: argparse.Namespace) -> int:
+    from bartleby.verbs.coded import SourceCounts
     from bartleby.verbs.labelling import export_labels, import_labels, make_store
 
     store = Path(options.store)
@@ -65,6 +66,7 @@ def _label(options: argparse.Namespace) -> int:
             raise SettingError(
                 f"{store}: is not there yet; say what is to be labelled: bartleby label SOURCE ..."
             )
+        read = SourceCounts()
         count = make_store(
             options.source,
             store,
@@ -75,8 +77,9 @@ def _label(options: argparse.Namespace) -> int:
             code=options.code,
             context=options.context,
             seed=options.seed,
+            counts=read,
         )
-        print(f"{count} units to label in {store}")
+        print(f"{count} units to label in {store}, from {read}")
     if options.imported is not None:
         print(f"{import_labels(store, options.imported)} labels added to {store}")
     if options.export is not None:

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bartleby.errors import DataError
 
-__all__ = ["Conversation", "read_file"]
+__all__ = ["LEAVING", "Conversation", "Message", "assistant_messages", "read_file"]
 
 MOST_PROBLEMS = 20
 CONTENT = ("content", "text", "value")
 ROLE = ("role", "speaker", "from")
 NAME = ("conversation", "conversation_id", "id")
 MESSAGES = ("messages", "conversation", "turns", "conversations")
+LEAVING = "The assistant left the conversation here."
+EXIT = re.compile(r"(end|leave|exit|quit|opt_?out)([_-]?(the_?)?(conversation|chat|session|dialogue))?", re.I)
+"""Names of tools by which a model leaves a conversation."""
+UNSPOKEN = frozenset({"thinking", "redacted_thinking", "reasoning"})
+"""Blocks of content that are said to nobody."""
+
+Message: TypeAlias = tuple[str, str, Mapping[str, Any]]
+"""Who spoke, what was said, and what else is known of this message."""
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """A conversation: its id, what was said as (role, text), and whatever else is known of it."""
+    """A conversation: its id, its messages, and whatever else is known of it."""
 
     id: str
-    messages: Sequence[tuple[str, str]]
+    messages: Sequence[Message]
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -126,8 +135,40 @@ def _nested(value: object) -> bool:
     return isinstance(value, (list, dict))
 
 
-def _said(messages: Sequence[Any], place: str, problems: list[str]) -> list[tuple[str, str]]:
-    said = []
+def assistant_messages(
+    text: str, calls: Sequence[tuple[str, Any]] = (), refusal: str | None = None
+) -> list[Message]:
+    """Return a turn of a model as what it is: words, calls of tools, a refusal, an exit.
+
+    Parameters
+    ----------
+    text
+        What it said.
+    calls
+        Name and arguments of each tool that it called: the column `tool_calls`, as JSON. Where it said
+        nothing, they stand for its words. A tool whose name says so (`end_conversation`) is an exit.
+    refusal
+        The words of a refusal, None where there is none: the column `refused`.
+    """
+    details: dict[str, Any] = {}
+    if calls:
+        listed = [{"name": name, "arguments": arguments} for name, arguments in calls]
+        details["tool_calls"] = json.dumps(listed, ensure_ascii=False)
+    if refusal is not None:
+        details["refused"] = True
+    called = " ".join(f"[called {name} {_argument_text(arguments)}]" for name, arguments in calls)
+    said: list[Message] = [("assistant", text or refusal or called, details)]
+    if any(EXIT.fullmatch(name) for name, _ in calls):
+        said.append(("exit", LEAVING, {}))
+    return said
+
+
+def _argument_text(arguments: object) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+
+
+def _said(messages: Sequence[Any], place: str, problems: list[str]) -> list[Message]:
+    said: list[Message] = []
     for number, message in enumerate(messages, 1):
         where = place if len(messages) == 1 else f"{place}: message {number}"
         if not isinstance(message, dict):
@@ -139,12 +180,39 @@ def _said(messages: Sequence[Any], place: str, problems: list[str]) -> list[tupl
         elif text is None:
             problems.append(f"{where}: the content is neither a text nor a list of text blocks")
         else:
-            said.append((role.strip().lower(), text))
+            calls, refusal = _calls(message), _refusal(message)
+            spoken = assistant_messages(text, calls, refusal)
+            known = spoken if calls or refusal is not None else [("", text, {})]
+            own = (role.strip().lower(), *known[0][1:])
+            said += [own, *known[1:]]
     return said
 
 
+def _calls(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the tools that a message calls, as OpenAI's or Anthropic's API writes them."""
+    listed = message.get("tool_calls")
+    calls = [call.get("function", call) for call in _objects(listed)]
+    calls += _objects([message.get("function_call")])
+    calls += [block for block in _objects(message.get("content")) if block.get("type") == "tool_use"]
+    return [(str(call.get("name", "")), call.get("arguments", call.get("input", {}))) for call in calls]
+
+
+def _refusal(message: Mapping[str, Any]) -> str | None:
+    """Return the words of a refusal: a field of its own, a block of the content, or why the model stopped."""
+    blocks = [block for block in _objects(message.get("content")) if block.get("type") == "refusal"]
+    for refusal in (message.get("refusal"), *(block.get("refusal") for block in blocks)):
+        if isinstance(refusal, str) and refusal:
+            return refusal
+    stops = (message.get("stop_reason"), message.get("finish_reason"))
+    return "" if {"refusal", "content_filter"} & {stop for stop in stops if isinstance(stop, str)} else None
+
+
+def _objects(values: object) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
 def _text(content: Any) -> str | None:  # noqa: ANN401 - whatever stands there
-    """Return a message's text: itself, or its text blocks; nothing where it has no content."""
+    """Return a message's text: itself, or its text blocks, and the kinds of the others that are shown."""
     if content is None:
         return ""
     if isinstance(content, str):
@@ -152,7 +220,16 @@ def _text(content: Any) -> str | None:  # noqa: ANN401 - whatever stands there
     if not isinstance(content, list):
         return None
     texts = [
-        block if isinstance(block, str) else str(block.get("text", "")) if isinstance(block, dict) else None
+        block if isinstance(block, str) else _block_text(block) if isinstance(block, dict) else None
         for block in content
     ]
     return None if None in texts else "\n".join(text for text in texts if text)
+
+
+def _block_text(block: Mapping[str, Any]) -> str | None:
+    kind = str(block.get("type", "text"))
+    if "text" in block:
+        return str(block["text"] or "")
+    if kind in UNSPOKEN or kind in ("tool_use", "refusal", "text"):  # nothing, or read elsewhere
+        return ""
+    return _text(block["content"]) if "content" in block else f"[{kind}]"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -15,25 +17,29 @@ from typing import Any
 import pandas as pd
 
 from bartleby.collectors.bodies import Bodies
-from bartleby.collectors.conversation_files import Conversation, read_file
+from bartleby.collectors.conversation_files import LEAVING, Conversation, read_file
 from bartleby.collectors.schema import open_to_read
 from bartleby.errors import DataError
 from bartleby.exchange import Reply, well_formed
 
-__all__ = ["read_turns", "stream_turns"]
+__all__ = ["SPEAKERS", "read_turns", "stream_turns"]
 
 ENDINGS = (".jsonl", ".json", ".eval", ".db")
+_USERS = ("user", "human", "person", "customer", "prompter")
+_ASSISTANTS = (
+    *("assistant", "model", "ai", "gpt", "chatgpt", "bing", "bard", "gemini", "claude", "bot", "chatbot"),
+    *("agent", "llm", "gpt4", "gpt-4", "gpt-3.5", "palm", "llama", "mistral"),
+)
+_OTHERS = ("system", "developer", "tool", "function", "function_call", "observation", "exit", "context")
 SPEAKERS = {
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "model": "assistant",
-    "ai": "assistant",
+    **dict.fromkeys(_USERS, "user"),
+    **dict.fromkeys(_ASSISTANTS, "assistant"),
+    **{name: name for name in _OTHERS},
 }
+"""Who it is that speaks, by the names that files have for it."""
 LEAD = ("conversation", "turn", "speaker", "text")
 CHUNK = 20_000
 LEFT = "opted_out"
-LEAVING = "The assistant left the conversation here."
 
 _REPLIES = """SELECT t.number, t.id, t.items, t.sample, c.conditions, o.outcome, o.turns, r.ask, r.reply,
         a.hash
@@ -59,7 +65,14 @@ def read_turns(source: str | Path) -> pd.DataFrame:
         One row a message: `conversation`, `turn` (number of the assistant turn, or of the one that it goes
         before), `speaker` (`user`, `assistant`, `exit` where our log says that it was left, or what else
         there is), `text`, and whatever the source says of the conversation (model, item, conditions, outcome;
-        in files, all further fields).
+        in files, all further fields; of an Inspect log stop reason, error, scores and metadata). Where a
+        model called tools, `tool_calls` (JSON); where it refused, `refused`. A turn without words has the
+        call or the refusal as its text, and a call of a tool such as `end_conversation` is also an `exit`.
+
+    Warns
+    -----
+    UserWarning
+        If somebody speaks of whom it is not known whether it is the assistant.
 
     Raises
     ------
@@ -75,24 +88,34 @@ def read_turns(source: str | Path) -> pd.DataFrame:
 def stream_turns(source: str | Path, chunk: int = CHUNK) -> Iterator[pd.DataFrame]:
     """Yield what `read_turns` returns in tables of about `chunk` rows, of whole conversations."""
     rows: list[dict[str, Any]] = []
+    unknown: Counter[str] = Counter()
     for conversation in _conversations(Path(source)):
         rows += turns_of(conversation)
+        unknown.update(role for role, _, _ in conversation.messages if role not in SPEAKERS)
         if len(rows) >= chunk:
             yield _table(rows)
             rows = []
     if rows:
         yield _table(rows)
+    if unknown:
+        listed = ", ".join(f"{name!r} ({count})" for name, count in unknown.most_common(10))
+        warnings.warn(
+            f"{source}: messages of unknown speakers, taken neither for the assistant nor for the user: "
+            f"{listed}",
+            stacklevel=2,
+        )
 
 
 def turns_of(conversation: Conversation) -> Iterator[dict[str, Any]]:
     """Yield the rows of one conversation, its assistant turns numbered from 1."""
     turn = 0
-    for role, text in conversation.messages:
+    for role, text, details in conversation.messages:
         speaker = SPEAKERS.get(role, role)
         turn += speaker == "assistant"
         number = turn if speaker == "assistant" else turn + 1
         own = {"conversation": conversation.id, "turn": number, "speaker": speaker, "text": text}
-        yield {**own, **{name: value for name, value in conversation.fields.items() if name not in LEAD}}
+        fields = {name: value for name, value in conversation.fields.items() if name not in LEAD}
+        yield {**own, **fields, **details}
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -149,11 +172,11 @@ def _of_our_log(file: Path) -> Iterator[Conversation]:
             rows = list(group)
             _, trial, items, sample, conditions, outcome, turns, *_ = rows[0]
             exchanges = [(bodies[row[9]]["messages"], Reply.from_json(row[8])) for row in rows]
-            messages = main_line(exchanges, turns)
-            if outcome == LEFT:
-                messages = [*messages, ("exit", LEAVING)]
+            messages = [*main_line(exchanges, turns), *([("exit", LEAVING)] if outcome == LEFT else [])]
             fields = {"model": model, **known.get(items, {}), "sample": sample, "outcome": outcome}
-            yield Conversation(trial, messages, {**fields, **_parsed(conditions)})
+            yield Conversation(
+                trial, [(*message, {}) for message in messages], {**fields, **_parsed(conditions)}
+            )
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,9 +17,40 @@ if TYPE_CHECKING:
 
     Codings: TypeAlias = str | Path | pd.DataFrame | Sequence[str | Path | pd.DataFrame]
 
-__all__ = ["Codings", "assistant_turns", "coded_table", "conversations_of", "read_codings", "turn_chunks"]
+__all__ = [
+    "Codings",
+    "SourceCounts",
+    "assistant_turns",
+    "coded_table",
+    "conversations_of",
+    "read_codings",
+    "turn_chunks",
+]
 
 TABLES = (".csv", ".parquet")
+
+
+@dataclass
+class SourceCounts:
+    """What was read of a source, so that it can be seen that nothing vanished."""
+
+    conversations: int = 0
+    speakers: Counter[str] = field(default_factory=Counter)
+    silent: int = 0
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Count a table of turns of whole conversations."""
+        self.conversations += table["conversation"].nunique()
+        self.speakers.update(table["speaker"].astype(str).tolist())
+        own = table.loc[table["speaker"] == "assistant", "text"]
+        self.silent += int((own.isna() | (own.astype(str).str.strip() == "")).sum())
+
+    def __str__(self) -> str:
+        by = ", ".join(f"{count} {name}" for name, count in self.speakers.most_common())
+        silent = f"; {self.silent} assistant turns without words" if self.silent else ""
+        return f"{self.conversations} conversations, {self.speakers.total()} messages ({by}){silent}"
+
+
 NEEDED = ("conversation", "turn", "speaker", "text")
 
 
@@ -67,26 +100,48 @@ def _from_file(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def turn_chunks(source: str | Path | pd.DataFrame) -> Iterator[pd.DataFrame]:
+def turn_chunks(
+    source: str | Path | pd.DataFrame, counts: SourceCounts | None = None
+) -> Iterator[pd.DataFrame]:
     """Yield turns as `read_turns` returns them: a table, given or in a file, as it is; the rest streams.
+
+    Parameters
+    ----------
+    source
+        Conversations, or a table of turns.
+    counts
+        To which what is read is added.
 
     Raises
     ------
     DataError
-        If a source cannot be read, or a table lacks a column of turns.
+        If a source cannot be read, a table lacks a column of turns, or the assistant has no turn in it.
     """
+    counted = SourceCounts() if counts is None else counts
+    name = source if isinstance(source, (str, Path)) else "the table"
+    for table in _turn_tables(source):
+        missing = [column for column in NEEDED if column not in table]
+        if missing:
+            raise DataError(
+                [f"{name}: column {column!r} is missing; a table of turns has it" for column in missing]
+            )
+        counted.add(table)
+        yield table
+    if not counted.speakers["assistant"]:
+        speakers = ", ".join(map(repr, counted.speakers)) or "none"
+        raise DataError(
+            f"{name}: the assistant has no turn in it; speakers: {speakers}; the assistant is called "
+            "'assistant', 'model', 'gpt' or the like"
+        )
+
+
+def _turn_tables(source: str | Path | pd.DataFrame) -> Iterator[pd.DataFrame]:
     if not isinstance(source, (str, Path)):
         yield source
     elif Path(source).suffix in TABLES:
         from bartleby.analysis.tables.files import read_table
 
-        table = read_table(source)
-        missing = [name for name in NEEDED if name not in table]
-        if missing:
-            raise DataError(
-                [f"{source}: column {name!r} is missing; a table of turns has it" for name in missing]
-            )
-        yield table
+        yield read_table(source)
     else:
         from bartleby.collectors.turn_texts import stream_turns
 

@@ -10,7 +10,7 @@ from bartleby.errors import DataError
 from bartleby.studies.codebook import Codebook, load_codebook
 from bartleby.studies.load import bundled
 from bartleby.studies.study import Study
-from bartleby.verbs.coded import turn_chunks
+from bartleby.verbs.coded import SourceCounts, turn_chunks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,7 @@ def judging_study(
     samples: int = 1,
     context: int | None = None,
     seed: int = 0,
+    counts: SourceCounts | None = None,
 ) -> Study:
     """Return a study in which a model codes conversations; it is run, checked and resumed like any other.
 
@@ -49,6 +50,8 @@ def judging_study(
         Lines shown before a coded turn; None for all.
     seed
         Order of the units.
+    counts
+        To which what is read is added.
 
     Raises
     ------
@@ -58,12 +61,15 @@ def judging_study(
     from bartleby.studies.paradigms.judging import Judging
 
     book = codebook if isinstance(codebook, Codebook) else load_codebook(codebook)
-    units = passages_of(source, book, context)
+    units = passages_of(source, book, context, counts)
     return Study(name, units, Judging(book), samples=samples, seed=seed, title=book.title)
 
 
 def passages_of(
-    source: str | Path | pd.DataFrame, codebook: Codebook, context: int | None = None
+    source: str | Path | pd.DataFrame,
+    codebook: Codebook,
+    context: int | None = None,
+    counts: SourceCounts | None = None,
 ) -> list[Passage]:
     """Return what a codebook is applied to: the turns or the whole of conversations.
 
@@ -76,7 +82,7 @@ def passages_of(
 
     from bartleby.studies.passages import passages
 
-    turns = pd.concat(list(turn_chunks(source)), ignore_index=True)
+    turns = pd.concat(list(turn_chunks(source, counts)), ignore_index=True)
     rows = ({str(key): _plain(each) for key, each in row.items()} for row in turns.to_dict(orient="records"))
     units = list(passages(rows, codebook.unit, context=context))
     if not units:
@@ -85,7 +91,11 @@ def passages_of(
 
 
 def lexicon_codings(
-    source: str | Path | pd.DataFrame, *, lexicon: str | Path | None = None, unit: str = "turn"
+    source: str | Path | pd.DataFrame,
+    *,
+    lexicon: str | Path | None = None,
+    unit: str = "turn",
+    counts: SourceCounts | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Yield the codings of the lexical baseline, table by table, in bounded memory.
 
@@ -97,11 +107,13 @@ def lexicon_codings(
         A file; None for the bundled one.
     unit
         `turn` or `transcript`.
+    counts
+        To which what is read is added.
     """
     from bartleby.analysis.coding.lexicon import lexical_codings, load_lexicon
 
     words = load_lexicon(lexicon or bundled("data") / "apparent_distress" / "lexicon.toml")
-    return lexical_codings(turn_chunks(source), words, unit=unit)
+    return lexical_codings(turn_chunks(source, counts), words, unit=unit)
 
 
 def code(
@@ -113,6 +125,7 @@ def code(
     samples: int = 1,
     context: int | None = None,
     progress: bool | None = None,
+    counts: SourceCounts | None = None,
 ) -> pd.DataFrame:
     """Code conversations.
 
@@ -130,6 +143,8 @@ def code(
         As for `judging_study`.
     progress
         Show a progress bar.
+    counts
+        To which what is read of the source is added.
 
     Returns
     -------
@@ -146,7 +161,7 @@ def code(
 
     book = codebook if isinstance(codebook, Codebook) else load_codebook(codebook)
     if coder == LEXICON:
-        found = pd.concat(list(lexicon_codings(source, unit=book.unit)), ignore_index=True)
+        found = pd.concat(list(lexicon_codings(source, unit=book.unit, counts=counts)), ignore_index=True)
         return found[found["code"].isin([each.name for each in book.codes])].assign(codebook=book.hash)
     if log is None:
         raise DataError("log: a judge's replies are kept; name a file, such as log='runs/judge.db'")
@@ -154,7 +169,7 @@ def code(
     from bartleby.verbs.logs import read
     from bartleby.verbs.running import run
 
-    study = judging_study(source, book, samples=samples, context=context)
+    study = judging_study(source, book, samples=samples, context=context, counts=counts)
     run(study, coder, log=log, progress=progress)
     return judge_codings(read(log)).assign(codebook=book.hash)
 

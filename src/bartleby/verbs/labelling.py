@@ -12,6 +12,9 @@ from bartleby.studies.codebook import Codebook, load_codebook
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bartleby.collectors.people.store import LabelStore
+    from bartleby.verbs.coded import SourceCounts
+
 __all__ = ["export_labels", "import_labels", "make_store", "read_labels"]
 
 
@@ -26,6 +29,7 @@ def make_store(
     code: str | None = None,
     context: int | None = None,
     seed: int = 0,
+    counts: SourceCounts | None = None,
 ) -> int:
     """Draw what is to be labelled and make the file that labels go to.
 
@@ -47,6 +51,8 @@ def make_store(
         Lines shown before a turn; None for all.
     seed
         Of the draw.
+    counts
+        To which what is read of the source is added.
 
     Returns
     -------
@@ -70,7 +76,7 @@ def make_store(
     if codings is not None:
         table = read_table(codings) if isinstance(codings, (str, Path)) else codings
         strata = _verdicts(table, code)
-    units = passages_of(source, book, context)
+    units = passages_of(source, book, context, counts)
     drawn = draw(units, sample, strata=strata, stratify=stratify, seed=seed)
     named = str(source) if isinstance(source, (str, Path)) else "a table"
     LabelStore.create(Path(store), drawn, book, named).close()
@@ -126,7 +132,9 @@ def import_labels(store: str | Path, file: str | Path) -> int:
         The file of labels.
     file
         A `.csv`, `.jsonl` or `.parquet` table; or a `.json` export of Label Studio whose tasks have the unit
-        in `data.unit` and one choice a code (`from_name` is the code, the choice one of its levels).
+        in `data.unit`, or the text of one unit in `data.text` (and its conversation in `data.conversation`,
+        where a text occurs more than once), and one choice a code (`from_name` is the code, the choice one of
+        its levels). Annotations that were cancelled are excluded.
 
     Returns
     -------
@@ -143,8 +151,9 @@ def import_labels(store: str | Path, file: str | Path) -> int:
 
     path = Path(file)
     with opened(Path(store)) as labels:
-        book, numbers = labels.codebook, {unit: number for number, unit in enumerate(labels.units())}
-        rows = _label_studio(path, book) if path.suffix == ".json" else _rows(read_table(path), path)
+        numbers = {unit: number for number, unit in enumerate(labels.units())}
+        studio = path.suffix == ".json"
+        rows = _label_studio(path, labels) if studio else _rows(read_table(path), path)
         strangers = sorted({row["unit"] for row in rows} - set(numbers))
         if strangers:
             shown = ", ".join(strangers[:5])
@@ -181,28 +190,58 @@ def _rows(table: pd.DataFrame, path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _label_studio(path: Path, book: Codebook) -> list[dict[str, Any]]:
+def _label_studio(path: Path, labels: LabelStore) -> list[dict[str, Any]]:
     """Return the rows of a Label Studio export (JSON: tasks with annotations of results of choices)."""
     try:
         tasks = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable as JSON: {error}") from None
-    levels = {code.name: code.levels for code in book.codes}
-    rows, problems = [], []
+    levels = {code.name: code.levels for code in labels.codebook.codes}
+    by_text = labels.units_by_text()
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
     for number, task in enumerate(tasks if isinstance(tasks, list) else [], start=1):
-        unit = task.get("data", {}).get("unit")
+        place = f"{path}: task {number}"
+        if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+            problems.append(f"{place}: there is no data; allowed: the JSON export of Label Studio")
+            continue
+        unit = _studio_unit(task["data"], by_text)
         if unit is None:
-            problems.append(f"{path}: task {number}: there is no data.unit")
+            problems.append(f"{place}: neither data.unit nor data.text names one unit of {labels.path}")
             continue
         for annotation in task.get("annotations", []):
-            coder = str(annotation.get("completed_by", "label studio"))
-            for result in annotation.get("result", []):
-                code, choices = result.get("from_name"), result.get("value", {}).get("choices", [])
-                if code not in levels or len(choices) != 1 or choices[0] not in levels[code]:
-                    problems.append(f"{path}: task {number}: {code!r} is {choices}; not in the codebook")
-                    continue
-                value = levels[code].index(choices[0])
-                rows.append({"unit": str(unit), "coder": coder, "code": code, "value": value})
+            if not annotation.get("was_cancelled"):
+                rows += _studio_rows(annotation, unit, levels, place, problems)
     if problems or not rows:
         raise DataError(problems or [f"{path}: there is no annotation in it"])
+    return rows
+
+
+def _studio_unit(data: dict[str, Any], by_text: dict[str, list[tuple[str, str]]]) -> str | None:
+    """Return the unit of a task: the one it names, or the only one that says its text."""
+    if data.get("unit") is not None:
+        return str(data["unit"])
+    units = by_text.get(str(data.get("text")), [])
+    own = [
+        unit for unit, conversation in units if conversation == str(data.get("conversation", conversation))
+    ]
+    return own[0] if len(own) == 1 else None
+
+
+def _studio_rows(
+    annotation: dict[str, Any],
+    unit: str,
+    levels: dict[str, tuple[str, ...]],
+    place: str,
+    problems: list[str],
+) -> list[dict[str, Any]]:
+    who = annotation.get("completed_by", "label studio")
+    coder = str(who.get("email") or who.get("id")) if isinstance(who, dict) else str(who)
+    rows = []
+    for result in annotation.get("result", []):
+        code, choices = result.get("from_name"), result.get("value", {}).get("choices", [])
+        if code not in levels or len(choices) != 1 or choices[0] not in levels[code]:
+            problems.append(f"{place}: {code!r} is {choices}; not in the codebook")
+            continue
+        rows.append({"unit": unit, "coder": coder, "code": code, "value": levels[code].index(choices[0])})
     return rows

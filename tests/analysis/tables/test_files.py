@@ -146,3 +146,20 @@ def test_a_file_that_is_no_table_is_refused_with_the_reason(
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "none.csv")
+
+
+def test_tables_of_excel_are_read_or_their_delimiter_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    for text in (
+        "sep=;\nfirst;score\nm\u00e9nace;0,5\n",
+        "first;score;(x,y)\nm\u00e9nace;0,5;1\n",
+        "first\tscore\nm\u00e9nace\t0,5\n",
+    ):
+        file.write_text(text, encoding="utf-8-sig", newline="\r\n")
+        assert read_table(file).iloc[0, :2].tolist() == ["m\u00e9nace", 0.5]
+    file.write_text("first|score\na|1\n")
+    with pytest.raises(DataError, match=r"the delimiter is '\|'; allowed: comma, semicolon, tab"):
+        read_table(file)
+    file.write_text("first,score\na,1\n", encoding="utf-16")
+    with pytest.raises(DataError, match="this is UTF-16"):
+        read_table(file)

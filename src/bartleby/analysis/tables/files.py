@@ -41,8 +41,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path
         A `.csv` file (UTF-8, one header line; an empty cell is missing, and nothing else is; the apostrophe
         that `write_table` puts before formulas is taken off), with commas, or with semicolons or tabs where
-        the header has no comma: numbers may then have decimal commas. A `.jsonl` (one object a line) or a
-        `.parquet` file.
+        the header has more of those (or Excel's line `sep=;` says so): numbers may then have decimal commas.
+        A `.jsonl` (one object a line) or a `.parquet` file.
 
     Raises
     ------
@@ -72,8 +72,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    text = path.read_bytes().decode("utf-8-sig")
-    delimiter = _delimiter(text)
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path}: this is UTF-16, as Excel's 'Unicode text'; save it as 'CSV UTF-8'")
+    text, delimiter = _delimiter(data.decode("utf-8-sig"), path)
     # "none" and "NA" are levels and labels in this field, so only an empty cell is missing.
     try:
         table = pd.read_csv(
@@ -92,10 +94,32 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table.apply(lambda column: _typed(column, decimal_comma=delimiter != ","))
 
 
-def _delimiter(text: str) -> str:
-    """Return the delimiter: a comma if the header has one outside quotes, else what it has instead."""
+def _delimiter(text: str, path: Path) -> tuple[str, str]:
+    """Return the table, without a line by which Excel is to know its delimiter, and the delimiter.
+
+    It is the one that the header has most of outside quotes; where none is there, a comma.
+
+    Raises
+    ------
+    DataError
+        If it is another than a comma, a semicolon or a tab.
+    """
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    said = re.fullmatch(r'"?sep=(.)"?\r?', first)
     header = re.sub(r'"[^"]*"', "", text[:65_536].lstrip("\r\n").split("\n", 1)[0])
-    return next((each for each in _DELIMITERS if each in header), ",")
+    delimiter = said[1] if said else max(_DELIMITERS, key=header.count)
+    other = delimiter if delimiter not in _DELIMITERS else "|" if _only(header, "|") else None
+    if other is not None:
+        raise DataError(
+            f"{path}: the delimiter is {other!r}; allowed: {', '.join(_DELIMITERS.values())}; save the table "
+            "with one of them"
+        )
+    return (rest if said else text), delimiter
+
+
+def _only(header: str, delimiter: str) -> bool:
+    """Return whether a header has this delimiter and none that is allowed."""
+    return delimiter in header and not any(map(header.count, _DELIMITERS))
 
 
 def _typed(column: pd.Series[Any], *, decimal_comma: bool) -> pd.Series[Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bartleby.collectors.columns import typed
-from bartleby.collectors.conversation_files import Conversation
+from bartleby.collectors.conversation_files import Conversation, Message, assistant_messages
 from bartleby.errors import LogError
 from bartleby.outcome import Outcome
 
@@ -166,12 +166,51 @@ def eval_conversations(path: Path) -> Iterator[Conversation]:
     """
     log = _load(path)
     for sample in log.samples or ():
-        said = [(message.role, message.text) for message in sample.messages]
         own = (sample.metadata or {}).get(KEY)
-        told = _row(sample, 1) if isinstance(own, Mapping) else {"sample": sample.id, "epoch": sample.epoch}
+        told = _row(sample, 1) if isinstance(own, Mapping) else _foreign(sample)
+        said = _messages(sample)
         fields = {name: value for name, value in told.items() if not isinstance(value, (list, dict))}
         yield Conversation(
             f"{sample.id}" if sample.epoch == 1 else f"{sample.id}.{sample.epoch}",
             said,
             {"model": log.eval.model, **fields},
         )
+
+
+def _messages(sample: EvalSample) -> list[Message]:
+    """Return what was said in a sample; of one that failed before anything was, what was to be asked."""
+    listed = sample.messages or ([] if isinstance(sample.input, str) else sample.input)
+    if not listed:
+        return [("user", str(sample.input), {})]
+    said: list[Message] = []
+    for message in listed:
+        if message.role == "assistant":
+            calls = [(call.function, call.arguments) for call in message.tool_calls or ()]
+            said += assistant_messages(message.text, calls)
+        else:
+            said.append((message.role, message.text, {}))
+    if sample.output.stop_reason == "content_filter":
+        last = max((n for n, (role, *_) in enumerate(said) if role == "assistant"), default=None)
+        if last is not None:
+            role, text, details = said[last]
+            said[last] = (role, text, {**details, "refused": True})
+    return said
+
+
+def _foreign(sample: EvalSample) -> dict[str, Any]:
+    """Return what a log says of a sample of another's task: why it stopped, errors, scores, metadata."""
+    scores = {
+        f"score_{name}" if key is None else f"score_{name}_{key}": value
+        for name, score in (sample.scores or {}).items()
+        for key, value in (score.value.items() if isinstance(score.value, dict) else [(None, score.value)])
+    }
+    metadata = {f"metadata_{name}": value for name, value in (sample.metadata or {}).items()}
+    return {
+        "sample": sample.id,
+        "epoch": sample.epoch,
+        "stop_reason": sample.output.stop_reason if sample.output.choices else None,
+        "error": sample.error.message if sample.error else None,
+        "limit": sample.limit.type if sample.limit else None,
+        **scores,
+        **metadata,
+    }

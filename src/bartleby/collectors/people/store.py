@@ -131,6 +131,14 @@ class LabelStore:
         """Return the units, in the order drawn."""
         return [row[0] for row in self.rows("SELECT unit FROM units ORDER BY number")]
 
+    def units_by_text(self) -> dict[str, list[tuple[str, str]]]:
+        """Return units with their conversation by the text that is labelled."""
+        units: dict[str, list[tuple[str, str]]] = {}
+        for unit, conversation, turn, said in self.rows("SELECT unit, conversation, turn, said FROM units"):
+            text = "\n\n".join(_coded({"turn": turn, "said": json.loads(said)}))
+            units.setdefault(text, []).append((unit, conversation))
+        return units
+
     def passage(self, number: int) -> dict[str, Any]:
         """Return what a labeller is shown of a unit (no model, no class, no judge's verdict) and its version.
 
