@@ -46,7 +46,8 @@ setup: .venv/ready
 	  { echo "Bartleby needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
-	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --python $(BIN)/python
+	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --compile-bytecode --python $(BIN)/python
+	$(BIN)/python -m compileall -q src  # where no bytecode is written at import, each command would compile all it needs
 	@touch .venv/ready
 
 clean:
