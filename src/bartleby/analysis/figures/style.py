@@ -21,6 +21,7 @@ from cycler import cycler
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
+from bartleby.analysis.figures.pdf_fonts import plain_fonts
 from bartleby.errors import SettingError
 
 __all__ = [
@@ -136,6 +137,27 @@ _SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "bartleby",  # otherwise ids are random, and the file another one every time
 }
 
+_NO_LOOK = frozenset(
+    {
+        "backend",
+        "backend_fallback",
+        "date.epoch",
+        "docstring.hardcopy",
+        "figure.max_open_warning",
+        "figure.raise_window",
+        "interactive",
+        "savefig.directory",
+        "timezone",
+        "tk.window_focus",
+        "toolbar",
+        "webagg.address",
+        "webagg.open_in_browser",
+        "webagg.port",
+        "webagg.port_retries",
+    }
+)
+"""Settings that are the user's and no part of a style, as `matplotlib.style.use` has it."""
+
 
 class Picture(Figure):
     """A matplotlib figure that shows itself in a notebook and says in words what is to be seen.
@@ -164,9 +186,19 @@ class Picture(Figure):
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the look of all figures; the settings from before come back afterwards."""
+    # matplotlib checks whatever is set, so only what differs is: usually a tenth, and nothing if nested.
+    current = dict(matplotlib.rcParams.copy())
+    with matplotlib.rc_context({name: value for name, value in _look().items() if current[name] != value}):
+        yield
+
+
+@cache
+def _look() -> Mapping[str, Any]:
+    """Return all settings of matplotlib that decide how a figure looks."""
     own = {**_SETTINGS, "font.family": ["DejaVu Sans", *_installed_fallbacks()]}
     with matplotlib.style.context(["default", own]):
-        yield
+        settings = dict(matplotlib.rcParams.copy())
+    return {name: value for name, value in settings.items() if name not in _NO_LOOK}
 
 
 def inches(width: Width) -> float:
@@ -223,7 +255,7 @@ def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
     stem = Path(path)
     stem.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in _METADATA}
-    with _laid_out(figure):
+    with _laid_out(figure), plain_fonts():
         for ending, file in files.items():
             figure.savefig(file, format=ending, metadata=_METADATA[ending])
     return files["pdf"], files["svg"], files["png"]
@@ -241,8 +273,10 @@ def _laid_out(figure: Figure) -> Iterator[None]:
     """Find room for all labels once, so that it is the same in every format, and keep it meanwhile."""
     engine = figure.get_layout_engine()
     with style(), _quiet_about_glyphs():
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        if engine is not None:
+            engine.execute(figure)
+        # No engine at all: with a placeholder for one, matplotlib draws twice for every file.
+        figure.set_layout_engine(None)
         try:
             yield
         finally:
