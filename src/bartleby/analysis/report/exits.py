@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bartleby.analysis.figures.outcomes import plot_outcomes
-from bartleby.analysis.report.coded import CodedPart
 from bartleby.analysis.report.exit_data import ExitData
 from bartleby.analysis.report.exit_reader import exit_reader, reader_of
 from bartleby.analysis.report.exit_sections import sections_of
 from bartleby.analysis.report.page import write_report
 from bartleby.analysis.report.sections import Section, TranscriptLike
+
+if TYPE_CHECKING:
+    from bartleby.analysis.report.coded import CodedPart
 
 __all__ = ["write"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -41,7 +42,7 @@ class Placed:
     rows: pd.DataFrame = field(repr=False)
     warnings: tuple[str, ...]
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """Coders by what they are called where there is little room: without settings, if that is enough."""
         full = list(dict.fromkeys(self.rows["coder"]))
@@ -50,12 +51,12 @@ class Placed:
             name: each if short.count(each) == 1 else name for name, each in zip(full, short, strict=True)
         }
 
-    @property
+    @cached_property
     def codes(self) -> tuple[str, ...]:
         """The codes, in the order in which they first stand in the codings."""
         return tuple(dict.fromkeys(self.rows["code"]))
 
-    @property
+    @cached_property
     def machines(self) -> tuple[str, ...]:
         """Coders that are no people: judges, then the lexicon."""
         names = dict.fromkeys(self.rows["coder"])
@@ -63,7 +64,7 @@ class Placed:
             sorted((name for name in names if _is_machine(name)), key=lambda name: name == "lexicon")
         )
 
-    @property
+    @cached_property
     def people(self) -> tuple[str, ...]:
         """Coders that are people: all whose names are neither `lexicon` nor begin with `judge:`."""
         return tuple(name for name in dict.fromkeys(self.rows["coder"]) if not _is_machine(name))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,12 +16,14 @@ from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import plot_outcomes
 from bartleby.analysis.figures.shares import plot_shares
 from bartleby.analysis.figures.utilities import plot_utilities
-from bartleby.analysis.report.coded import CodedPart
 from bartleby.analysis.report.page import write_report
 from bartleby.analysis.report.sections import Section, TranscriptLike
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.rounding import percent_text
 from bartleby.outcome import CHOICES
+
+if TYPE_CHECKING:
+    from bartleby.analysis.report.coded import CodedPart
 
 __all__ = ["headline", "sections_of", "write"]
 
