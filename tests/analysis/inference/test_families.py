@@ -35,3 +35,12 @@ def test_what_is_no_p_value_or_no_method_is_refused() -> None:
         adjust_p([0.2, 1.2])
     with pytest.raises(SettingError, match="bonferroni"):
         adjust_p(P, "bonferroni")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("method", "name"), [("holm", "holm"), ("bh", "fdr_bh")])
+def test_adjusted_p_values_are_those_of_statsmodels(method: str, name: str) -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.random.default_rng(3).uniform(size=50) ** 3
+    p[7] = p[11]
+    np.testing.assert_allclose(adjust_p(p, method), multipletests(p, method=name)[1])  # type: ignore[arg-type]

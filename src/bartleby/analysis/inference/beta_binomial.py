@@ -124,7 +124,25 @@ def _log_likelihood(rates: Floats, likenesses: Floats, pairs: Floats, times: npt
     """Return the log likelihood by logit of the rate and of the likeness (P, R)."""
     precision = np.exp(-likenesses)
     a, b = expit(rates)[:, None] * precision, expit(-rates)[:, None] * precision
+    (events, n), number = pairs, times.astype(float)
+    longest = float(n.max())
+    if longest <= 4 * len(n) and np.all(pairs == np.round(pairs)):
+        return _rising(events, number, a) + _rising(n - events, number, b) - _rising(n, number, precision)
     total = times.sum() * (gammaln(precision) - gammaln(a) - gammaln(b))
-    for (events, n), number in zip(pairs.T, times, strict=True):
-        total += number * (gammaln(events + a) + gammaln(n - events + b) - gammaln(n + precision))
+    for (happened, trials), count in zip(pairs.T, number, strict=True):
+        total += count * (
+            gammaln(happened + a) + gammaln(trials - happened + b) - gammaln(trials + precision)
+        )
     return np.asarray(total, dtype=np.float64)
+
+
+def _rising(counts: Floats, number: Floats, start: Floats) -> Floats:
+    """Return the sum over clusters of log(start (start + 1) ... (start + count - 1)).
+
+    The difference of two gamma functions whose arguments are whole numbers apart: logarithms of few factors
+    take a tenth of the time, and lose nothing where `start` is large.
+    """
+    total = np.zeros_like(start)
+    for factor in range(int(counts.max())):
+        total += float(number[counts > factor].sum()) * np.log(start + factor)
+    return total

@@ -12,7 +12,7 @@ from bartleby.errors import DataError, SettingError
 __all__ = ["Adjustment", "adjust_p"]
 
 Adjustment: TypeAlias = Literal["holm", "bh"]
-_NAMES = {"holm": "holm", "bh": "fdr_bh"}
+_METHODS = ("holm", "bh")
 
 
 def adjust_p(p: npt.ArrayLike, method: Adjustment | None = "holm") -> npt.NDArray[np.float64]:
@@ -38,7 +38,7 @@ def adjust_p(p: npt.ArrayLike, method: Adjustment | None = "holm") -> npt.NDArra
     DataError
         A p value outside 0 to 1.
     """
-    if method is not None and method not in _NAMES:
+    if method is not None and method not in _METHODS:
         raise SettingError(f"adjust={method!r}: must be 'holm', 'bh' or None")
     values = np.asarray(p, dtype=float)
     known = ~np.isnan(values)
@@ -47,9 +47,19 @@ def adjust_p(p: npt.ArrayLike, method: Adjustment | None = "holm") -> npt.NDArra
         raise DataError(f"p values must lie between 0 and 1, and one is {wrong[0]:g}")
     if method is None or not known.any():
         return values.copy()
-    from statsmodels.stats.multitest import multipletests
-
     adjusted = np.full(values.shape, np.nan)
-    # statsmodels does not see NaN and would spoil every value: they are taken out first.
-    adjusted[known] = multipletests(values[known], method=_NAMES[method])[1]
+    adjusted[known] = _holm(values[known]) if method == "holm" else _benjamini_hochberg(values[known])
     return adjusted
+
+
+# These few lines are `multipletests` of statsmodels, whose import takes longer than most estimates.
+def _holm(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(stepped, 1.0)[np.argsort(order)]
+
+
+def _benjamini_hochberg(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    order = np.argsort(p)
+    stepped = np.minimum.accumulate((p[order] * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1]
+    return np.minimum(stepped, 1.0)[np.argsort(order)]
