@@ -1,6 +1,11 @@
 """Cluster-robust logistic regression on ten million rows: ours against statsmodels, in one run.
 
-Usage: python benchmarks/speed_logistic.py [--rows 10000000] [--only ours|statsmodels|statsmodels-grouped]
+    python benchmarks/speed_logistic.py
+    python benchmarks/speed_logistic.py --model hazard --rows 1000000
+    python benchmarks/speed_logistic.py --only ours
+
+`effects` has two slopes; `hazard` is of leaving at one of 20 turns, with an effect for each turn, three
+classes of scenarios and the refusals so far.
 
 Each contender runs in a process of its own on the same frame. CPU seconds (all threads) and peak memory are
 counted from after the data stand until the answer does; the coefficients must agree to 1e-6.
@@ -22,6 +27,8 @@ import pandas as pd
 
 CONTENDERS = ("ours", "statsmodels", "statsmodels-grouped")
 FORMULA = "opted_out ~ harm + difficulty"
+MODELS = ("effects", "hazard")
+TURNS = 20
 
 
 def trials(rows: int) -> pd.DataFrame:
@@ -46,21 +53,64 @@ def trials(rows: int) -> pd.DataFrame:
     return pd.DataFrame({**columns, "opted_out": opted_out})
 
 
+def turns_of(rows: int) -> pd.DataFrame:
+    """Return turns of conversations of 2,000 scenarios, up to the one at which the model left."""
+    rng = np.random.default_rng(7)
+    scenarios = 2_000
+    kind = rng.integers(0, 3, scenarios)
+    own = rng.normal(0, 0.7, scenarios)
+    size = max(rows // 12, 10)
+    scenario = rng.integers(0, scenarios, size).astype(np.int32)
+    here, refusals, number = np.arange(size), np.zeros(size, dtype=np.int8), np.arange(size)
+    parts = []
+    for turn in range(1, TURNS + 1):
+        refusals[here] += (rng.random(len(here)) < 0.2) & (refusals[here] < 5)
+        logits = -3.5 + 0.6 * kind[scenario[here]] + own[scenario[here]] + 0.2 * refusals[here] + 0.01 * turn
+        left = rng.random(len(here)) < 1 / (1 + np.exp(-logits))
+        at = {"scenario": scenario[here], "kind": kind[scenario[here]], "refusals": refusals[here].copy()}
+        parts.append(
+            pd.DataFrame({**at, "trial": number[here], "turn": turn, "exited": left.astype(np.int8)})
+        )
+        here = here[~left]
+    data = pd.concat(parts, ignore_index=True).iloc[:rows]
+    names = np.array(["benign", "neutral", "harmful"])
+    return data.assign(kind=pd.Categorical(names[data["kind"]], categories=list(names)))
+
+
 def ours(data: pd.DataFrame) -> list[float]:
     """Fit by Bartleby: CR2, Satterthwaite, odds ratios and marginal effects."""
-    from bartleby.analysis.rates.effects import effects
+    import bartleby as bb
 
-    frame = effects(data, FORMULA, cluster="item").frame
+    if "exited" in data:
+        frame = bb.hazard(data, ["kind", "refusals"], cluster="scenario").frame
+    else:
+        frame = bb.effects(data, FORMULA, cluster="item").frame
     return [float(value) for value in frame.loc[frame["quantity"] == "coefficient", "estimate"]]
+
+
+def design_of(data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    """Return the design, outcome and clusters that a user of statsmodels would make."""
+    import statsmodels.api as sm
+
+    if "exited" not in data:
+        return sm.add_constant(data[["harm", "difficulty"]].astype(float)), data["opted_out"], data["item"]
+    dummies = pd.get_dummies(data[["kind", "turn"]], columns=["kind", "turn"], drop_first=True, dtype=float)
+    kinds = [name for name in dummies if name.startswith("kind")]
+    design = dummies[kinds].assign(refusals=data["refusals"].astype(float))
+    return (
+        sm.add_constant(pd.concat([design, dummies.drop(columns=kinds)], axis=1)),
+        data["exited"],
+        data["scenario"],
+    )
 
 
 def statsmodels_rows(data: pd.DataFrame) -> list[float]:
     """Fit by statsmodels on the rows."""
     import statsmodels.api as sm
 
-    design = sm.add_constant(data[["harm", "difficulty"]].astype(float))
-    model = sm.GLM(data["opted_out"].astype(float), design, family=sm.families.Binomial())
-    fit = model.fit(cov_type="cluster", cov_kwds={"groups": data["item"].to_numpy()})
+    design, outcome, cluster = design_of(data)
+    model = sm.GLM(outcome.astype(float), design, family=sm.families.Binomial())
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": cluster.to_numpy()})
     return [float(value) for value in fit.params]
 
 
@@ -68,19 +118,22 @@ def statsmodels_grouped(data: pd.DataFrame) -> list[float]:
     """Fit by statsmodels on counts that its user has made."""
     import statsmodels.api as sm
 
-    cells = data.groupby(["item", "harm", "difficulty"])["opted_out"].agg(["sum", "count"]).reset_index()
-    design = sm.add_constant(cells[["harm", "difficulty"]].astype(float))
-    both = np.column_stack([cells["sum"], cells["count"] - cells["sum"]])
+    outcome = "exited" if "exited" in data else "opted_out"
+    keys = [name for name in data if name not in (outcome, "trial")]
+    counts = data.groupby(keys, observed=True)[outcome].agg(["sum", "count"]).reset_index()
+    design, _, cluster = design_of(counts.assign(**{outcome: 0}))
+    both = np.column_stack([counts["sum"], counts["count"] - counts["sum"]])
     model = sm.GLM(both, design, family=sm.families.Binomial())
-    fit = model.fit(cov_type="cluster", cov_kwds={"groups": cells["item"].to_numpy()})
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": cluster.to_numpy()})
     return [float(value) for value in fit.params]
 
 
-def measure(name: str, rows: int) -> None:
+def measure(name: str, rows: int, model: str) -> None:
     """Run one contender here and print what it took as JSON."""
     fits = {"ours": ours, "statsmodels": statsmodels_rows, "statsmodels-grouped": statsmodels_grouped}
-    fits[name](trials(5_000))  # imports are not what is measured
-    data = trials(rows)
+    make = turns_of if model == "hazard" else trials
+    fits[name](make(5_000))  # imports are not what is measured
+    data = make(rows)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, wall = time.process_time(), time.perf_counter()
     estimates = fits[name](data)
@@ -105,15 +158,17 @@ def main() -> None:
         description="Logistic regression with clusters, ours against statsmodels"
     )
     parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--model", choices=MODELS, default="effects")
     parser.add_argument("--only", choices=CONTENDERS)
     parser.add_argument("--here", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
-        measure(options.here, options.rows)
+        measure(options.here, options.rows, options.model)
         return
     results = {}
     for name in [options.only] if options.only else CONTENDERS:
         command = [sys.executable, __file__, "--here", name, "--rows", str(options.rows)]
+        command += ["--model", options.model]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"{name}: failed ({done.returncode}): {done.stderr.strip().splitlines()[-1:]}")

@@ -9,7 +9,7 @@ wrong rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,14 +75,8 @@ class Design:
     spec: ModelSpec = field(repr=False)
     left_out: tuple[str, ...] = ()
 
-    def changed(self, values: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Return the matrix had some predictors these values (one for all cells, or one a cell)."""
-        data = self.data.copy()
-        for name, value in values.items():
-            if isinstance(data[name].dtype, pd.CategoricalDtype):
-                data[name] = pd.Series([value] * len(data), index=data.index).astype(data[name].dtype)
-            else:
-                data[name] = value
+    def of(self, data: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return the matrix of other predictors, which have the columns and categories of `data`."""
         matrix = np.asarray(self.spec.get_model_matrix(data), dtype=float)
         return matrix[:, [name not in self.left_out for name in _column_names(self.spec)]]
 
@@ -163,7 +157,7 @@ def as_predictors(cells: pd.DataFrame, terms: Terms, frame: Frame) -> pd.DataFra
 
 
 def _category(values: pd.Series[Any], order: list[Any] | None) -> pd.Series[Any]:
-    present = {value for value in values if not pd.isna(value)}
+    present = set(values.dropna().unique())
     if order is None:
         order = natural_order(present)
     kept = [each for each in order if each in present]

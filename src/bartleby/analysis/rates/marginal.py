@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -19,7 +20,19 @@ Floats = npt.NDArray[np.float64]
 Link: TypeAlias = Literal["logit", "identity"]
 
 _NODES = 60
-Change = tuple[str, Any, Any, float]
+_ROWS_AT_ONCE = 200_000
+"""Rows of changed predictors of which a design is made at once: its making costs most where there are few."""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A change of a predictor from one value, or one value a row, to another, and what to divide by."""
+
+    name: str
+    term: str
+    upper: Any
+    lower: Any
+    width: float
 
 
 @dataclass(frozen=True)
@@ -67,25 +80,57 @@ def marginal_effects(
     predictors are taken as given; one that was left out, as it does not vary, has no effect. Averages over
     intercepts by Gauss-Hermite quadrature.
     """
-    weights = n / n.sum()
-    effects = []
-    for name in design.data.columns:
-        values = design.data[name]
-        if design.left_out and (values == values.iloc[0]).all():
-            continue
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            first, *others = values.cat.categories
-            changes: list[Change] = [(f"{name}[{other} - {first}]", other, first, 1.0) for other in others]
-        elif set(values.unique()) <= {0.0, 1.0}:
-            changes = [(name, 1.0, 0.0, 1.0)]
-        else:
-            step = 1e-5 * max(float(values.std()), 1e-8)
-            changes = [(name, values + step, values - step, 2 * step)]
-        for term, upper, lower, width in changes:
-            sides = [design.changed({name: value}) for value in (upper, lower)]
-            (high, up), (low, down) = (_mean_outcome(side, weights, beta, spread, link) for side in sides)
-            effects.append(MarginalEffect(term, (high - low) / width, (up - down) / width))
-    return effects
+    data, weights = _profiles(design.data, n / n.sum())
+    changes = [
+        change
+        for name in design.data.columns
+        if not (design.left_out and (design.data[name] == design.data[name].iloc[0]).all())
+        for change in _changes(name, design.data[name], data[name])
+    ]
+    sides = [(change.name, value) for change in changes for value in (change.upper, change.lower)]
+    outcomes = [
+        _mean_outcome(matrix, weights, beta, spread, link) for matrix in _changed(design, data, sides)
+    ]
+    return [
+        MarginalEffect(change.term, (high - low) / change.width, (up - down) / change.width)
+        for change, (high, up), (low, down) in zip(changes, outcomes[::2], outcomes[1::2], strict=True)
+    ]
+
+
+def _profiles(data: pd.DataFrame, weights: Floats) -> tuple[pd.DataFrame, Floats]:
+    """Return the distinct rows of predictors with their weights: cells also differ by cluster."""
+    if not len(data.columns):
+        return data.iloc[:1], np.array([weights.sum()])
+    grouped = data.groupby(list(data.columns), sort=False, observed=True)
+    first = ~data.duplicated().to_numpy()
+    return data[first].reset_index(drop=True), np.bincount(grouped.ngroup().to_numpy(), weights)
+
+
+def _changes(name: str, values: pd.Series[Any], distinct: pd.Series[Any]) -> list[_Change]:
+    """Return the changes of a predictor: to each category, from 0 to 1, or by a small step."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        first, *others = values.cat.categories
+        return [_Change(name, f"{name}[{other} - {first}]", other, first, 1.0) for other in others]
+    if set(distinct.unique()) <= {0.0, 1.0}:
+        return [_Change(name, name, 1.0, 0.0, 1.0)]
+    step = 1e-5 * max(float(values.std()), 1e-8)
+    return [_Change(name, name, distinct + step, distinct - step, 2 * step)]
+
+
+def _changed(design: Design, data: pd.DataFrame, sides: Sequence[tuple[str, Any]]) -> Iterator[Floats]:
+    """Yield the design matrix of each side of a change; several are made at once while they are small."""
+    at_once = max(1, _ROWS_AT_ONCE // max(len(data), 1))
+    for start in range(0, len(sides), at_once):
+        part = sides[start : start + at_once]
+        parts = [data.assign(**{name: _as_column(data[name], value)}) for name, value in part]
+        yield from np.split(design.of(pd.concat(parts, ignore_index=True)), len(parts))
+
+
+def _as_column(values: pd.Series[Any], value: Any) -> pd.Series[Any]:  # noqa: ANN401 - a label or numbers
+    """Return a column that has another value in every row, with the categories that it has."""
+    if isinstance(value, pd.Series):
+        return value
+    return pd.Series([value] * len(values), index=values.index).astype(values.dtype)
 
 
 def _mean_outcome(
