@@ -207,8 +207,10 @@ def conversations_of(source: str | Path | pd.DataFrame) -> Iterator[MarkedTransc
 
     for table in turn_chunks(source):
         plain = table.astype(object).where(table.notna(), None)
-        for name, part in plain.groupby("conversation", sort=False):
-            rows = part.to_dict(orient="records")
+        by_conversation: dict[Any, list[dict[Any, Any]]] = {}
+        for row in plain.to_dict(orient="records"):
+            by_conversation.setdefault(row["conversation"], []).append(row)
+        for name, rows in by_conversation.items():
             items = (str(rows[0]["item"]),) if rows[0].get("item") is not None else ()
             outcome = str(rows[0].get("outcome") or "recorded")
             yield MarkedTranscript(str(name), items, {}, outcome, tuple(_turns(rows)))

@@ -30,19 +30,18 @@ def coded_reader(found: Placed, said: pd.DataFrame, before: Prepare | None = Non
     before
         What makes conversations ready otherwise.
     """
-    rows = _by_conversation(found)
+    rows, coders = _by_conversation(found), _coders(found)
     levels = found.rows.groupby("code")["value"].max()
     several = {str(code) for code, most in levels.items() if most is not pd.NA and most > 1}
-    coded = set(rows)
-    kept = said[said["conversation"].astype(str).isin(coded)]
+    kept = said[said["conversation"].astype(str).isin(set(rows))]
     names = zip(kept["conversation"].astype(str), kept["turn"].astype(int), kept["text"], strict=True)
     texts = {(name, turn): text if isinstance(text, str) else "" for name, turn, text in names}
 
     def prepare(transcript: TranscriptLike) -> MarkedTranscript:
         ready = _numbered(transcript if before is None else before(transcript))
-        own = rows.get(transcript.trial)
-        if own is None:
+        if transcript.trial not in coders:
             return ready
+        own = rows.get(transcript.trial, ())
         at = {turn.number: place for place, turn in enumerate(ready.turns) if turn.number is not None}
         marks: dict[int, list[Mark]] = {}
         whole: list[Mark] = []
@@ -58,22 +57,33 @@ def coded_reader(found: Placed, said: pd.DataFrame, before: Prepare | None = Non
             dataclasses.replace(turn, marks=(*turn.marks, *marks.get(place, ())))
             for place, turn in enumerate(ready.turns)
         ]
-        coders = tuple(dict.fromkeys(str(row["coder"]) for row in own))
-        return dataclasses.replace(with_turns(ready, turns), codings=tuple(whole), coders=coders)
+        marked = with_turns(ready, turns)
+        return dataclasses.replace(marked, codings=tuple(whole), coders=coders[transcript.trial])
 
     return prepare
 
 
 def _by_conversation(found: Placed) -> dict[str, list[dict[str, Any]]]:
-    """Return the codings of each conversation as plain values."""
+    """Return the codings of each conversation as plain values: of codes that somebody found in the unit."""
     names = ["turn", "code", "coder", "value", "quote", "places", "found"]
-    table = found.rows.reindex(columns=["conversation", *names])
+    units = found.rows["unit"] + "\x1f" + found.rows["code"]
+    somewhere = units.isin(set(units[(found.rows["value"] > 0).fillna(False).to_numpy(dtype=bool)]))
+    table = found.rows[somewhere].reindex(columns=["conversation", *names])
     table["coder"] = table["coder"].map(found.names)
     plain = table.astype(object).where(table.notna(), None)
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in plain.to_dict(orient="records"):
         rows.setdefault(str(row["conversation"]), []).append({name: row[name] for name in names})
     return rows
+
+
+def _coders(found: Placed) -> dict[str, tuple[str, ...]]:
+    """Return who coded some of each conversation, whatever they found, in the order of the codings."""
+    table = found.rows[["conversation", "coder"]].drop_duplicates()
+    coders: dict[str, tuple[str, ...]] = {}
+    for name, coder in zip(table["conversation"], table["coder"], strict=True):
+        coders[str(name)] = (*coders.get(str(name), ()), found.names[coder])
+    return coders
 
 
 def _numbered(transcript: TranscriptLike) -> MarkedTranscript:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.report.quotes import spans_of
@@ -97,9 +99,14 @@ def placed(codings: pd.DataFrame, said: pd.DataFrame) -> Placed:
     own = pd.Series([_is_there(row, texts) for row in _keys(rows)], index=rows.index, dtype=bool)
     warnings = _strangers(rows, own)
     rows = rows[own].reset_index(drop=True)
-    found = [_found(row, texts) for row in _records(rows)]
-    rows["places"] = pd.Series([places for places, _ in found], index=rows.index, dtype=object)
-    rows["found"] = pd.Series([each for _, each in found], index=rows.index, dtype="boolean")
+    quoting = _quoting(rows)
+    found = [_found(row, texts) for row in _records(rows[quoting])]
+    places: list[tuple[Place, ...]] = [()] * len(rows)
+    for number, (spans, _) in zip(np.flatnonzero(quoting), found, strict=True):
+        places[number] = spans
+    rows["places"] = pd.Series(places, index=rows.index, dtype=object)
+    rows["found"] = pd.Series(pd.NA, index=rows.index, dtype="boolean")
+    rows.loc[quoting, "found"] = pd.array([there for _, there in found], dtype="boolean")
     if "codebook" in rows and len(set(rows["codebook"].dropna())) > 1:
         books = ", ".join(sorted(map(str, rows["codebook"].dropna().unique())))
         warnings.append(f"codings were made with different codebooks ({books}); what a code means may differ")
@@ -202,13 +209,19 @@ def _records(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield {str(name): value for name, value in row.items()}
 
 
-def _found(
-    row: Mapping[str, Any], texts: Mapping[tuple[str, int], str]
-) -> tuple[tuple[Place, ...], bool | None]:
-    """Return where the words stand that a coding relies on, and whether all of them do."""
-    quote = row.get("quote")
-    if not row["value"] or not isinstance(quote, str) or not quote.strip():
-        return (), None
+def _quoting(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which codings found a code and quote words for it: one in twenty, as codings go."""
+    if "quote" not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    some = (rows["value"] > 0).fillna(False).to_numpy(dtype=bool)
+    quotes = rows["quote"]
+    some[some] = [isinstance(quote, str) and bool(quote.strip()) for quote in quotes[some]]
+    return some
+
+
+def _found(row: Mapping[str, Any], texts: Mapping[tuple[str, int], str]) -> tuple[tuple[Place, ...], bool]:
+    """Return where the words stand that a coding quotes, and whether all of them do."""
+    quote = row["quote"]
     name, start, end = row["conversation"], row.get("start"), row.get("end")
     at = None if start is None or end is None else (int(start), int(end))
     if row["turn"] is not None:
