@@ -95,7 +95,7 @@ def design_of(data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
     if "exited" not in data:
         return sm.add_constant(data[["harm", "difficulty"]].astype(float)), data["opted_out"], data["item"]
     dummies = pd.get_dummies(data[["kind", "turn"]], columns=["kind", "turn"], drop_first=True, dtype=float)
-    kinds = [name for name in dummies if name.startswith("kind")]
+    kinds = [name for name in dummies if str(name).startswith("kind")]
     design = dummies[kinds].assign(refusals=data["refusals"].astype(float))
     return (
         sm.add_constant(pd.concat([design, dummies.drop(columns=kinds)], axis=1)),

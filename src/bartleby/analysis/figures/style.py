@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import matplotlib.style
 from cycler import cycler
@@ -187,9 +187,15 @@ class Picture(Figure):
 def style() -> Iterator[None]:
     """Draw in the look of all figures; the settings from before come back afterwards."""
     # matplotlib checks whatever is set, so only what differs is: usually a tenth, and nothing if nested.
-    current = dict(matplotlib.rcParams.copy())
-    with matplotlib.rc_context({name: value for name, value in _look().items() if current[name] != value}):
+    current = _current()
+    changed: Any = {name: value for name, value in _look().items() if current[name] != value}
+    with matplotlib.rc_context(changed):
         yield
+
+
+def _current() -> dict[str, Any]:
+    # Not by `items`, which would choose a backend.
+    return cast("dict[str, Any]", dict(matplotlib.rcParams.copy()))
 
 
 @cache
@@ -197,7 +203,7 @@ def _look() -> Mapping[str, Any]:
     """Return all settings of matplotlib that decide how a figure looks."""
     own = {**_SETTINGS, "font.family": ["DejaVu Sans", *_installed_fallbacks()]}
     with matplotlib.style.context(["default", own]):
-        settings = dict(matplotlib.rcParams.copy())
+        settings = _current()
     return {name: value for name, value in settings.items() if name not in _NO_LOOK}
 
 

@@ -49,7 +49,7 @@ class Counted:
         """Return the number of clusters (of the way with fewer), or of rows where these are independent."""
         if self.cluster is None:
             return float(self.n.sum())
-        return min(np.count_nonzero(np.bincount(way)) for way in self.ways())
+        return min(int(np.count_nonzero(np.bincount(way))) for way in self.ways())
 
     def ways(self) -> list[Codes]:
         """Return the codes of clusters by each way of clustering."""

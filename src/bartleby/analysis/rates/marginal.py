@@ -102,8 +102,8 @@ def _profiles(data: pd.DataFrame, weights: Floats) -> tuple[pd.DataFrame, Floats
     if not len(data.columns):
         return data.iloc[:1], np.array([weights.sum()])
     grouped = data.groupby(list(data.columns), sort=False, observed=True)
-    first = ~data.duplicated().to_numpy()
-    return data[first].reset_index(drop=True), np.bincount(grouped.ngroup().to_numpy(), weights)
+    sums = np.bincount(grouped.ngroup().to_numpy(), weights).astype(np.float64)
+    return data[~data.duplicated().to_numpy()].reset_index(drop=True), sums
 
 
 def _changes(name: str, values: pd.Series[Any], distinct: pd.Series[Any]) -> list[_Change]:
