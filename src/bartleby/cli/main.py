@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from bartleby.cli import coding, collecting, estimating, files, labelling
 from bartleby.errors import BartlebyError
+from bartleby.progress import in_lines
 
 __all__ = ["main"]
 
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 1 for an error, 2 for bad usage, 130 for Ctrl-C."""
     options = build_parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        with in_lines():
+            return int(options.run(options))
     except BartlebyError as error:
         sys.stderr.write("".join(f"bartleby: error: {line}\n" for line in str(error).splitlines()))
         return FAILED

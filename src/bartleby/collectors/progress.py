@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Never
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from bartleby.progress import Bar, new_bar
 
 __all__ = ["Progress", "Told", "describe"]
 
@@ -43,36 +40,30 @@ class Told:
 
 
 class Progress:
-    """A bar on the error stream; nothing at all where that is not a terminal.
+    """A bar on the error stream, where that is a terminal or a notebook (see `bartleby.progress`).
 
     Parameters
     ----------
     name
         What is run.
     shown
-        Whether to show it; None for where the error stream is a terminal.
+        Whether to show it; None for where there is a terminal or a notebook.
     """
 
     def __init__(self, name: str, *, shown: bool | None = None) -> None:
         self._name = name
-        self._shown = sys.stderr.isatty() if shown is None else shown
-        self._bar: tqdm[Never] | None = None
+        self._shown = shown
+        self._bar: Bar | None = None
         self._told = 0.0
 
     def start(self, total: int, done: int) -> None:
         """Show how many trials there are, and how many of them had ended before."""
-        if not self._shown:
-            return
-        from tqdm import tqdm
-
         if self._bar is not None:
             self._bar.total = total
             self._bar.refresh()
             return
         # The bar's `{rate}` counts from `initial`, so trials of earlier sessions do not flatter it.
-        self._bar = tqdm(
-            total=total, initial=done, desc=self._name, unit="trial", dynamic_ncols=True, file=sys.stderr
-        )
+        self._bar = new_bar(self._name, total, done=done, unit="trial", delay=0, keep=True, shown=self._shown)
 
     def step(self, told: Callable[[], Told]) -> None:
         """Count one more trial; what is told of the run is asked for only if it is shown."""

@@ -18,6 +18,7 @@ from bartleby.collectors.schema import open_to_read
 from bartleby.collectors.turn_table import TurnRows, turn_table
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
+from bartleby.progress import steps
 from bartleby.studies.study import Study
 
 __all__ = ["read"]
@@ -77,7 +78,8 @@ def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> p
         shown = [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
         anew = None if study is None else read_anew(path, connection, study)
         turns = TurnRows() if unit == "turn" else None
-        rows = _gather(connection.execute(_ROWS), anew, turns)
+        count = connection.execute("SELECT COUNT(*) FROM outcomes").fetchone()[0]
+        rows = _gather(connection.execute(_ROWS), anew, turns, count)
     frozen = json.loads(meta["study"])
     fixed = {
         "study": frozen["name"],
@@ -122,9 +124,12 @@ class _Rows:
             values.append(value)
 
 
-def _gather(cursor: sqlite3.Cursor, anew: Iterator[Anew] | None, by_turn: TurnRows | None) -> _Rows:
+def _gather(
+    cursor: sqlite3.Cursor, anew: Iterator[Anew] | None, by_turn: TurnRows | None, count: int
+) -> _Rows:
     rows, kept = _Rows(), dict[str, str]()
-    while chunk := cursor.fetchmany(CHUNK):
+    chunks = iter(lambda: cursor.fetchmany(CHUNK), [])
+    for chunk in steps(chunks, "reading trials", count, unit="trial", size=len):
         for trial, sample, items, cell, template, outcome, *rest in chunk:
             refused, turn, turns, columns, input_tokens, output_tokens, seconds, turn_rows = rest
             rows.trial.append(trial)

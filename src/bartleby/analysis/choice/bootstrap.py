@@ -21,6 +21,7 @@ from bartleby.analysis.choice.resampling import Resampling, resampling
 from bartleby.analysis.choice.tails import Tails
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.errors import SettingError
+from bartleby.progress import steps
 
 if TYPE_CHECKING:
     from bartleby.analysis.choice.result import ChoiceFit
@@ -124,7 +125,8 @@ def reported_replicates(
         penalised=group.penalised,
     )
     contrasts = group.layout.contrasts
-    for found, converged in batches:
+    going = steps(batches, "bootstrap", replicates, unit="replicate", size=lambda batch: len(batch[1]))
+    for found, converged in going:
         reported = found[converged] @ contrasts.T
         yield reported[~np.isnan(reported).any(axis=1)]
 

@@ -32,6 +32,7 @@ from bartleby.analysis.report.coded_sections import (
 )
 from bartleby.analysis.report.page import write_report
 from bartleby.analysis.report.sections import Prepare, Reader, Section, TranscriptLike
+from bartleby.progress import steps
 
 __all__ = ["CodedPart", "coded_part", "write"]
 
@@ -74,7 +75,8 @@ class CodedPart:
             ("Words that set these turns apart", typical_phrases),
             ("Quotations that are not there", not_found),
         )
-        return [section for title, make in parts for section in attempted(title, make, data)]
+        going = steps(parts, "estimating", unit="part")
+        return [section for title, make in going for section in attempted(title, make, data)]
 
     def prepare(self, before: Prepare | None = None) -> Prepare:
         """Return what puts codings on conversations that `before` makes ready otherwise."""

@@ -27,6 +27,7 @@ from bartleby.analysis.report.exit_text import headline, interval, scope, stayin
 from bartleby.analysis.report.sections import Section
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.rounding import percent_text
+from bartleby.progress import steps
 
 __all__ = ["sections_of"]
 
@@ -56,7 +57,8 @@ def sections_of(data: ExitData) -> list[Section]:
         ("Reasons given for leaving", by_reason),
         ("What the model says of itself", self_reported),
     )
-    return [section for title, make in parts for section in attempt(title, make, data)]
+    going = steps(parts, "estimating", unit="part")
+    return [section for title, make in going for section in attempt(title, make, data)]
 
 
 def by_class(data: ExitData) -> Section:

@@ -32,6 +32,7 @@ from bartleby.analysis.tables.rounding import number_text
 from bartleby.analysis.tables.warned import merged
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
+from bartleby.progress import steps
 
 __all__ = ["CLAIM", "write_report"]
 
@@ -112,7 +113,7 @@ def write_report(
         transcripts, trials, study_items, maximum=max_trials, seed=seed, reader=reader, prepare=prepare
     )
     try:
-        shown = [_written(section, target) for section in sections]
+        shown = [_written(each, target) for each in steps(sections, "saving figures", unit="part")]
         page = _render(record, trials, sections, shown, (embedded, claim))
         target.mkdir(parents=True, exist_ok=True)
         index = target / "index.html"

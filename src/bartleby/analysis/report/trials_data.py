@@ -18,6 +18,7 @@ from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.report.marks import mark_rows
 from bartleby.analysis.report.sampling import Keeper, Sample, sample_trials
 from bartleby.analysis.report.sections import Prepare, Reader, TranscriptLike, TurnLike
+from bartleby.progress import steps
 
 __all__ = ["BUDGET", "LONGEST", "Embedded", "as_script_text", "embed"]
 
@@ -97,7 +98,7 @@ def embed(
     known = _facts(trials, sample, (*FACTS, *reader.facets, *reader.facts), frozenset(reader.facts))
     kept = Keeper(BUDGET, seed)
     seen = taken = 0
-    for transcript in transcripts:
+    for transcript in steps(transcripts, "reading conversations", len(trials) or None, unit="trial"):
         seen += 1
         wanted = sample is None or transcript.trial in sample.ids or transcript.outcome is None
         if not wanted or taken >= maximum:

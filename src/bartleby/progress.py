@@ -1,0 +1,175 @@
+"""How far a command is: one bar for whatever takes longer than a few seconds.
+
+Code that computes goes through its steps with `steps` and writes nothing itself. Where the error stream is a
+terminal or a notebook a bar is shown; on the command line without a terminal, a line every minute; elsewhere
+nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+__all__ = ["Bar", "in_lines", "new_bar", "on_screen", "steps"]
+
+T = TypeVar("T")
+
+DELAY = 2.0
+"""Seconds after which a bar is shown: what is done by then needs none."""
+FIRST_LINE, LINE = 10.0, 60.0
+"""Seconds to the first line, and between lines, where there is no terminal."""
+
+_lines: ContextVar[bool] = ContextVar("lines in place of bars", default=False)
+
+
+class Bar(Protocol):
+    """What shows how far something is: a bar of `tqdm`, lines, or nothing."""
+
+    total: float | None
+
+    def update(self, n: float = 1, /) -> object:
+        """Count so many more."""
+
+    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+        """Say more beside the count."""
+
+    def refresh(self) -> object:
+        """Show how it stands now."""
+
+    def close(self) -> None:
+        """Show nothing more."""
+
+
+@contextmanager
+def in_lines() -> Iterator[None]:
+    """Write lines where there is no terminal, as for a command whose error stream is kept in a file."""
+    token = _lines.set(True)
+    try:
+        yield
+    finally:
+        _lines.reset(token)
+
+
+def on_screen() -> bool:
+    """Return whether there is a terminal or a notebook in which a bar can move."""
+    return sys.stderr.isatty() or _in_notebook()
+
+
+def steps(
+    items: Iterable[T],
+    name: str,
+    total: int | None = None,
+    *,
+    unit: str = "step",
+    size: Callable[[T], int] | None = None,
+) -> Iterator[T]:
+    """Yield items, and show how many are done and about how long the rest will take.
+
+    Parameters
+    ----------
+    items
+        What is gone through.
+    name
+        What is done, as in "saving figures".
+    total
+        How many there are; by default as many as a collection has, else unknown.
+    unit
+        What one of them is called.
+    size
+        For how many one item counts.
+    """
+    length = getattr(items, "__len__", None)
+    bar = new_bar(name, total if total is not None or length is None else length(), unit=unit)
+    if bar is None:
+        yield from items
+        return
+    try:
+        for item in items:
+            yield item
+            bar.update(1 if size is None else size(item))
+    finally:
+        bar.close()
+
+
+def new_bar(
+    name: str,
+    total: int | None,
+    *,
+    done: int = 0,
+    unit: str = "step",
+    delay: float = DELAY,
+    keep: bool = False,
+    shown: bool | None = None,
+) -> Bar | None:
+    """Return a bar, lines in its place, or None where nothing is to be shown.
+
+    Parameters
+    ----------
+    name, total, unit
+        As in `steps`.
+    done
+        How many were done before; they do not count for the rate.
+    delay
+        Seconds until it is shown.
+    keep
+        Whether it stays to be read when it is done.
+    shown
+        Whether a bar is shown; None for where there is a terminal or a notebook.
+    """
+    if not (on_screen() if shown is None else shown):
+        return _Lines(name, total, done) if shown is None and _lines.get() else None
+    with warnings.catch_warnings():
+        # Without ipywidgets a notebook shows a bar of text, about which there is nothing to be done.
+        warnings.simplefilter("ignore")
+        if _in_notebook():
+            from tqdm.auto import tqdm
+        else:
+            from tqdm import tqdm
+    return tqdm(
+        total=total, initial=done, desc=name, unit=unit, file=sys.stderr, delay=delay, leave=keep,
+        dynamic_ncols=True,
+    )  # fmt: skip
+
+
+class _Lines:
+    """A line every minute."""
+
+    def __init__(self, name: str, total: float | None, done: int) -> None:
+        self.total = total
+        self._name, self._done, self._count, self._more = name, done, done, ""
+        self._began = time.monotonic()
+        self._next = self._began + FIRST_LINE
+
+    def update(self, n: float = 1, /) -> None:
+        self._count += int(n)
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + LINE
+            sys.stderr.write(f"bartleby: {self._name}: {self._state(now - self._began)}\n")
+
+    def _state(self, elapsed: float) -> str:
+        if self.total is None:
+            return f"{self._count:,}{self._more}"
+        left = (self.total - self._count) * elapsed / max(self._count - self._done, 1)
+        about = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min"
+        return f"{self._count:,} of {self.total:,.0f}, about {about} left{self._more}"
+
+    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+        self._more = f", {s}" if s else ""
+
+    def refresh(self) -> None:
+        """Do nothing: a line is written when it is time for one."""
+
+    def close(self) -> None:
+        """Do nothing: lines stay."""
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    found = None if shell is None else shell.get_ipython()
+    return found is not None and "IPKernelApp" in found.config

@@ -1,0 +1,77 @@
+"""A bar for what takes longer than a few seconds: where it is shown, and what it says."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from bartleby import progress
+from bartleby.cli import main
+from bartleby.progress import in_lines, steps
+
+
+class Terminal(io.StringIO):
+    """An error stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "FIRST_LINE", 0.0)
+    monkeypatch.setattr(progress, "LINE", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_script_without_a_terminal_is_shown_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(steps("abc", "spelling")) == ["a", "b", "c"]
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_command_without_a_terminal_writes_lines_with_count_and_time_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with in_lines():
+        assert sum(steps(iter([10, 20]), "reading trials", 30, size=int)) == 30
+    told = capsys.readouterr()
+    assert told.out == ""
+    first, last = told.err.splitlines()
+    assert first.startswith("bartleby: reading trials: 10 of 30, about ")
+    assert last == "bartleby: reading trials: 30 of 30, about 0 s left"
+
+
+def test_a_terminal_shows_a_bar_that_is_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bar = progress.new_bar("saving figures", 12, delay=0)
+    assert bar is not None
+    bar.update(3)
+    bar.refresh()
+    bar.close()
+    assert "saving figures:  25%" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r")
+
+
+def test_what_is_done_in_two_seconds_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert list(steps(range(3), "counting")) == [0, 1, 2]
+    assert terminal.getvalue() == ""
+
+
+def test_an_error_in_a_step_closes_the_bar_and_is_raised() -> None:
+    def failing() -> list[int]:
+        return [1 // number for number in steps([1, 0], "dividing")]
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+
+
+def test_lines_are_for_the_command_only_and_end_with_it() -> None:
+    assert main(["studies"]) == 0
+    assert progress.new_bar("x", 1) is None
