@@ -123,17 +123,23 @@ def new_bar(
     """
     if not (on_screen() if shown is None else shown):
         return _Lines(name, total, done) if shown is None and _lines.get() else None
-    with warnings.catch_warnings():
-        # Without ipywidgets a notebook shows a bar of text, about which there is nothing to be done.
-        warnings.simplefilter("ignore")
-        if _in_notebook():
-            from tqdm.auto import tqdm
-        else:
-            from tqdm import tqdm
-    return tqdm(
+    return _bar_class()(
         total=total, initial=done, desc=name, unit=unit, file=sys.stderr, delay=delay, leave=keep,
         dynamic_ncols=True,
     )  # fmt: skip
+
+
+def _bar_class() -> Callable[..., Bar]:
+    if not _in_notebook():
+        from tqdm import tqdm
+
+        return tqdm
+    with warnings.catch_warnings():
+        # Without ipywidgets a notebook shows a bar of text, about which there is nothing to be done.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm as notebook_tqdm
+
+    return notebook_tqdm
 
 
 class _Lines:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from pathlib import Path
 
+import matplotlib
 import pytest
+from fontTools import subset
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backend_bases import RendererBase
 
 from bartleby.analysis.figures.labels import clip, visible
-from bartleby.analysis.figures.style import CLASSES, looks, new_picture, save, style
+from bartleby.analysis.figures.style import CLASSES, Picture, looks, new_picture, save, style
 
 
 def test_classes_keep_their_look_whatever_else_is_there() -> None:
@@ -28,6 +33,52 @@ def luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_figure_is_drawn_once_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    draw = Picture.draw
+
+    def counted(self: Picture, renderer: RendererBase) -> None:
+        drawn.append(renderer)
+        draw(self, renderer)
+
+    monkeypatch.setattr(Picture, "draw", counted)
+    with style():
+        picture = new_picture(3, 2)
+        picture.add_subplot().set_ylabel("Utility")
+    files = save(picture, tmp_path / "once")
+    assert len(drawn) == len(files) == 3
+
+
+def test_settings_of_the_user_come_back_and_are_of_no_account_within() -> None:
+    with matplotlib.rc_context({"lines.linewidth": 9.0, "axes.facecolor": "red", "timezone": "Asia/Tokyo"}):
+        with style(), style():
+            assert matplotlib.rcParams["lines.linewidth"] == 0.9
+            assert matplotlib.rcParams["axes.facecolor"] == matplotlib.rcParamsDefault["axes.facecolor"]
+            assert matplotlib.rcParams["timezone"] == "Asia/Tokyo"
+        assert matplotlib.rcParams["lines.linewidth"] == 9.0
+
+
+def test_fonts_in_a_pdf_have_no_tables_for_shaping_text_and_others_keep_them(tmp_path: Path) -> None:
+    with style():
+        picture = new_picture(3, 2)
+        picture.add_subplot().set_title("Déjà vu: 0.5 ≤ x")
+    pdf, _, _ = save(picture, tmp_path / "fonts")
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf.read_bytes(), re.DOTALL)
+    # A TrueType file begins with its version, 1.0.
+    fonts = [data for data in map(inflated, streams) if data.startswith(b"\x00\x01\x00\x00")]
+    assert fonts
+    assert not any(table in font for font in fonts for table in (b"GSUB", b"GPOS", b"GDEF"))
+    assert all(table in font for font in fonts for table in (b"glyf", b"hmtx", b"cmap"))
+    assert "GSUB" not in subset.Options().drop_tables
+
+
+def inflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        return data
 
 
 def test_files_embed_their_fonts_and_hold_no_date(tmp_path: Path) -> None:
