@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import expit, gammaln
 
-from bartleby.analysis.inference.beta_binomial import mean_posterior
+from bartleby.analysis.inference.beta_binomial import _log_likelihood, mean_posterior
 from bartleby.analysis.inference.intervals import clustered_rate, independent_rate
 
 
@@ -143,3 +145,17 @@ def test_ten_clusters_and_a_rare_outcome_cover_what_they_say(spread: float) -> N
         fit = clustered_rate(events, np.full(10, 80.0), 0.95)
         inside += fit.low <= 0.05 <= fit.high
     assert 0.93 <= inside / 1000 <= 0.985
+
+
+@pytest.mark.parametrize("longest", [6, 4_000])
+def test_the_likelihood_is_that_of_scipy_for_few_trials_and_for_many(longest: int) -> None:
+    rng = np.random.default_rng(4)
+    n = rng.integers(1, longest, 8).astype(float)
+    events = np.floor(n * rng.uniform(0, 1, 8) ** 2)
+    rates, likenesses = np.array([-3.0, 0.0, 1.5]), np.array([-4.0, 0.0])
+    found = _log_likelihood(rates, likenesses, np.stack([events, n]), np.ones(8, dtype=np.int64))
+    a = expit(rates)[:, None] * np.exp(-likenesses)
+    b = expit(-rates)[:, None] * np.exp(-likenesses)
+    each = stats.betabinom.logpmf(events[:, None, None], n[:, None, None], a, b)
+    choose = gammaln(n + 1) - gammaln(events + 1) - gammaln(n - events + 1)
+    np.testing.assert_allclose(found, each.sum(axis=0) - choose.sum(), rtol=1e-9)

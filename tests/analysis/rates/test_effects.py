@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from bartleby.analysis.rates import marginal
 from bartleby.analysis.rates.effects import effects
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
@@ -111,6 +112,17 @@ def test_marginal_effects_go_through_interactions_and_functions() -> None:
     found = part(effects(trials, "opted_out ~ harm * np.log(difficulty)"), "marginal_effect")
     assert found.index.tolist() == ["harm[mild - none]", "harm[severe - none]", "difficulty"]
     assert np.isfinite(found[["low", "high"]].to_numpy(dtype=float)).all()
+
+
+def test_marginal_effects_are_the_same_however_many_designs_are_made_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trials, formula = study(), "opted_out ~ harm * difficulty"
+    together = part(effects(trials, formula), "marginal_effect")
+    monkeypatch.setattr(marginal, "_ROWS_AT_ONCE", 1)
+    apart = part(effects(trials, formula), "marginal_effect")
+    np.testing.assert_allclose(together["estimate"], apart["estimate"], rtol=1e-12)
+    np.testing.assert_allclose(together["std_error"], apart["std_error"], rtol=1e-12)
 
 
 def test_harm_begins_with_none_and_categories_keep_the_order_they_are_given() -> None:
