@@ -123,6 +123,9 @@ def new_bar(
     """
     if not (on_screen() if shown is None else shown):
         return _Lines(name, total, done) if shown is None and _lines.get() else None
+    if _in_notebook():
+        # A bar stays in the notebook's file, so that none is made for what is done at once.
+        delay = max(delay, DELAY)
     return _bar_class()(
         total=total, initial=done, desc=name, unit=unit, file=sys.stderr, delay=delay, leave=keep,
         dynamic_ncols=True,
