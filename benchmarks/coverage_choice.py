@@ -28,9 +28,9 @@ from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.model import MOST_ADAPTIVE
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
-from bartleby.analysis.choice.posteriors.steps import win_steps
 from bartleby.analysis.choice.posteriors.unbiased import drawn_again, prior_weights, unbiased_prior
 from bartleby.analysis.choice.posteriors.utilities import run_chains
+from bartleby.analysis.choice.posteriors.wins import win_steps
 from bartleby.analysis.choice.resampling import resampling
 from bartleby.analysis.choice.table import read_choices
 from bartleby.studies.design.graphs import Pair, SwissRounds

@@ -30,8 +30,9 @@ from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.posteriors.checks import population_check
 from bartleby.analysis.choice.posteriors.mixtures import ClassMixtures, Mixture
 from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
-from bartleby.analysis.choice.posteriors.steps import Step, win_steps
+from bartleby.analysis.choice.posteriors.steps import Step
 from bartleby.analysis.choice.posteriors.utilities import Chains
+from bartleby.analysis.choice.posteriors.wins import win_steps
 from bartleby.analysis.choice.share_estimates import ShareSettings, draw_groups, share_difference
 from bartleby.analysis.choice.shares import ClassDraws, share_row
 from bartleby.analysis.choice.table import read_choices
@@ -139,7 +140,7 @@ def mixtures(
     columns, typical, steps, start = _start(fits, groups)
     sampler = Chains(steps, ClassMixtures(columns, typical), start, rng)
     sampler.run(BURN_IN)
-    kept, _, *mixture = sampler.run(DRAWS)
+    kept, _, *mixture = (part.swapaxes(0, 1) for part in sampler.run(DRAWS))
     every = []
     for at, values in enumerate(kept):
         population = Mixture(*(part[at] for part in mixture))
@@ -159,7 +160,7 @@ def single(fits: list[GroupFit], size: int, rng: np.random.Generator) -> list[tu
     sample = Sample(np.eye(start.shape[1])[group], np.ones((size, 1)))
     sampler = Chains(steps, SamplePriors([sample], typical), start, rng)
     sampler.run(BURN_IN)
-    kept, means, spreads = sampler.run(SINGLE_DRAWS)
+    kept, means, spreads = (part.swapaxes(0, 1) for part in sampler.run(SINGLE_DRAWS))
     share = special.ndtr(-means[..., 0] / np.sqrt(spreads[..., 0]))
     return list(zip(share, (kept[:, :, group] < 0).sum(axis=2), strict=True))
 

@@ -67,7 +67,7 @@ class ClassDraws:
 
     label: tuple[Any, ...]
     items: tuple[str, ...]
-    utilities: Floats
+    utilities: npt.NDArray[np.floating[Any]]
     population: Mixture
     chains: int = 1
     lost: tuple[str, ...] = ()
@@ -144,11 +144,11 @@ def class_draws(
         for at, label in enumerate(labels):
             lost = tuple(sorted(set(members[at]) - set(inside[at])))
             if at not in some:
-                every.append(ClassDraws(label, (), drawn.utilities[:, :0], _NOTHING, drawn.chains, lost))
+                every.append(ClassDraws(label, (), drawn.parameters[:, :0], _NOTHING, drawn.chains, lost))
                 continue
             number = some.index(at)
             population, error = drawn.mixture.of_class(number), float(drawn.errors[number])
-            utilities = drawn.utilities[:, codes[at]]
+            utilities = drawn.parameters[:, drawn.columns[number]]
             every.append(
                 ClassDraws(label, tuple(inside[at]), utilities, population, drawn.chains, lost, error)
             )

@@ -38,7 +38,7 @@ def sampled(
         tuple(np.asarray(group, dtype=np.int64) for group in groups), np.full((1, len(groups)), error**2)
     )
     chains = Chains(Measured(seen, error), priors, np.tile(seen, (150, 1)), np.random.default_rng(1))
-    chains.run(100)
+    chains.settle()
     kept, _, *mixture = chains.run(200)
     flat = Mixture(*(part.reshape(-1, *part.shape[2:]) for part in mixture))
     return kept.reshape(-1, kept.shape[2]), flat

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bartleby.analysis.choice.posteriors.normals import draw_normals
 from bartleby.analysis.choice.posteriors.priors import FAR, Choose, Prior, Sample, SamplePriors
-from bartleby.analysis.choice.posteriors.steps import draw_normals
 from bartleby.analysis.choice.posteriors.utilities import run_chains
 from bartleby.analysis.inference.effective_size import effective_size
 
@@ -42,7 +42,12 @@ class Measured:
         moved[:, columns] = choose(np.arange(len(columns)), precision, self.seen[columns] * precision)
         return moved
 
-    def settle(self, now: Floats) -> None:
+    @property
+    def settled(self) -> int:
+        """Steps that are not kept."""
+        return 120
+
+    def settle(self, now: Floats, step: int) -> None:
         """Learn nothing."""
 
 

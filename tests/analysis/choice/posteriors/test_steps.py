@@ -10,9 +10,13 @@ import pytest
 from bartleby.analysis.choice.data import choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.posteriors.normals import conjugate_gradients
+from bartleby.analysis.choice.posteriors.polya_gamma import polya_gamma
 from bartleby.analysis.choice.posteriors.priors import NormalPrior
-from bartleby.analysis.choice.posteriors.steps import conjugate_gradients, polya_gamma, slices_of, win_steps
-from bartleby.analysis.choice.posteriors.utilities import draw_utilities, likelihood_steps
+from bartleby.analysis.choice.posteriors.slices import slices_of
+from bartleby.analysis.choice.posteriors.steps import likelihood_steps
+from bartleby.analysis.choice.posteriors.utilities import draw_utilities
+from bartleby.analysis.choice.posteriors.wins import win_steps
 from bartleby.analysis.choice.table import read_choices
 
 Floats = npt.NDArray[np.float64]
@@ -91,8 +95,7 @@ def test_steps_have_the_posterior_that_a_grid_has(name: str) -> None:
         kept = []
         for step in range(100):
             now = steps.draw(now, alone, rng)
-            if step in {5, 10, 20}:
-                steps.settle(now)
+            steps.settle(now, 4 * step)
             if step >= 30:
                 kept.append(now)
         drawn = np.concatenate(kept)
@@ -109,8 +112,12 @@ def test_slices_and_polya_gamma_agree_where_both_can_be_used(monkeypatch: pytest
     steps = slices_of(fit.layout.design, fit.data.counts / fit.scale, fit.maximum.estimated[0])
     monkeypatch.setattr("bartleby.analysis.choice.posteriors.utilities.likelihood_steps", lambda _: steps)
     sliced = draw_utilities(fit, classes, 6000, np.random.default_rng(0))
-    np.testing.assert_allclose(plain.utilities.mean(axis=0), sliced.utilities.mean(axis=0), atol=0.06)
-    np.testing.assert_allclose(plain.utilities.std(axis=0), sliced.utilities.std(axis=0), atol=0.06)
+    np.testing.assert_allclose(
+        plain.parameters[:, :7].mean(axis=0), sliced.parameters[:, :7].mean(axis=0), atol=0.06
+    )
+    np.testing.assert_allclose(
+        plain.parameters[:, :7].std(axis=0), sliced.parameters[:, :7].std(axis=0), atol=0.06
+    )
     for level in (0.025, 0.5, 0.975):
         one, other = (np.quantile(each.mixture.below(0.0), level) for each in (plain, sliced))
         assert one == pytest.approx(other, abs=0.12)
@@ -122,12 +129,12 @@ def test_many_items_are_drawn_as_few_are(monkeypatch: pytest.MonkeyPatch) -> Non
     fit = fitted(words, ChoiceOptions(baseline="item 7"), n_items=8)
     drawn = []
     for dense, parts in ((64, 0), (0, 30)):
-        monkeypatch.setattr("bartleby.analysis.choice.posteriors.steps._DENSE", dense)
-        monkeypatch.setattr("bartleby.analysis.choice.posteriors.steps._MOST_PARTS", parts)
+        monkeypatch.setattr("bartleby.analysis.choice.posteriors.wins._DENSE", dense)
+        monkeypatch.setattr("bartleby.analysis.choice.posteriors.wins._MOST_PARTS", parts)
         drawn.append(draw_utilities(fit, [np.arange(4), np.arange(4, 7)], 8000, np.random.default_rng(0)))
     factorised, solved = drawn
-    np.testing.assert_allclose(factorised.utilities.mean(axis=0), solved.utilities.mean(axis=0), atol=0.05)
-    np.testing.assert_allclose(factorised.utilities.std(axis=0), solved.utilities.std(axis=0), atol=0.05)
+    np.testing.assert_allclose(factorised.parameters.mean(axis=0), solved.parameters.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(factorised.parameters.std(axis=0), solved.parameters.std(axis=0), atol=0.05)
     shares = [each.mixture.below(0.0) for each in drawn]
     np.testing.assert_allclose(shares[0].mean(axis=0), shares[1].mean(axis=0), atol=0.04)
 

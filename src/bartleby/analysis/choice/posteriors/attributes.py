@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
+from bartleby.analysis.choice.posteriors.steps import likelihood_steps
 from bartleby.analysis.choice.posteriors.unbiased import (
     drawn_again,
     prior_weights,
@@ -23,7 +24,6 @@ from bartleby.analysis.choice.posteriors.unbiased import (
 )
 from bartleby.analysis.choice.posteriors.utilities import (
     CHAINS,
-    likelihood_steps,
     run_chains,
     scattered,
 )
@@ -119,15 +119,15 @@ def draw_slopes(
     """
     rows = fit.layout.design.basis[nodes]
     own = rows.any(axis=0)
-    sampling = np.diag(fit.model_covariance)[own]
-    typical = float(np.median(sampling))
+    sampling = np.diag(fit.model_covariance)
+    typical = float(np.median(sampling[own]))
     priors = SamplePriors([Sample(rows, X)], np.array([[typical]]))
     prior = unbiased_prior(fit, nodes, X)
     chains, draws = _REACHING if open_ended else (CHAINS, DRAWS // CHAINS)
     kept, coefficients, spreads = run_chains(
         likelihood_steps(fit),
         priors,
-        scattered(fit, chains, rng),
+        scattered(fit, sampling, chains, rng),
         draws,
         rng,
         favour=(lambda now, spread: prior.gain(now, spread[:, 0], typical)) if open_ended else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,15 @@ Integers = npt.NDArray[np.int64]
 
 _LEAST = 8
 """Fewer items say nothing of the shape of a population."""
-_REPLICATES = 199
+_REPLICATES = 99
 
 
 def population_check(
-    fit: GroupFit, nodes: Integers, parameters: Floats, population: Mixture, rng: np.random.Generator
+    fit: GroupFit,
+    nodes: Integers,
+    parameters: npt.NDArray[np.floating[Any]],
+    population: Mixture,
+    rng: np.random.Generator,
 ) -> float:
     """Return the posterior predictive p value of the population of a class; NaN with few items.
 
@@ -47,7 +52,7 @@ def population_check(
     if len(nodes) < _LEAST:
         return math.nan
     some = rng.integers(len(parameters), size=_REPLICATES)
-    replaced = parameters[some].copy()
+    replaced = parameters[some].astype(np.float64)
     columns = fit.layout.design.basis[nodes].argmax(axis=1)
     replaced[:, columns] = population.at(some).sample(len(nodes), rng)
     counts = np.concatenate([fit.data.counts[None], _drawn_counts(fit, replaced, rng)])
@@ -61,14 +66,15 @@ def population_check(
 
 def _drawn_counts(fit: GroupFit, parameters: Floats, rng: np.random.Generator) -> Floats:
     """Draw outcomes of all cells, with their overdispersion (replicates, M, A)."""
-    design, counts = fit.layout.design, fit.data.counts
-    chance = np.exp(design.kernel.log_probability(design.local(parameters)))
-    total = counts.sum(axis=1)
-    chance /= chance.sum(axis=-1, keepdims=True)
-    drawn = rng.multinomial(np.rint(total).astype(np.int64), chance)
-    expected = total[:, None] * chance
-    found: Floats = expected + np.sqrt(fit.scale) * (drawn - expected)
-    return found
+    design, total = fit.layout.design, fit.data.counts.sum(axis=1)
+    trials = np.rint(total).astype(np.int64)
+    counts = np.empty((len(parameters), *fit.data.counts.shape))
+    for at, row in enumerate(parameters):
+        chance = np.exp(design.kernel.log_probability(design.local(row[None])))[0]
+        chance /= chance.sum(axis=-1, keepdims=True)
+        expected = total[:, None] * chance
+        counts[at] = expected + np.sqrt(fit.scale) * (rng.multinomial(trials, chance) - expected)
+    return counts
 
 
 def _shapes(fit: GroupFit, nodes: Integers, counts: Floats) -> Floats:

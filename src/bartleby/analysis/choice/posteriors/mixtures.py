@@ -66,20 +66,29 @@ class GroupedPrior:
         np.einsum("kqq->kq", total)[...] += self.diagonal
         return total
 
+    @cached_property
+    def _flat(self) -> Integers:
+        """Number of the group and chain of each parameter (K q,), 0 for those that are in none."""
+        chains, groups = self.less.shape
+        flat = np.zeros(self.diagonal.shape, dtype=np.int64)
+        flat[:, self.columns] = self.group + (np.arange(chains) * groups + 1)[:, None]
+        return flat.ravel()
+
+    @cached_property
+    def _less(self) -> Floats:
+        return np.append(0.0, self.less)
+
     def times(self, vectors: Floats) -> Floats:
         """Return the precision of each chain times a vector (K, q)."""
-        product = self.diagonal * vectors
-        flat = (np.arange(len(vectors))[:, None] * self.less.shape[1] + self.group).ravel()
-        total = np.bincount(flat, vectors[:, self.columns].ravel(), self.less.size)
-        product[:, self.columns] -= (self.less.ravel() * total)[flat].reshape(self.group.shape)
+        total = np.bincount(self._flat, vectors.ravel(), len(self._less)) * self._less
+        product: Floats = self.diagonal * vectors - total[self._flat].reshape(vectors.shape)
         return product
 
     def noise(self, rng: np.random.Generator) -> Floats:
         """Return a normal vector for each chain whose covariance is that precision (K, q)."""
         drawn = rng.standard_normal(self.diagonal.shape) / np.sqrt(self.diagonal)
-        means = np.sqrt(MEANS) * rng.standard_normal(self.less.shape)
-        drawn[:, self.columns] += np.take_along_axis(means, self.group, axis=1)
-        return self.times(drawn)
+        means = np.append(0.0, np.sqrt(MEANS) * rng.standard_normal(self.less.size))
+        return self.times(drawn + means[self._flat].reshape(drawn.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +170,8 @@ class ClassMixtures:
             own = self.owner == at
             rank = u[:, own].argsort(axis=1).argsort(axis=1)
             labels[:, own] = rank * COMPONENTS // max(int(own.sum()), 1)
-        shape = (len(now), len(self.groups), COMPONENTS)
         count, mean, _ = self._sums(u, labels)
+        shape = count.shape
         return labels, np.full(shape, 1 / COMPONENTS), np.where(count > 0, mean, 0.0), np.full(shape, 0.5)
 
     def normal(self, state: State, size: int) -> GroupedPrior:
@@ -171,8 +180,9 @@ class ClassMixtures:
         group = self.owner * COMPONENTS + labels
         flat = variances.reshape(len(labels), -1)
         diagonal = np.full((len(labels), size), 1 / WIDE)
-        diagonal[:, self.columns] = 1 / np.take_along_axis(flat, group, axis=1)
-        count = self._count(labels).reshape(len(labels), -1)
+        cells = self._cells(labels)
+        diagonal[:, self.columns] = 1 / flat.take(cells)
+        count = np.bincount(cells.ravel(), minlength=flat.size).reshape(flat.shape)
         return GroupedPrior(diagonal, self.columns, group, 1 / flat**2 / (count / flat + 1 / MEANS))
 
     def draw(self, now: Floats, state: State, rng: np.random.Generator) -> State:
@@ -181,7 +191,7 @@ class ClassMixtures:
         u = now[:, self.columns]
         count, mean, squares = self._sums(u, labels)
         means = _means(count, mean, variances, rng)
-        labels = _labels(u, np.zeros(1), Mixture(weights, means, variances), self.owner, rng)
+        labels = _labels(u, None, Mixture(weights, means, variances), self.owner, rng)
         count, mean, squares = self._sums(u, labels)
         variances = self._spreads(count, mean, squares, rng)
         means = _means(count, mean, variances, rng)
@@ -208,14 +218,12 @@ class ClassMixtures:
         def choose(at: Integers, precision: Floats, linear: Floats) -> Floats:
             owner = self.owner[at]
             noise = 1 / np.maximum(precision, _LEAST)
-            labels[:, at] = _labels(linear * noise, noise, mixture, owner, rng)
-            own = (labels[:, at] + owner * COMPONENTS).astype(np.int64)
-            mean, spread = (
-                np.take_along_axis(part.reshape(len(part), -1), own, axis=1) for part in (means, variances)
-            )
+            labels[:, at] = drawn = _labels(linear * noise, noise, mixture, owner, rng)
+            cells = self._cells(drawn, owner)
+            mean, spread = means.take(cells), variances.take(cells)
             total = precision + 1 / spread
-            drawn: Floats = (linear + mean / spread) / total
-            return drawn + rng.standard_normal(drawn.shape) / np.sqrt(total)
+            centre: Floats = (linear + mean / spread) / total
+            return centre + rng.standard_normal(centre.shape) / np.sqrt(total)
 
         now = steps.one_by_one(now, self.columns, choose)
         return now, (labels, weights, means, variances)
@@ -252,31 +260,29 @@ class ClassMixtures:
     def _spreads(self, count: Floats, mean: Floats, squares: Floats, rng: np.random.Generator) -> Floats:
         """Draw variances on a grid even in their log, means integrated out."""
         v, n = _VARIANCES, count[..., None]
-        prior = _spread_prior(v, self.typical[..., None, None])
         some = np.maximum(n - 1, 0) / 2 * np.log(v) + squares[..., None] / (2 * v)
         wide = n * MEANS + v
-        common = 0.5 * np.log(wide) + n * mean[..., None] ** 2 / (2 * wide)
-        height = prior - np.where(n > 0, some + common, 0.0)
+        some += 0.5 * np.log(wide) + n * mean[..., None] ** 2 / (2 * wide)
+        height = _spread_prior(v, self.typical[..., None, None]) - np.where(n > 0, some, 0.0)
         chance = np.exp(height - height.max(axis=-1, keepdims=True)).cumsum(axis=-1)
         level = rng.random(count.shape)[..., None] * chance[..., -1:]
         drawn: Floats = v[(chance < level).sum(axis=-1)]
         return drawn
 
-    def _count(self, labels: Labels) -> Floats:
-        shape = (len(labels), len(self.groups), COMPONENTS)
-        return np.bincount(self._flat(labels), minlength=int(np.prod(shape))).reshape(shape).astype(float)
-
     def _sums(self, u: Floats, labels: Labels) -> tuple[Floats, Floats, Floats]:
         """Return count, mean, and sum of squares about it, of the items of each component (K, G, C)."""
-        count, flat = self._count(labels), self._flat(labels)
-        size = count.size
-        mean: Floats = np.bincount(flat, u.ravel(), size) / np.maximum(count.ravel(), 1)
+        shape = (len(labels), len(self.groups), COMPONENTS)
+        flat, size = self._cells(labels).ravel(), int(np.prod(shape))
+        count = np.bincount(flat, minlength=size)
+        mean: Floats = np.bincount(flat, u.ravel(), size) / np.maximum(count, 1)
         squares: Floats = np.bincount(flat, (u.ravel() - mean[flat]) ** 2, size).astype(np.float64)
-        return count, mean.reshape(count.shape), squares.reshape(count.shape)
+        return count.reshape(shape).astype(float), mean.reshape(shape), squares.reshape(shape)
 
-    def _flat(self, labels: Labels) -> Integers:
-        begin = np.arange(len(labels))[:, None] * (len(self.groups) * COMPONENTS)
-        return np.asarray((begin + self.owner * COMPONENTS + labels).ravel(), dtype=np.int64)
+    def _cells(self, labels: Labels, owner: Integers | None = None) -> Integers:
+        """Return where the component of each item is in arrays (K, G, C) (K, n)."""
+        begin = np.arange(len(labels))[:, None] * len(self.groups)
+        owner = self.owner if owner is None else owner
+        return np.asarray((begin + owner) * COMPONENTS + labels, dtype=np.int64)
 
 
 def _spread_prior(spread: Floats, typical: Floats) -> Floats:
@@ -285,15 +291,31 @@ def _spread_prior(spread: Floats, typical: Floats) -> Floats:
     return density
 
 
-def _labels(u: Floats, noise: Floats, mixture: Mixture, owner: Integers, rng: np.random.Generator) -> Labels:
+def _labels(
+    u: Floats, noise: Floats | None, mixture: Mixture, owner: Integers, rng: np.random.Generator
+) -> Labels:
     """Draw the component of items (K, n), their utilities measured with noise of some variance."""
-    spread = mixture.variances[:, owner] + noise[..., None]
+    one = mixture.weights.shape[1] == 1
+    weights, means, variances = (
+        part if one else part[:, owner] for part in (mixture.weights, mixture.means, mixture.variances)
+    )
+    spread = variances if noise is None else variances + noise[..., None]
+    height = u[..., None] - means
+    height *= height
+    height /= -2 * spread
     with np.errstate(divide="ignore"):
-        height = np.log(mixture.weights[:, owner]) - np.log(spread) / 2
-    height -= (u[..., None] - mixture.means[:, owner]) ** 2 / (2 * spread)
-    chance = np.exp(height - height.max(axis=-1, keepdims=True)).cumsum(axis=-1)
-    level = rng.random(u.shape)[..., None] * chance[..., -1:]
-    return np.asarray((chance < level).sum(axis=-1), dtype=np.int8)
+        height += np.log(weights)
+    height -= height.max(axis=-1, keepdims=True)
+    np.exp(height, out=height)
+    height /= np.sqrt(spread)
+    chance = [height[..., 0]]
+    for at in range(1, COMPONENTS):
+        chance.append(chance[-1] + height[..., at])
+    level = rng.random(u.shape) * chance[-1]
+    labels: Labels = np.zeros(u.shape, dtype=np.int8)
+    for reached in chance[:-1]:
+        labels += reached < level
+    return labels
 
 
 def _means(count: Floats, mean: Floats, variances: Floats, rng: np.random.Generator) -> Floats:

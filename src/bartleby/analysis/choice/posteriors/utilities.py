@@ -18,21 +18,19 @@ import numpy.typing as npt
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.posteriors.mixtures import ClassMixtures, Mixture
 from bartleby.analysis.choice.posteriors.priors import Priors, SamplePriors, State
-from bartleby.analysis.choice.posteriors.steps import Step, slices_of, win_steps
+from bartleby.analysis.choice.posteriors.steps import Step, likelihood_steps
 
-__all__ = ["Chains", "UtilityDraws", "draw_utilities", "likelihood_steps", "run_chains", "scattered"]
+__all__ = ["Chains", "UtilityDraws", "draw_utilities", "run_chains", "scattered"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Favour: TypeAlias = Callable[[Floats, Floats], Floats]
 
-CHAINS = 16
-DRAWS, MOST_DRAWS = 2000, 16_000
+CHAINS, _FEWEST = 16, 4
+_NUMBERS = 128_000
+"""Cells by chains up to which there are as many chains as can be: the more, the less a step costs each."""
+DRAWS, MOST_DRAWS = 1000, 16_000
 """Draws that are kept at first, and at most, where their number follows from the noise they leave."""
-_BURN_IN = 120
-"""Steps that are not kept."""
-_SETTLING = (10, 20, 40, 60, 80)
-"""Steps of the burn-in after which the sampler learns from what it has seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,23 +39,23 @@ class UtilityDraws:
 
     Parameters
     ----------
-    utilities
-        Of all nodes (draws, nodes); NaN for nodes that cannot be placed against the baseline.
+    parameters
+        What is estimated (draws, q).
+    columns
+        Which of these are the utilities of the nodes of each class.
     mixture
         What each class is a sample from (draws, classes, components).
     chains
         Number of chains; draw number i is of chain i modulo this.
     errors
         Standard error of the utility of a typical item of each class (classes,).
-    parameters
-        What is estimated (draws, q).
     """
 
-    utilities: Floats
+    parameters: npt.NDArray[np.float32]
+    columns: tuple[Integers, ...]
     mixture: Mixture
     chains: int
     errors: Floats
-    parameters: Floats
 
 
 def draw_utilities(
@@ -74,7 +72,8 @@ def draw_utilities(
     fit
         A fitted model with a baseline, whose utility is zero.
     classes
-        Nodes of each class, one or more; a node is in one at most. Each class has a population of its own.
+        Nodes of each class, one or more, that can be compared with the baseline; a node is in one at most.
+        Each class has a population of its own.
     draws
         Number of draws; None doubles `DRAWS` until there are enough, up to `MOST_DRAWS`.
     rng
@@ -89,33 +88,36 @@ def draw_utilities(
     each, so that clusters are allowed for.
     """
     basis = fit.layout.design.basis
-    groups = tuple(_columns(basis, members) for members in classes)
+    groups = tuple(basis[members].argmax(axis=1).astype(np.int64) for members in classes)
     sampling = np.diag(fit.model_covariance)
     typical = np.array([[float(np.median(sampling[group])) for group in groups]]).reshape(1, len(groups))
-    count = min(CHAINS, DRAWS if draws is None else draws)
-    priors = ClassMixtures(groups, typical)
-    chains = Chains(likelihood_steps(fit), priors, scattered(fit, count, rng), rng)
-    chains.run(_BURN_IN)
     size = DRAWS if draws is None else draws
-    kept = chains.run(-(-size // count))
+    count = min(_chains(len(fit.data.first)), size)
+    chains = Chains(
+        likelihood_steps(fit),
+        ClassMixtures(groups, typical),
+        scattered(fit, sampling, count, rng),
+        rng,
+        _kept,
+    )
+    chains.settle()
+    parts = [chains.run(-(-size // count))]
     while True:
-        drawn = _utility_draws(fit, kept, size, np.sqrt(typical[0]))
+        parameters, *mixture = (_stacked(part, size) for part in zip(*parts, strict=True))
+        drawn = UtilityDraws(parameters, groups, Mixture(*mixture), count, np.sqrt(typical[0]))
         if draws is not None or size >= MOST_DRAWS or enough(drawn):
             return drawn
-        kept = [np.concatenate(parts, axis=1) for parts in zip(kept, chains.run(size // count), strict=True)]
+        parts.append(chains.run(size // count))
         size *= 2
 
 
-def _utility_draws(
-    fit: GroupFit, kept: Sequence[npt.NDArray[Any]], draws: int, errors: Floats
-) -> UtilityDraws:
-    by_chain, _, *mixture = kept
-    nodes = len(fit.layout.nodes)
-    parameters = _stacked(by_chain, draws)
-    utilities = parameters @ fit.layout.design.basis[:nodes].T
-    utilities[:, ~fit.layout.placed[:nodes]] = np.nan
-    stacked = Mixture(*(_stacked(part, draws) for part in mixture))
-    return UtilityDraws(utilities, stacked, len(by_chain), errors, parameters)
+def _kept(now: Floats, state: State) -> State:
+    return now.astype(np.float32), *state[1:]
+
+
+def _chains(cells: int) -> int:
+    """Return how many chains: with few, less is thrown away; with many, a step costs less each."""
+    return int(np.clip(_NUMBERS // max(cells, 1), _FEWEST, CHAINS))
 
 
 class Chains:
@@ -129,6 +131,8 @@ class Chains:
         Parameters of each chain (K, q).
     rng
         Random numbers.
+    kept
+        What is kept of parameters and their state, by chain (K, ...) each.
 
     Notes
     -----
@@ -137,21 +141,32 @@ class Chains:
     are well known, the other where they are not (Yu & Meng 2011).
     """
 
-    def __init__(self, steps: Step, priors: Priors, start: Floats, rng: np.random.Generator) -> None:
-        self._steps, self._priors, self._rng = steps, priors, rng
-        self._now, self._state, self._step = start.copy(), priors.start(start), 0
+    def __init__(
+        self,
+        steps: Step,
+        priors: Priors,
+        start: Floats,
+        rng: np.random.Generator,
+        kept: Callable[[Floats, State], State] = lambda now, state: (now, *state),
+    ) -> None:
+        self._steps, self._priors, self._rng, self._kept = steps, priors, rng, kept
+        self._now, self._state = start.copy(), priors.start(start)
+
+    def settle(self) -> None:
+        """Go the steps before any is kept."""
+        for at in range(self._steps.settled):
+            self._now, self._state = self._next()
+            self._steps.settle(self._now, at)
 
     def run(self, draws: int) -> list[npt.NDArray[Any]]:
-        """Go so many steps, and return parameters and each part of their state as drawn (K, draws, ...)."""
-        chains = len(self._now)
-        kept = [np.empty((chains, draws, *part.shape[1:]), part.dtype) for part in (self._now, *self._state)]
+        """Go so many steps, and return what is kept of each (draws, K, ...)."""
+        kept: list[npt.NDArray[Any]] = []
         for at in range(draws):
             self._now, self._state = self._next()
-            if self._step in _SETTLING:
-                self._steps.settle(self._now)
-            self._step += 1
-            for part, values in zip(kept, (self._now, *self._state), strict=True):
-                part[:, at] = values
+            parts = self._kept(self._now, self._state)
+            kept = kept or [np.empty((draws, *part.shape), part.dtype) for part in parts]
+            for whole, part in zip(kept, parts, strict=True):
+                whole[at] = part
         return kept
 
     def _next(self) -> tuple[Floats, State]:
@@ -223,35 +238,23 @@ def run_chains(
     chains = Chains(steps, priors, start, rng)
     if favour is not None:
         chains = FavouredChains(steps, priors, start, rng, favour)
-    chains.run(_BURN_IN)
-    return chains.run(draws)
+    chains.settle()
+    return [part.swapaxes(0, 1) for part in chains.run(draws)]
 
 
-def likelihood_steps(fit: GroupFit) -> Step:
-    """Return how the parameters of a fit are drawn: by Polya-Gamma augmentation where that is possible."""
-    design, counts = fit.layout.design, fit.data.counts / fit.scale
-    if design.kernel.ties == "rao-kupper" or design.kernel.neither:
-        return slices_of(design, counts, fit.maximum.estimated[0])
-    return win_steps(design, counts[None, :, :2])
-
-
-def scattered(fit: GroupFit, chains: int, rng: np.random.Generator) -> Floats:
-    """Return estimates with their noise, as many as chains (K, q)."""
-    values, vectors = np.linalg.eigh(fit.model_covariance)
-    noise = rng.standard_normal((chains, len(values))) * np.sqrt(np.clip(values, 0.0, 4.0))
-    start: Floats = fit.maximum.estimated[0] + noise @ vectors.T
+def scattered(fit: GroupFit, sampling: Floats, chains: int, rng: np.random.Generator) -> Floats:
+    """Return estimates with noise of their sampling variances (q,), as many as chains (K, q)."""
+    estimated = fit.maximum.estimated[0]
+    start: Floats = estimated + rng.standard_normal((chains, len(sampling))) * np.sqrt(
+        np.minimum(sampling, 4.0)
+    )
     if fit.layout.design.kernel.ties == "rao-kupper":
-        tie = _columns(fit.layout.design.basis, fit.layout.design.index[:1, -1])
-        start[:, tie] = fit.maximum.estimated[0][tie]
+        tie = fit.layout.design.basis[fit.layout.design.index[0, -1]].argmax()
+        start[:, tie] = estimated[tie]
     return start
 
 
-def _columns(basis: Floats, members: npt.NDArray[np.integer]) -> Integers:
-    """Return the estimated parameters that are the utilities of some nodes."""
-    return np.flatnonzero(basis[members].any(axis=0)).astype(np.int64)
-
-
-def _stacked(values: npt.NDArray[Any], draws: int) -> npt.NDArray[Any]:
-    """Return draws of all chains (K, n, ...) one after another, those of one time together (draws, ...)."""
-    chains, size, *rest = values.shape
-    return np.ascontiguousarray(values.swapaxes(0, 1).reshape(chains * size, *rest)[:draws])
+def _stacked(parts: Sequence[npt.NDArray[Any]], draws: int) -> npt.NDArray[Any]:
+    """Return draws of all chains (n, K, ...), in parts, one after another (draws, ...)."""
+    whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return whole.reshape(-1, *whole.shape[2:])[:draws]
