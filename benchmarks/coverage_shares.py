@@ -33,7 +33,8 @@ from bartleby.analysis.choice.posteriors.priors import Sample, SamplePriors
 from bartleby.analysis.choice.posteriors.steps import Step
 from bartleby.analysis.choice.posteriors.utilities import Chains
 from bartleby.analysis.choice.posteriors.wins import win_steps
-from bartleby.analysis.choice.share_estimates import ShareSettings, draw_groups, share_difference
+from bartleby.analysis.choice.share_classes import ShareSettings, draw_groups
+from bartleby.analysis.choice.share_differences import share_difference
 from bartleby.analysis.choice.shares import ClassDraws, share_row
 from bartleby.analysis.choice.table import read_choices
 from bartleby.analysis.tables.grouping import Estimand

@@ -6,7 +6,8 @@ import pytest
 
 from bartleby.analysis.choice.model import ChoiceFit, choice_model
 from bartleby.analysis.choice.options import ChoiceOptions
-from bartleby.analysis.choice.share_estimates import ShareSettings, shares_below
+from bartleby.analysis.choice.share_classes import ShareSettings
+from bartleby.analysis.choice.share_estimates import shares_below
 from bartleby.errors import DataError
 from tests.analysis.choice_tables import simulated
 

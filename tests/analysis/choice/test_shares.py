@@ -9,7 +9,8 @@ import pytest
 from bartleby.analysis.choice.model import ChoiceFit, choice_model
 from bartleby.analysis.choice.posteriors.checks import population_check
 from bartleby.analysis.choice.posteriors.mixtures import Mixture
-from bartleby.analysis.choice.shares import ClassDraws, paired_shares, share_row, spread_count
+from bartleby.analysis.choice.share_differences import paired_shares
+from bartleby.analysis.choice.shares import ClassDraws, share_row, spread_count
 from bartleby.analysis.inference.families import adjust_p
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import DataError, SettingError

@@ -14,7 +14,9 @@ from bartleby.analysis.choice.choosing import choice_verdict, chooses_rows
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.item_classes import item_classes
 from bartleby.analysis.choice.options import ChoiceOptions
-from bartleby.analysis.choice.share_estimates import ShareSettings, share_differences, shares_below
+from bartleby.analysis.choice.share_classes import ShareSettings
+from bartleby.analysis.choice.share_differences import share_differences
+from bartleby.analysis.choice.share_estimates import shares_below
 from bartleby.analysis.choice.slot import flipping_pairs, slot_by_class
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.tables.estimates import Estimates

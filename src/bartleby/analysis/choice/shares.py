@@ -27,7 +27,6 @@ from bartleby.analysis.tables.grouping import Estimand, split_groups
 __all__ = [
     "ClassDraws",
     "class_draws",
-    "paired_shares",
     "quantile_noise",
     "share_row",
     "spread_count",
@@ -274,33 +273,6 @@ class CountSpread:
 def spread_count(count: Integers, size: int, estimand: Estimand, *, of: int = 2) -> CountSpread:
     """Return the posterior of a share from draws of the count; see `share_row`."""
     return CountSpread(count, size, (0.5, (of - 1) / 2) if estimand == "new_items" else None)
-
-
-def paired_shares(
-    one: ClassDraws, other: ClassDraws, estimand: Estimand, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Return draws of two shares below the baseline together.
-
-    Notes
-    -----
-    Each margin is the posterior of `share_row`. For `new_items` an item has one weight in both classes
-    (draws of a Bayesian bootstrap, Rubin 1981), so that items asked about in both are compared with
-    themselves; half an item below and half an item above are added to each class on its own.
-    """
-    draws = min(len(one.utilities), len(other.utilities))
-    names = {item: at for at, item in enumerate(dict.fromkeys((*one.items, *other.items)))}
-    weights = rng.standard_exponential((draws, len(names))) if estimand == "new_items" else None
-    shares = []
-    for drawn in (one, other):
-        below, size = drawn.below[:draws], len(drawn.items)
-        if weights is None:
-            smeared = below.sum(axis=1) + rng.uniform(-0.5, 0.5, draws)
-            shares.append(np.clip(smeared, 0, size) / size)
-            continue
-        own = weights[:, [names[item] for item in drawn.items]]
-        extra = rng.standard_gamma(0.5, (2, draws))
-        shares.append((np.sum(own * below, axis=1) + extra[0]) / (own.sum(axis=1) + extra.sum(axis=0)))
-    return shares[0], shares[1]
 
 
 def quantile_noise(drawn: Floats, level: float, chains: int) -> float:
