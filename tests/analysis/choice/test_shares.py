@@ -259,6 +259,17 @@ def test_a_difference_of_shares_is_the_difference_of_the_table_of_shares() -> No
     assert row["p_adjusted"] == row["p_value"]
 
 
+def test_tables_of_one_fit_have_their_draws_in_common() -> None:
+    fit = two_classes(33)
+    before = fit.share_below(by="impact", draws=200).frame
+    (drawn,) = fit.class_draws.values()
+    fit.compare_shares(by="impact", draws=200)
+    assert list(fit.class_draws.values()) == [drawn]
+    fit.share_below(draws=200)
+    pd.testing.assert_frame_equal(fit.share_below(by="impact", draws=200).frame, before)
+    pd.testing.assert_frame_equal(two_classes(33).share_below(by="impact", draws=200).frame, before)
+
+
 @pytest.mark.parametrize("estimand", ["new_items", "these_items"])
 def test_draws_of_two_shares_together_have_the_margins_of_the_table(estimand: Estimand) -> None:
     rng = np.random.default_rng(5)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -17,6 +18,7 @@ from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.share_classes import ShareSettings
 from bartleby.analysis.choice.share_differences import share_differences
 from bartleby.analysis.choice.share_estimates import shares_below
+from bartleby.analysis.choice.shares import ClassDraws
 from bartleby.analysis.choice.slot import flipping_pairs, slot_by_class
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.tables.estimates import Estimates
@@ -54,6 +56,11 @@ class ChoiceFit(Estimates):
     varying: Mapping[str, str] = field(default_factory=dict, repr=False)
     label_mass: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     confounded: tuple[str, ...] = ()
+
+    @cached_property
+    def class_draws(self) -> dict[Hashable, list[ClassDraws]]:
+        """Draws of classes of items, which the tables of shares have in common."""
+        return {}
 
     @property
     def verdict(self) -> str:

@@ -111,18 +111,26 @@ def own_row(drawn: ClassDraws, settings: ShareSettings) -> dict[str, Any]:
 def draw_groups(
     fit: ChoiceFit, by: Sequence[str], settings: ShareSettings
 ) -> list[tuple[list[ClassDraws], dict[str, object], int]]:
-    """Return draws of each class, the key and the number of each group that converged."""
+    """Return draws of each class, the key and the number of each group that converged.
+
+    Draws are kept with the fit, so that its next table of these classes and settings costs nothing more.
+    """
     classes = fit.item_classes(by)
     baseline = fit.options.baseline
     if baseline is None:
         raise SettingError("share below what? fit the model with baseline=ITEM, such as an opt-out task")
-    found = []
+    kept = []
     for at, group in enumerate(fit.groups):
-        if group.converged and baseline not in group.reasons:
+        if not group.converged or baseline in group.reasons:
+            continue
+        name = (at, tuple(by), settings)
+        drawn = fit.class_draws.get(name)
+        if drawn is None:
             rng = np.random.default_rng([settings.seed, at])
             drawn = class_draws(group, classes, baseline, settings.draws, rng, enough=settings.enough)
-            found.append((drawn, dict(group.key), at))
-    return found
+            fit.class_draws[name] = drawn
+        kept.append((drawn, dict(group.key), at))
+    return kept
 
 
 def class_extremes(
