@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Favour: TypeAlias = Callable[[Floats, Floats], Floats]
 
-CHAINS, _FEWEST = 16, 4
+CHAINS, _FEWEST = 16, 8
 _NUMBERS = 128_000
 """Cells by chains up to which there are as many chains as can be: the more, the less a step costs each."""
 DRAWS, MOST_DRAWS = 1000, 16_000
@@ -257,4 +257,4 @@ def scattered(fit: GroupFit, sampling: Floats, chains: int, rng: np.random.Gener
 def _stacked(parts: Sequence[npt.NDArray[Any]], draws: int) -> npt.NDArray[Any]:
     """Return draws of all chains (n, K, ...), in parts, one after another (draws, ...)."""
     whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    return whole.reshape(-1, *whole.shape[2:])[:draws]
+    return whole.reshape(whole.shape[0] * whole.shape[1], *whole.shape[2:])[:draws]
