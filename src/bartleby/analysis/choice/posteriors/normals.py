@@ -10,7 +10,7 @@ from scipy.linalg import lapack
 
 from bartleby.analysis.choice.posteriors.priors import Prior
 
-__all__ = ["conjugate_gradients", "draw_normals", "solve_normals"]
+__all__ = ["conjugate_gradients", "draw_normals", "normal_parts"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,27 +65,23 @@ def draw_normals(precision: Floats, shift: Floats, prior: Prior, rng: np.random.
     prior
         About zero.
     """
-    drawn = rng.standard_normal(prior.diagonal.shape)
-    shift = np.broadcast_to(shift, drawn.shape)
-    total = prior.added_to(precision)
-    for at, noise in enumerate(drawn):
-        # The routines of LAPACK themselves: checks of arguments would cost more than few items' algebra.
-        root = _root(total[at])
-        half, _ = lapack.dtrtrs(root, shift[at], lower=1)
-        drawn[at], _ = lapack.dtrtrs(root, half + noise, lower=1, trans=1)
-    return drawn
+    mean, noise = normal_parts(precision, shift, prior, rng)
+    return mean + noise
 
 
-def solve_normals(precision: Floats, shift: Floats, prior: Prior) -> Floats:
-    """Return the means of the normal distributions that `draw_normals` draws from (K, q)."""
-    found = np.empty_like(prior.diagonal)
+def normal_parts(
+    precision: Floats, shift: Floats, prior: Prior, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return the means of the distributions that `draw_normals` draws from, and draws less these (K, q)."""
+    noise = rng.standard_normal(prior.diagonal.shape)
+    mean = np.empty_like(noise)
+    shift = np.broadcast_to(shift, noise.shape)
     for at, total in enumerate(prior.added_to(precision)):
-        found[at], _ = lapack.dpotrs(_root(total), shift, lower=1)
-    return found
-
-
-def _root(precision: Floats) -> Floats:
-    root, failed = lapack.dpotrf(precision, lower=1)
-    if failed:
-        raise np.linalg.LinAlgError("the posterior precision of the utilities is not positive definite")
-    return np.asarray(root, dtype=np.float64)
+        # The routines of LAPACK themselves: checks of arguments would cost more than few items' algebra.
+        # A symmetric matrix is its own transpose, which is in the order that they work on in place.
+        root, failed = lapack.dpotrf(total.T, lower=1, clean=0, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("the posterior precision of the utilities is not positive definite")
+        mean[at], _ = lapack.dpotrs(root, shift[at], lower=1)
+        noise[at], _ = lapack.dtrtrs(root, noise[at], lower=1, trans=1)
+    return mean, noise

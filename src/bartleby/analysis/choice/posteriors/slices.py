@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bartleby.analysis.choice.pair_design import PairDesign
-from bartleby.analysis.choice.posteriors.normals import draw_normals, solve_normals
+from bartleby.analysis.choice.posteriors.normals import normal_parts
 from bartleby.analysis.choice.posteriors.priors import Choose, Prior
 
 __all__ = ["PairSlices", "slices_of"]
@@ -60,8 +60,7 @@ class PairSlices:
     def draw(self, now: Floats, prior: Prior, rng: np.random.Generator) -> Floats:
         """Return the next parameters."""
         total = np.broadcast_to(self.precision, (len(now), *self.precision.shape))
-        mean = solve_normals(total, self.shift, prior)
-        turned = draw_normals(total, np.zeros_like(self.shift), prior, rng)
+        mean, turned = normal_parts(total, self.shift, prior, rng)
         away = now - mean
         level = self._left(now) + np.log(rng.random(len(now)))
         angle = rng.uniform(0, 2 * np.pi, len(now))
