@@ -1,7 +1,7 @@
 """The choice model's speed and memory: ours against evalica, arenakit and FastChat, in one run.
 
 Usage: python benchmarks/speed_choice.py [--quick] [--peer-python PYTHON] [--fastchat rating_systems.py]
-       [--peer-replicates N] [--only point|bootstrap100|bootstrap500|robust500]
+       [--peer-replicates N] [--only point|bootstrap100|bootstrap500|robust500|share40|share320]
 
 Every contender runs in a process of its own, with one BLAS thread, on the same choices. Counted are the CPU
 seconds of that process and its children from after the data stand until the answer does, and the peak
@@ -58,6 +58,8 @@ TASKS = (
     Task("bootstrap100", 100, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 25),
     Task("bootstrap500", 500, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 20),
     Task("robust500", 500, 1_000_000, ("ours-robust",), 0),
+    Task("share40", 40, 800, ("ours-share",), 0, 3),
+    Task("share320", 320, 6_400, ("ours-share",), 0, 3),
 )
 MEMORY_GOAL = 4
 
@@ -134,6 +136,15 @@ def ours_robust(data: Choices, replicates: int) -> tuple[Callable[[], Any], Call
 
     table = data.table()
     return lambda: choice_model(table), lambda fit: {"point": _utilities(fit.to_frame(), "estimate")}
+
+
+def ours_share(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """Share of items below the first of them, by Bartleby, after the fit."""
+    del replicates
+    from bartleby.analysis.choice.model import choice_model
+
+    fit = choice_model(data.table(), baseline=data.names()[0], cluster=False)
+    return fit.share_below, lambda found: {"point": [float(found.to_frame()["estimate"].iloc[0])]}
 
 
 def evalica_point(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
@@ -222,6 +233,7 @@ CONTENDERS: dict[str, Callable[[Choices, int], tuple[Callable[[], Any], Callable
     "ours-point": ours_point,
     "ours-bootstrap": ours_bootstrap,
     "ours-robust": ours_robust,
+    "ours-share": ours_share,
     "evalica-point": evalica_point,
     "arenakit-clusters": arenakit_clusters,
     "fastchat-rows": fastchat_rows,
