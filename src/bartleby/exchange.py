@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from json.encoder import encode_basestring
 from typing import Any, Literal, Self
 
 __all__ = [
+    "MOST_TOKENS",
     "Exchange",
     "Listener",
     "Message",
@@ -28,6 +30,7 @@ __all__ = [
     "canonical_json",
     "content_hash",
     "text_hash",
+    "token_count",
     "well_formed",
 ]
 
@@ -35,6 +38,9 @@ Role = Literal["user", "assistant"]
 Listener = Literal["subject", "user"]
 StopReason = Literal["end", "max_tokens", "tool_use", "refusal", "context", "other"]
 
+
+MOST_TOKENS = 10**9
+"""A reply of more tokens is none: no model reads or writes so many, and sums of them must fit 64 bits."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
@@ -61,6 +67,15 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def token_count(value: object) -> int | None:
+    """Return a count of tokens if it is one: a whole number from 0 to a billion; else None, for unknown."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if isinstance(value, float) and not value.is_integer():
+        return None
+    return int(value) if 0 <= value <= MOST_TOKENS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,11 +330,15 @@ class Reply:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the reply that `to_json` wrote."""
-        data = json.loads(text)
+        """Return the reply that `to_json` wrote, or an earlier version of it.
+
+        Earlier versions stored counts of tokens as they came, some of which are no JSON: those are unknown.
+        """
+        data = _reply_json(text)
+        usage = data.get("usage") or {}
         data["tool_calls"] = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
         data["blocks"] = tuple(data.get("blocks", ()))
-        data["usage"] = Usage(**data.get("usage", {}))
+        data["usage"] = Usage(**{name: token_count(usage.get(name)) for name in _USAGE})
         data.setdefault("text", "")
         return cls(**data)
 
@@ -358,5 +377,15 @@ def _usage_json(usage: Usage) -> str:
     return told and f"{{{told}}}"
 
 
+def _reply_json(text: str) -> dict[str, Any]:
+    """Return the JSON of a stored reply, without its usage where that is no JSON."""
+    try:
+        data: dict[str, Any] = json.loads(text)
+    except ValueError:
+        data = json.loads(_STORED_USAGE.sub("}", text))
+    return data
+
+
+_STORED_USAGE = re.compile(r',?"usage":\{[^{}]*\}\}$')
 _SETTINGS = tuple(each.name for each in fields(Settings))
 _USAGE = tuple(sorted(each.name for each in fields(Usage)))

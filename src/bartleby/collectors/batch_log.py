@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from bartleby.collectors.bodies import Body
 from bartleby.collectors.environment import redact
 from bartleby.collectors.schema import storable
+from bartleby.collectors.spent import TOKENS, counted, tokens_of, with_raw
 from bartleby.collectors.writer import Writer
 from bartleby.exchange import Reply, Usage
 
@@ -40,12 +41,13 @@ _BODY = "INSERT OR IGNORE INTO bodies (hash, body, before) VALUES (?, ?, ?)"
 _ANSWER = """UPDATE attempts SET ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
     cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
-_FAIL = "UPDATE attempts SET ok = 0, kind = ?, message = ?, status = ? WHERE number = ?"
+_FAIL = """UPDATE attempts SET ok = 0, kind = ?, message = ?, status = ?, input_tokens = ?,
+    output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _OPEN = "SELECT number, key, first, requests, composed, id FROM batches WHERE ending IS NULL ORDER BY number"
 _WAITING = """SELECT number, trial, ask, attempt, aversive FROM attempts
     WHERE number BETWEEN ? AND ? AND ok IS NULL"""
-_USAGE = """SELECT sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens)
-    FROM attempts WHERE number BETWEEN ? AND ?"""
+_SUMS = ", ".join(f"sum({counted(name)})" for name in TOKENS)
+_USAGE = f"SELECT {_SUMS} FROM attempts WHERE number BETWEEN ? AND ?"  # noqa: S608 - names of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +184,18 @@ class BatchLog:
 
     def answered(self, attempt: int, place: Place, reply: Reply) -> None:
         """Store a reply, without waiting for the disk: `committed` does, for many together."""
-        used = reply.usage
-        tokens = (used.input_tokens, used.output_tokens, used.cache_read_tokens, used.cache_write_tokens)
-        self._writer.put(_ANSWER, (reply.request_id, *tokens, attempt))
-        self._writer.put(_REPLY, (attempt, place.trial, place.ask, storable(reply.to_json())))
+        text = storable(reply.to_json())
+        self._writer.put(_ANSWER, (reply.request_id, *tokens_of(reply.usage), attempt))
+        self._writer.put(_REPLY, (attempt, place.trial, place.ask, text))
         self._begun.setdefault(place.trial, {})[place.ask] = place.attempt
 
     def failed(self, attempt: int, kind: str, error: Exception | TransientError) -> None:
-        """Note that an attempt brought no reply."""
+        """Note that an attempt brought no reply, what came instead, and what that was billed."""
         self._count_failure()
-        status = getattr(error, "status", None)
-        self._writer.put(_FAIL, (kind, storable(redact(str(error))), status, attempt))
+        status, raw = getattr(error, "status", None), getattr(error, "raw", "")
+        tokens = tokens_of(getattr(error, "usage", Usage()))
+        told = storable(redact(with_raw(str(error), raw)))
+        self._writer.put(_FAIL, (kind, told, status, *tokens, attempt))
 
     async def committed(self) -> None:
         """Wait until all of it is on the disk."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import aclosing
 
 from bartleby.collectors.batch_log import BatchLog, Place, StoredBatch
 from bartleby.collectors.batch_terms import Failure, Settling
-from bartleby.collectors.environment import redact
+from bartleby.collectors.environment import redact, secret_pattern
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.models.batching import Batching
+from bartleby.collectors.models.normalising import normalised
 from bartleby.collectors.retry import NoReply, Question
 from bartleby.errors import ModelError, RequestError
-from bartleby.exchange import Reply
+from bartleby.exchange import Reply, Usage
 
 __all__ = ["BatchReplies"]
 
@@ -32,12 +34,17 @@ class BatchReplies:
         Who counts what comes of them.
     max_attempts
         The most attempts at one question in a session.
+    secrets
+        What must not be stored, should the provider echo it.
     """
 
-    def __init__(self, log: BatchLog, settling: Settling, max_attempts: int) -> None:
+    def __init__(
+        self, log: BatchLog, settling: Settling, max_attempts: int, secrets: Iterable[str] = ()
+    ) -> None:
         self._log = log
         self._settling = settling
         self._max_attempts = max_attempts
+        self._secrets = secret_pattern(secrets)
         self._waiting: set[Where] = set()
         self._failures: dict[Where, Failure] = {}
 
@@ -66,16 +73,25 @@ class BatchReplies:
             raise NoReply(redact(str(failure.error)) + tries, failure.kind, transient=transient)
 
     async def read(self, service: Batching, batch: StoredBatch, name: str, trials: list[int]) -> str | None:
-        """Read results as they come, adding their trials; return the name of one that is of another batch.
+        """Read results as they come, adding their trials.
 
         If the connection is lost half-way, what was read is in the log, and the rest is read the next time.
+
+        Returns
+        -------
+        str or None
+            The name of a result, if all of them are of another batch; a name that cannot be of this batch
+            beside others that are is a fault of the server's.
         """
         fatal: ModelError | None = None
+        ours, stranger = False, None
         async with aclosing(service.results(name)) as results:
             async for result in results:
                 attempt = batch.attempt_of(result.custom_id)
                 if attempt is None:
-                    return result.custom_id
+                    stranger = result.custom_id
+                    continue
+                ours = True
                 place = batch.waiting.pop(attempt, None)
                 if place is None:
                     continue
@@ -88,14 +104,19 @@ class BatchReplies:
         await self._log.committed()
         if fatal is not None:
             raise fatal
-        return None
+        return None if ours else stranger
 
     def settle(
         self, attempt: int, place: Place, outcome: Reply | RequestError | TransientError | ModelError
     ) -> None:
-        """Note what became of one request."""
+        """Note what became of one request; a reply is normalised before it is recorded as one."""
         where = (place.trial, place.ask)
         self._waiting.discard(where)
+        try:
+            outcome = normalised(outcome, self._secrets) if isinstance(outcome, Reply) else outcome
+        except TransientError as error:
+            error.kind = "batch_unreadable"
+            outcome = error
         if isinstance(outcome, Reply):
             self._log.answered(attempt, place, outcome)
             self._failures.pop(where, None)
@@ -108,7 +129,7 @@ class BatchReplies:
             failure = Failure(outcome, 1 if before is None else before.count + 1)
             self._failures[where] = failure
             self._log.failed(attempt, failure.kind, outcome)
-        self._settling.batch_failed(place)
+        self._settling.batch_failed(place, getattr(outcome, "usage", Usage()))
 
     def fail_all(self, batch: StoredBatch, error: TransientError) -> list[int]:
         """Note that nothing will come of what a batch still has; return the trials, which may ask again."""

@@ -9,7 +9,7 @@ from bartleby.collectors.batch_log import Place
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.retry import Question
 from bartleby.errors import RequestError
-from bartleby.exchange import Reply
+from bartleby.exchange import Reply, Usage
 
 __all__ = ["Deferred", "Failure", "Postponed", "Settling"]
 
@@ -37,8 +37,8 @@ class Settling(Protocol):
         """Count a reply, at the price of a batch."""
         ...
 
-    def batch_failed(self, place: Place) -> None:
-        """Take back a request that got none."""
+    def batch_failed(self, place: Place, usage: Usage) -> None:
+        """Take back a request that got none, but for what was billed."""
         ...
 
     def out_of_time(self) -> bool:

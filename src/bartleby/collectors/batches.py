@@ -85,7 +85,7 @@ class Batches:
         self._sending = sending
         self._sleep = sleep
         self._under_way: dict[int, StoredBatch] = {}
-        self._replies = BatchReplies(log, settling, max_attempts)
+        self._replies = BatchReplies(log, settling, max_attempts, getattr(service, "secrets", ()))
         self._postponed: set[int] = set()
         self._composed: list[Question] = []
         self._bytes = 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bartleby.collectors.batch_log import batch_usage
 from bartleby.collectors.prices import BATCH_SHARE
+from bartleby.collectors.spent import TOKENS, counted
 from bartleby.exchange import Usage
 
 __all__ = ["Billed", "billed"]
@@ -39,10 +40,8 @@ class Billed:
 
 
 def billed(connection: sqlite3.Connection) -> Billed:
-    """Return the tokens of all replies in a log."""
-    rows = connection.execute(
-        "SELECT listener, sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), "
-        "sum(cache_write_tokens) FROM attempts GROUP BY listener"
-    )
+    """Return the tokens of all attempts in a log, also of those that were billed and could not be read."""
+    sums = ", ".join(f"sum({counted(name)})" for name in TOKENS)
+    rows = connection.execute(f"SELECT listener, {sums} FROM attempts GROUP BY listener")  # noqa: S608
     found = {row[0]: Usage(*row[1:]) for row in rows}
     return Billed(found.get(None, Usage()), batch_usage(connection), found.get("user", Usage()))

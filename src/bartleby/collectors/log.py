@@ -24,9 +24,9 @@ from bartleby.collectors.frozen import Frozen
 from bartleby.collectors.migration import bring_up
 from bartleby.collectors.opening import begin_session, plan_trials, scalar, take_lock
 from bartleby.collectors.schema import connect, explain, in_order, storable
-from bartleby.collectors.spent import Spent, StoredReply
+from bartleby.collectors.spent import Spent, StoredReply, counted, tokens_of, with_raw
 from bartleby.collectors.writer import Writer
-from bartleby.exchange import Listener, Reply
+from bartleby.exchange import Listener, Reply, Usage
 from bartleby.outcome import Outcome
 from bartleby.studies.trial import Reading, Trial
 
@@ -34,14 +34,15 @@ __all__ = ["Log"]
 
 _START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, listener, aversive)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_FAIL = """UPDATE attempts SET seconds = ?, ok = 0, kind = ?, message = ?, status = ?, request_id = ?
-    WHERE number = ?"""
+_FAIL = """UPDATE attempts SET seconds = ?, ok = 0, kind = ?, message = ?, status = ?, request_id = ?,
+    input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _ANSWER = """UPDATE attempts SET seconds = ?, ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
     cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
 _BODY = "INSERT OR IGNORE INTO bodies (hash, body, before) VALUES (?, ?, ?)"
-_TOTALS = """SELECT count(*), coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0),
-    coalesce(sum(aversive), 0) FROM attempts WHERE ok = 1"""
+_TOTALS = f"""SELECT coalesce(sum(ok = 1), 0), coalesce(sum(coalesce({counted("input_tokens")}, 0)
+    + coalesce({counted("output_tokens")}, 0)), 0), coalesce(sum(CASE WHEN ok = 1 THEN aversive END), 0)
+    FROM attempts"""  # noqa: S608 - names of ours
 _OUTCOME = """INSERT OR REPLACE INTO outcomes (trial, outcome, refused, turn, turns, columns, message, asks,
     input_tokens, output_tokens, seconds, ended, turn_rows)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -158,18 +159,20 @@ class Log:
         *,
         status: int | None = None,
         request_id: str | None = None,
+        raw: str = "",
+        usage: Usage | None = None,
     ) -> None:
-        """Note that an attempt brought no reply."""
+        """Note that an attempt brought no reply, what came instead, and what that was billed."""
         self.failures += 1
-        told = storable(redact(message))
-        self._writer.put(_FAIL, (seconds, kind, told, status, request_id, number))
+        told = storable(redact(with_raw(message, raw)))
+        tokens = tokens_of(usage or Usage())
+        self._writer.put(_FAIL, (seconds, kind, told, status, request_id, *tokens, number))
 
     async def attempt_answered(self, number: int, trial: int, ask: int, reply: Reply, seconds: float) -> None:
         """Store a reply, and wait until it is on the disk."""
-        used = reply.usage
-        tokens = (used.input_tokens, used.output_tokens, used.cache_read_tokens, used.cache_write_tokens)
-        self._writer.put(_ANSWER, (seconds, reply.request_id, *tokens, number))
-        self._writer.put(_REPLY, (number, trial, ask, storable(reply.to_json())))
+        text = storable(reply.to_json())
+        self._writer.put(_ANSWER, (seconds, reply.request_id, *tokens_of(reply.usage), number))
+        self._writer.put(_REPLY, (number, trial, ask, text))
         await self._writer.committed()
 
     def trial_ended(

@@ -7,6 +7,7 @@ model (in batches, say) is another `Delivery`.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
@@ -15,9 +16,10 @@ from random import SystemRandom
 from typing import Protocol
 
 from bartleby.collectors.bodies import Body
-from bartleby.collectors.environment import redact
+from bartleby.collectors.environment import HIDDEN, redact, secret_pattern
 from bartleby.collectors.log import Log
 from bartleby.collectors.models.base import Model, TransientError
+from bartleby.collectors.models.normalising import identifier, normalised
 from bartleby.collectors.pacing import Pace
 from bartleby.errors import ModelError, RequestError, StudyError
 from bartleby.exchange import Listener, Reply, Request, Usage
@@ -102,8 +104,8 @@ class Account(Protocol):
         """Count an attempt that is about to be made, when it may be; raise if it never may."""
         ...
 
-    def call_failed(self) -> None:
-        """Note that it brought no reply."""
+    def call_failed(self, listener: Listener, usage: Usage) -> None:
+        """Note that it brought no reply, and what was billed all the same."""
         ...
 
     def replied(self, listener: Listener, usage: Usage) -> None:
@@ -146,6 +148,7 @@ class Live:
         self._account = account
         self._paces = paces or {}
         self._models: dict[Listener, Model | None] = {"subject": model, "user": user}
+        self._secrets: dict[Listener, re.Pattern[str] | None] = {}
         self._log = log
         self._max_attempts = max_attempts
         self._sleep = sleep
@@ -177,9 +180,9 @@ class Live:
                 await self._account.call(question)
             try:
                 number, reply, seconds = await self._attempt(model, question, attempt)
-            except BaseException:
+            except BaseException as error:
                 if self._account is not None:
-                    self._account.call_failed()
+                    self._account.call_failed(listener, getattr(error, "usage", Usage()))
                 raise
             if self._account is not None:
                 self._account.replied(listener, reply.usage)
@@ -189,7 +192,10 @@ class Live:
         return reply, seconds
 
     async def _attempt(self, model: Model, question: Question, attempt: int) -> tuple[int, Reply, float]:
-        """Make one attempt and note how it went; whatever a model may raise is a failure of this attempt."""
+        """Make one attempt and note how it went; whatever a model may raise is a failure of this attempt.
+
+        What it returns is normalised before anything is recorded as answered.
+        """
         request = question.request
         number = await self._log.attempt_started(
             question.trial,
@@ -200,19 +206,33 @@ class Live:
             aversive=request.aversive,
         )
         started = time.perf_counter()
+        secrets = self._secrets_of(model, request.to)
         try:
-            reply = await model.answer(request)
+            reply = normalised(await model.answer(request), secrets)
         except BaseException as error:
-            failure = _as_failure(error)
+            failure = _without(secrets, _as_failure(error))
             self._note_failure(number, time.perf_counter() - started, failure)
             raise _translated(failure) from error
         return number, reply, time.perf_counter() - started
+
+    def _secrets_of(self, model: Model, listener: Listener) -> re.Pattern[str] | None:
+        """Return what finds the keys that a server might echo; once, as it takes as long as a short reply."""
+        if listener not in self._secrets:
+            self._secrets[listener] = secret_pattern(getattr(model, "secrets", ()))
+        return self._secrets[listener]
 
     def _note_failure(self, number: int, seconds: float, error: BaseException) -> None:
         if isinstance(error, TransientError):
             told = str(error)
             self._log.attempt_failed(
-                number, seconds, error.kind, told, status=error.status, request_id=error.request_id
+                number,
+                seconds,
+                error.kind,
+                told,
+                status=error.status,
+                request_id=identifier(error.request_id),
+                raw=error.raw,
+                usage=error.usage,
             )
         elif isinstance(error, Exception):
             self._log.attempt_failed(number, seconds, _kind(error), _text(error))
@@ -237,6 +257,17 @@ def _as_failure(error: BaseException) -> BaseException:
     task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling():
         return ConnectionError("the client library cancelled the request")
+    return error
+
+
+def _without(secrets: re.Pattern[str] | None, error: BaseException) -> BaseException:
+    """Return an exception without secrets in what it says and in what the server sent."""
+    if secrets is not None:
+        error.args = tuple(
+            secrets.sub(HIDDEN, each) if isinstance(each, str) else each for each in error.args
+        )
+        if isinstance(error, TransientError):
+            error.raw = secrets.sub(HIDDEN, error.raw)
     return error
 
 

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bartleby.exchange import Listener, Reply, Usage
+from bartleby.exchange import MOST_TOKENS, Listener, Reply, Usage
 
-__all__ = ["Spent", "StoredReply"]
+__all__ = ["TOKENS", "Spent", "StoredReply", "counted", "tokens_of", "with_raw"]
+
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+"""Columns with the tokens of an attempt."""
+
+
+def counted(column: str) -> str:
+    """Return SQL for a count of tokens: what earlier versions stored that is no possible count is NULL."""
+    return (
+        f"CASE WHEN typeof({column}) = 'integer' AND {column} BETWEEN 0 AND {MOST_TOKENS} THEN {column} END"
+    )
+
+
+def tokens_of(usage: Usage) -> tuple[int | None, ...]:
+    """Return the counts in the order of `TOKENS`."""
+    return usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+
+
+def with_raw(message: str, raw: str) -> str:
+    """Return why an attempt failed, with what was sent instead of a reply, where something was."""
+    return f"{message}. It was: {raw}" if raw else message
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,22 @@ from bartleby.collectors.batch_log import BatchCounts, batch_counts
 from bartleby.collectors.billed import billed
 from bartleby.collectors.opening import is_running
 from bartleby.collectors.schema import open_to_read
+from bartleby.collectors.spent import counted
 from bartleby.exchange import Usage
 from bartleby.outcome import Outcome
 
 __all__ = ["Status", "status"]
 
-_ATTEMPTS = """SELECT count(*), coalesce(sum(ok = 0 AND kind != 'cancelled'), 0),
+_ATTEMPTS = f"""SELECT count(*), coalesce(sum(ok = 0 AND kind != 'cancelled'), 0),
     coalesce(sum(ok IS NULL OR kind = 'cancelled'), 0),
-    coalesce(sum(ok = 0 AND (kind IN ('batch_deleted', 'batch_unreadable', 'batch_missing') OR
-        (seconds IS NOT NULL AND status IS NULL AND kind IN ('connection', 'timeout', 'server')))), 0),
-    coalesce(sum(CASE WHEN ok THEN seconds END), 0) FROM attempts"""
-"""A failure does not tell whether the request was answered, unless the server said no, with a status."""
+    coalesce(sum(ok = 0 AND (kind IN ('batch_deleted', 'batch_unreadable', 'batch_missing')
+        OR input_tokens IS NOT NULL OR output_tokens IS NOT NULL
+        OR (seconds IS NOT NULL AND status IS NULL
+            AND kind IN ('connection', 'timeout', 'server', 'unreadable', 'unexpected')))), 0),
+    coalesce(sum(CASE WHEN ok THEN seconds END), 0),
+    coalesce(sum(ok = 1 AND ({counted("input_tokens")} IS NULL OR {counted("output_tokens")} IS NULL)), 0)
+    FROM attempts"""  # noqa: S608 - names of ours
+"""A failure does not show whether the request was answered, unless the server said no, with a status."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,9 @@ class Status:
     unheard_attempts
         Failed attempts whose request may have been answered all the same: the connection was lost, no reply
         came in time, or it could not be read; or the results of a batch were deleted. Perhaps billed too.
+    uncounted_replies
+        Replies whose tokens the provider did not report, or reported as what is no count: tokens and cost
+        below are without them.
     input_tokens, output_tokens
         As billed, where the provider says so.
     seconds
@@ -76,6 +84,7 @@ class Status:
     failed_attempts: int
     lost_attempts: int
     unheard_attempts: int
+    uncounted_replies: int
     input_tokens: int
     output_tokens: int
     seconds: float
@@ -99,6 +108,8 @@ class Status:
         if self.cost is not None:
             of_user = "" if self.user_cost is None else self._of_user(f"${self.user_cost:,.2f}")
             parts.append(f"${self.cost:,.2f}{of_user}")
+        if self.uncounted_replies:
+            parts.append(f"{self.uncounted_replies} replies came without their tokens, which are not in this")
         if self.failed_attempts:
             parts.append(f"{self.failed_attempts} of {self.attempts} attempts failed")
         if self.batches.made or self.batches.under_way:
@@ -197,6 +208,7 @@ def _attempts(connection: sqlite3.Connection) -> dict[str, Any]:
         "lost_attempts": row[2],
         "unheard_attempts": row[3],
         "seconds": float(row[4]),
+        "uncounted_replies": row[5],
     }
 
 

@@ -72,19 +72,22 @@ class Tally:
         """
         await self._budget.taken(self._ceiling(question, 1.0))
 
-    def call_failed(self) -> None:
-        """Note that an attempt brought no reply."""
-        self._budget.settle(None)
+    def call_failed(self, listener: Listener, usage: Usage) -> None:
+        """Note that an attempt brought no reply, and what was billed all the same."""
+        self._spend(listener, usage, 1.0)
 
     def replied(self, listener: Listener, usage: Usage) -> None:
         """Count a reply that came at once."""
         self._count(listener, usage, 1.0)
 
     def _count(self, listener: Listener, usage: Usage, share: float) -> None:
-        self._caps.add(usage)
         self.replies += 1
+        self._spend(listener, usage, share)
+
+    def _spend(self, listener: Listener, usage: Usage, share: float) -> None:
+        self._caps.add(usage)
         self.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        cost = self._cost(listener, usage, share)
+        cost = None if usage == Usage() else self._cost(listener, usage, share)
         self._budget.settle(cost, live=share == 1.0)
         if cost is not None:
             self.cost = (self.cost or 0.0) + cost
@@ -108,10 +111,10 @@ class Tally:
         """Count a reply that came in a batch."""
         self._count("subject", reply.usage, BATCH_SHARE)
 
-    def batch_failed(self, place: Place) -> None:
-        """Take back a request that its batch brought no reply to."""
+    def batch_failed(self, place: Place, usage: Usage) -> None:
+        """Take back a request that its batch brought no reply to, but for what was billed."""
         self._caps.give_back(place.aversive)
-        self._budget.settle(None, live=False)
+        self._spend("subject", usage, BATCH_SHARE)
 
     def out_of_time(self) -> bool:
         """Return whether this session has taken the time it may."""

@@ -137,8 +137,8 @@ def _gather(
             rows.items.append(kept.setdefault(items, items))
             rows.cell.append(cell)
             rows.template.append(kept.setdefault(template, template))
-            rows.input_tokens.append(input_tokens)
-            rows.output_tokens.append(output_tokens)
+            rows.input_tokens.append(_token_sum(input_tokens))
+            rows.output_tokens.append(_token_sum(output_tokens))
             rows.seconds.append(seconds)
             if anew is None:
                 declined = None if refused is None else bool(refused)
@@ -160,6 +160,11 @@ def _gather(
     for values in rows.own.values():
         values.extend([None] * (len(rows.trial) - len(values)))
     return rows
+
+
+def _token_sum(value: object) -> int | None:
+    """Return tokens of a trial; what earlier versions stored that is no count is unknown."""
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 @dataclass(frozen=True)

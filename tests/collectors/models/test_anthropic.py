@@ -179,9 +179,9 @@ def test_labels_cannot_be_held_to() -> None:
         ("server", "server", 500),
         ("drop_before", "connection", None),
         ("drop_after", "connection", None),
-        ("truncated", "server", None),
-        ("not_json", "server", None),
-        ("not_a_message", "server", None),
+        ("truncated", "unreadable", None),
+        ("not_json", "unreadable", None),
+        ("not_a_message", "unreadable", None),
     ],
 )
 def test_what_may_pass_is_one_attempt_and_transient(

@@ -223,9 +223,9 @@ def test_refusals_are_stops_and_told_apart(server: MessagesServer) -> None:
         ("server", "server", 500),
         ("drop_before", "connection", None),
         ("drop_after", "connection", None),
-        ("truncated", "server", None),
-        ("not_json", "server", None),
-        ("not_a_message", "server", None),
+        ("truncated", "unreadable", None),
+        ("not_json", "unreadable", None),
+        ("not_a_message", "unreadable", None),
     ],
 )
 def test_what_may_pass_is_one_attempt_and_transient(

@@ -21,9 +21,10 @@ from bartleby.collectors.models.caching import LEAST_TOKENS, Marker, Repeats
 from bartleby.collectors.models.http_limits import LimitHeaders, rate_limit, tells_limits
 from bartleby.collectors.models.messages import compose, read_json
 from bartleby.collectors.models.messages_errors import translated
+from bartleby.collectors.models.normalising import UnreadableError, body_json, identifier, mapping, sendable
 from bartleby.collectors.models.registry import ModelName
 from bartleby.errors import ModelError
-from bartleby.exchange import Reply, Request
+from bartleby.exchange import Reply, Request, token_count
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -67,6 +68,11 @@ class AnthropicModel:
         self._rate_limit: RateLimit | None = None
         self._marker = Marker()
         self._told = False
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be stored or shown."""
+        return () if self._client is None else _secrets(self._client)
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -119,8 +125,12 @@ class AnthropicModel:
             # The body is in the API's own form already, and is read as it was sent: making the SDK's objects
             # of both, as `client.messages.create` does, would cost a quarter of all that a call costs.
             body = self._marker.mark(compose(self.model, request), request)
-            response = await client.post("/v1/messages", body=body, cast_to=self._response)
-            reply = read_json(response.json(), response.headers.get("request-id"))
+            try:
+                response = await client.post("/v1/messages", body=body, cast_to=self._response)
+            except UnicodeEncodeError:
+                response = await client.post("/v1/messages", body=sendable(body), cast_to=self._response)
+        request_id = response.headers.get("request-id")
+        reply = read_json(body_json(response.content, request_id), request_id)
         self._marker.heard(reply.usage)
         return reply
 
@@ -142,7 +152,11 @@ class AnthropicModel:
         client = self._opened()
         body = {name: part for name, part in compose(self.model, request).items() if name != "max_tokens"}
         async with translated(self.name, _secrets(client)):
-            return (await client.messages.count_tokens(**body)).input_tokens
+            response = await client.post("/v1/messages/count_tokens", body=body, cast_to=self._response)
+        tokens = token_count(mapping(body_json(response.content)).get("input_tokens"))
+        if tokens is None:
+            raise UnreadableError("it has no count of tokens", response.text)
+        return tokens
 
     def batches(self) -> AnthropicBatches:
         """Return the way to ask this model in batches, at half the price."""
@@ -153,7 +167,11 @@ class AnthropicModel:
             return self._marker.mark(compose(self.model, request), request, alone=False)
 
         return AnthropicBatches(
-            self.name, client, compose_checked, lambda: translated(self.name, _secrets(client))
+            self.name,
+            client,
+            self._response,
+            compose_checked,
+            lambda: translated(self.name, _secrets(client)),
         )
 
     async def _hear(self, response: Response) -> None:
@@ -164,12 +182,13 @@ class AnthropicModel:
         client = self._opened()
         told = self._environment(client)
         async with translated(self.name, _secrets(client)):
-            info = await info_of(client, self.model)
+            info = await info_of(client, self.model, self._response)
         self._told = info is not None
         if info is None:
             return from_nothing(told)
-        if info.lifecycle == "retired":
-            raise ModelError(f"{self.name}: this model was retired on {info.retires_at}; name another one")
+        if info.get("lifecycle") == "retired":
+            day = identifier(info.get("retires_at")) or "an unknown day"
+            raise ModelError(f"{self.name}: this model was retired on {day}; name another one")
         return from_info(info, told)
 
     def _environment(self, client: AsyncAnthropic) -> dict[str, Any]:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractAsyncContextManager, aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.models.batching import BatchResult, BatchState
-from bartleby.collectors.models.messages import read
+from bartleby.collectors.models.messages import ERRORS, read_json
+from bartleby.collectors.models.normalising import (
+    UnreadableError,
+    body_json,
+    identifier,
+    mapping,
+    mappings,
+    sendable,
+)
 from bartleby.errors import ModelError, RequestError
-from bartleby.exchange import Reply, Request
+from bartleby.exchange import Reply, Request, token_count
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
+    from httpx2 import Response
 
 __all__ = ["AnthropicBatches"]
 
@@ -27,12 +37,9 @@ CREATION_TIMEOUT = 600.0
 
 REQUEST_ERRORS = frozenset({"invalid_request_error", "request_too_large", "not_found_error"})
 MODEL_ERRORS = frozenset({"authentication_error", "billing_error", "permission_error"})
-KINDS: Mapping[str, str] = {
-    "overloaded_error": "overloaded",
-    "rate_limit_error": "rate_limit",
-    "timeout_error": "timeout",
-}
-"""How errors of single requests are called in the record; others are `server`."""
+COUNTS = ("processing", "succeeded", "errored", "canceled", "expired")
+PATH = "/v1/messages/batches"
+BINARY: Mapping[str, Any] = {"headers": {"Accept": "application/binary"}}
 
 
 class AnthropicBatches:
@@ -44,6 +51,8 @@ class AnthropicBatches:
         The model's name in the record.
     client
         An open client.
+    response
+        The class of the responses that its transport makes.
     compose
         From a request to the arguments of `messages.create`; it raises where the model would not accept it.
     translated
@@ -54,31 +63,36 @@ class AnthropicBatches:
         self,
         name: str,
         client: AsyncAnthropic,
+        response: type[Response],
         compose: Callable[[Request], dict[str, Any]],
         translated: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         self.most_requests = MOST_REQUESTS
         self.most_bytes = MOST_BYTES
+        self.secrets = tuple(each for each in (client.api_key, client.auth_token) if each)
         self._name = name
         self._client = client
+        self._response = response
         self._compose = compose
         self._translated = translated
 
     def size(self, request: Request) -> int:
         """Return the bytes that a request takes in a batch."""
-        return len(json.dumps(self._compose(request)).encode()) + 100
+        return len(json.dumps(self._compose(request))) + 100
 
     async def create(self, requests: Sequence[tuple[str, Request]]) -> BatchState:
         """Make a batch: one attempt."""
+        body = {"requests": [{"custom_id": name, "params": self._compose(each)} for name, each in requests]}
+        try:
+            response = await self._create(body)
+        except UnicodeEncodeError:
+            response = await self._create(sendable(body))
+        return _state(body_json(response.content))
+
+    async def _create(self, body: Mapping[str, Any]) -> Response:
+        options: Any = {"timeout": CREATION_TIMEOUT}
         async with self._translated():
-            made = await self._client.messages.batches.create(
-                requests=[
-                    {"custom_id": name, "params": self._compose(each)}  # type: ignore[typeddict-item]
-                    for name, each in requests
-                ],
-                timeout=CREATION_TIMEOUT,
-            )
-            return _state(made)
+            return await self._client.post(PATH, body=body, cast_to=self._response, options=options)
 
     async def retrieve(self, batch: str) -> BatchState | None:
         """Return how a batch stands, or None if there is none of this id (any more)."""
@@ -86,64 +100,118 @@ class AnthropicBatches:
 
         async with self._translated():
             try:
-                return _state(await self._client.messages.batches.retrieve(batch))
+                response = await self._client.get(f"{PATH}/{quote(batch, safe='')}", cast_to=self._response)
             except anthropic.NotFoundError:
                 return None
+        return _state(body_json(response.content))
 
     async def recent(self, since: float) -> AsyncIterator[BatchState]:
         """Yield the batches that were made after a time, the newest first."""
-        async with self._translated():
-            async for each in self._client.messages.batches.list(limit=PAGE):
+        after: str | None = None
+        while True:
+            query = f"?limit={PAGE}" + (f"&after_id={quote(after, safe='')}" if after else "")
+            async with self._translated():
+                response = await self._client.get(PATH + query, cast_to=self._response)
+            page = mapping(body_json(response.content))
+            for each in mappings(page.get("data")):
                 state = _state(each)
                 if state.created < since:
                     return
                 yield state
+            following = identifier(page.get("last_id"))
+            if page.get("has_more") is not True or following is None or following == after:
+                return
+            after = following
 
     async def results(self, batch: str) -> AsyncGenerator[BatchResult, None]:
-        """Yield what became of the requests of a batch that has ended, as it comes."""
-        async with self._translated():
-            told = await self._client.messages.batches.results(batch)
-            try:
-                async for each in told:
-                    if not isinstance(getattr(each, "custom_id", None), str):
-                        raise TransientError(f"{self._name}: a result could not be read", kind="server")
-                    yield BatchResult(each.custom_id, self._outcome(each))
-            finally:
-                await told.close()
+        """Yield what became of the requests of a batch that has ended, as it comes.
 
-    def _outcome(
-        self, told: MessageBatchIndividualResponse
-    ) -> Reply | RequestError | TransientError | ModelError:
-        result = told.result
-        try:
-            if result.type == "succeeded":
-                return read(result.message)
-            if result.type == "errored":
-                return self._error(result.error.error.type, result.error.error.message)
-        except (TransientError, AttributeError, TypeError, KeyError) as error:  # the SDK does not check it
-            said = f"{self._name}: the result could not be read: {error}"
-            return TransientError(said, kind="batch_unreadable")
-        gone = "it expired after 24 hours" if result.type == "expired" else "its batch was cancelled"
-        return TransientError(
-            f"{self._name}: the request was not answered: {gone}", kind=f"batch_{result.type}"
+        A line that cannot be read is skipped: nobody knows whose it is, and its request is left without a
+        result.
+        """
+        # Not the address that the server names: the key goes to no other server.
+        url = f"{PATH}/{quote(batch, safe='')}/results"
+        async with self._translated():
+            client = cast("Any", self._client)  # its types have no raw answers that are read as they come
+            response = await client.get(url, cast_to=self._response, options=BINARY, stream=True)
+            async with aclosing(_lines(response)) as lines:
+                async for line in lines:
+                    found = self.result(line)
+                    if found is not None:
+                        yield found
+
+    def result(self, line: bytes) -> BatchResult | None:
+        """Return what a line of the results says; None if it does not say of which request."""
+        told = _object(line)
+        name = told.get("custom_id")
+        return (
+            BatchResult(name, self._outcome(mapping(told.get("result")))) if isinstance(name, str) else None
         )
+
+    def _outcome(self, result: Mapping[str, Any]) -> Reply | RequestError | TransientError | ModelError:
+        kind = result.get("type")
+        if kind == "errored":
+            told = mapping(result.get("error"))
+            told = mapping(told.get("error")) or told
+            return self._error(identifier(told.get("type")) or "error", str(told.get("message", "")))
+        if kind in ("expired", "canceled"):
+            gone = "it expired after 24 hours" if kind == "expired" else "its batch was cancelled"
+            return TransientError(f"{self._name}: the request was not answered: {gone}", kind=f"batch_{kind}")
+        try:
+            return read_json(result.get("message") if kind == "succeeded" else result)
+        except TransientError as error:
+            error.kind = "batch_unreadable"
+            return error
 
     def _error(self, kind: str, said: str) -> RequestError | TransientError | ModelError:
         if kind in REQUEST_ERRORS:
             return RequestError(f"{self._name}: the request was not accepted ({kind}): {said}")
         if kind in MODEL_ERRORS:
             return ModelError(f"{self._name}: {kind}: {said}")
-        return TransientError(f"{self._name}: {kind}: {said}", kind=KINDS.get(kind, "server"))
+        return TransientError(f"{self._name}: {kind}: {said}", kind=ERRORS.get(kind, "server"))
 
 
-def _state(batch: MessageBatch) -> BatchState:
-    counts = batch.request_counts
-    requests = counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
-    ended = batch.processing_status == "ended"
-    return BatchState(
-        batch.id,
-        requests,
-        batch.created_at.timestamp(),
-        ended=ended,
-        deleted=ended and batch.results_url is None,
-    )
+def _state(batch: object) -> BatchState:
+    """Return how a batch stands, from the JSON that was sent of it.
+
+    Raises
+    ------
+    UnreadableError
+        If it has no id, no date or no counts of its requests.
+    """
+    told = mapping(batch)
+    counts = [token_count(mapping(told.get("request_counts")).get(name)) for name in COUNTS]
+    identity, created = told.get("id"), _time(told.get("created_at"))
+    if not isinstance(identity, str) or created is None or None in counts:
+        raise UnreadableError("it says nothing of a batch", batch, kind="server")
+    ended = told.get("processing_status") == "ended"
+    requests = sum(each for each in counts if each is not None)
+    deleted = ended and told.get("results_url") is None
+    return BatchState(identity, requests, created, ended=ended, deleted=deleted)
+
+
+def _time(told: object) -> float | None:
+    try:
+        return datetime.fromisoformat(told).timestamp() if isinstance(told, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+async def _lines(response: Response) -> AsyncGenerator[bytes, None]:
+    """Yield the lines of a body as they come, and close it."""
+    rest = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield line
+        yield rest
+    finally:
+        await response.aclose()
+
+
+def _object(line: bytes) -> Mapping[str, Any]:
+    try:
+        return mapping(body_json(line))
+    except TransientError:
+        return {}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bartleby.collectors.models.base import Capabilities
-from bartleby.exchange import Settings
+from bartleby.collectors.models.normalising import body_json, identifier, mapping
+from bartleby.exchange import Settings, token_count
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types import ModelCapabilities, ModelInfo
+    from httpx2 import Response
 
 __all__ = ["from_info", "from_nothing", "info_of", "setting_problem"]
 
@@ -21,15 +23,25 @@ BARE_CHANNELS = ("text", "tool")
 """What is taken for granted where a server does not tell what its models can do."""
 
 
-async def info_of(client: AsyncAnthropic, model: str) -> ModelInfo | None:
-    """Return what a server tells of a model, or None if it has no endpoint that tells.
+async def info_of(
+    client: AsyncAnthropic, model: str, response_type: type[Response]
+) -> Mapping[str, Any] | None:
+    """Return what a server reports of a model, or None if it has no endpoint for that.
 
     A server that knows the endpoint and not the model sends the API's own error: that is passed on.
+
+    Raises
+    ------
+    TransientError
+        If the answer cannot be read.
     """
     import anthropic
 
     try:
-        return await client.models.retrieve(model)
+        response = await client.get(f"/v1/models/{quote(model, safe='')}", cast_to=response_type)
+        if "json" not in response.headers.get("content-type", "json"):
+            return None  # a page that a gateway sends for every address it does not know
+        return mapping(body_json(response.content))
     except anthropic.APIStatusError as error:
         enveloped = isinstance(error.body, Mapping) and error.body.get("type") == "error"
         if error.status_code in (404, 405, 501) and not enveloped:
@@ -43,10 +55,14 @@ def from_nothing(told: Mapping[str, Any]) -> Capabilities:
     return Capabilities(BARE_CHANNELS, concurrency=CONCURRENCY, description={**told, "capabilities": assumed})
 
 
-def from_info(info: ModelInfo, told: Mapping[str, Any]) -> Capabilities:
-    """Return what the API tells of a model; `told` is what is known of it otherwise."""
-    thinking, efforts = _thinking(info.capabilities), _efforts(info.capabilities)
-    structured = info.capabilities is not None and info.capabilities.structured_outputs.supported
+def from_info(info: Mapping[str, Any], told: Mapping[str, Any]) -> Capabilities:
+    """Return what the API reports of a model; `told` is what is known of it otherwise.
+
+    What it does not report is taken for missing, whatever form the rest has.
+    """
+    able = mapping(info.get("capabilities"))
+    thinking, efforts = _thinking(able), _efforts(able)
+    structured = _supported(able, "structured_outputs")
     channels = ["json_schema"] if structured else []
     channels.append("tool")
     if "disabled" in thinking:
@@ -55,12 +71,10 @@ def from_info(info: ModelInfo, told: Mapping[str, Any]) -> Capabilities:
     settings = {name for name, values in (("thinking", thinking), ("effort", efforts)) if values}
     description = {
         **told,
-        "display_name": info.display_name,
-        "lifecycle": info.lifecycle,
-        "created_at": str(info.created_at),
-        "retires_at": None if info.retires_at is None else str(info.retires_at),
-        "max_input_tokens": info.max_input_tokens,
-        "max_tokens": info.max_tokens,
+        **{name: identifier(info.get(name)) for name in ("display_name", "lifecycle", "created_at")},
+        "retires_at": identifier(info.get("retires_at")),
+        "max_input_tokens": token_count(info.get("max_input_tokens")),
+        "max_tokens": token_count(info.get("max_tokens")),
         "structured_outputs": structured,
         "thinking": list(thinking),
         "effort": list(efforts),
@@ -70,20 +84,18 @@ def from_info(info: ModelInfo, told: Mapping[str, Any]) -> Capabilities:
     )
 
 
-def _thinking(able: ModelCapabilities | None) -> tuple[str, ...]:
-    if able is None:
-        return ()
-    types = able.thinking.types
-    return tuple(
-        kind for kind in ("adaptive", "enabled", "disabled") if getattr(types, kind).supported
-    )  # fmt: skip
+def _supported(able: Mapping[str, Any], name: str) -> bool:
+    return mapping(able.get(name)).get("supported") is True
 
 
-def _efforts(able: ModelCapabilities | None) -> tuple[str, ...]:
-    if able is None or not able.effort.supported:
-        return ()
-    levels = ((level, getattr(able.effort, level, None)) for level in LEVELS)
-    return tuple(level for level, support in levels if support is not None and support.supported)
+def _thinking(able: Mapping[str, Any]) -> tuple[str, ...]:
+    types = mapping(mapping(able.get("thinking")).get("types"))
+    return tuple(kind for kind in ("adaptive", "enabled", "disabled") if _supported(types, kind))
+
+
+def _efforts(able: Mapping[str, Any]) -> tuple[str, ...]:
+    levels = mapping(able.get("effort"))
+    return tuple(level for level in LEVELS if _supported(levels, level)) if _supported(able, "effort") else ()
 
 
 def setting_problem(settings: Settings, told: Mapping[str, Any]) -> str | None:

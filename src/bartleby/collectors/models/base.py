@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 from bartleby.errors import ModelError
-from bartleby.exchange import Reply, Request, Settings
+from bartleby.exchange import Reply, Request, Settings, Usage
 
 __all__ = [
     "Capabilities",
@@ -104,13 +104,18 @@ class TransientError(Exception):
     message
         What happened, without secrets.
     kind
-        A short name for the record: `rate_limit`, `overloaded`, `timeout`, `connection`, `server`.
+        A short name for the record: `rate_limit`, `overloaded`, `timeout`, `connection`, `server`,
+        `unreadable`.
     retry_after
         Seconds the server asked us to wait, if it did.
     status
         The HTTP status, if there was one.
     request_id
         The provider's id of the attempt, if there was one.
+    raw
+        What the server sent, where it was an answer that could not be used.
+    usage
+        Tokens that were billed for it, where the server reported them.
     """
 
     def __init__(
@@ -121,12 +126,16 @@ class TransientError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
         request_id: str | None = None,
+        raw: str = "",
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
         self.status = status
         self.request_id = request_id
+        self.raw = raw
+        self.usage = usage or Usage()
 
 
 class Model(Protocol):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bartleby.collectors.models.normalising import identifier, mapping
 from bartleby.errors import RequestError
 from bartleby.exchange import Reply, Request, Settings, StopReason, ToolCall, Usage
 
@@ -92,13 +93,23 @@ def read(reply: Mapping[str, Any], context: int, name: str) -> Reply:
 
 
 def tool_call(call: Mapping[str, Any]) -> ToolCall:
-    """Return a tool call, whose arguments are JSON that a model wrote and may be none at all."""
-    function = call["function"]
-    try:
-        arguments = json.loads(function.get("arguments") or "{}")
-    except ValueError:
-        arguments = {"unreadable": function.get("arguments")}
-    return ToolCall(function["name"], arguments if isinstance(arguments, dict) else {}, call.get("id") or "")
+    """Return a tool call, whose arguments are JSON that a model wrote and may be none at all.
+
+    Raises
+    ------
+    TypeError
+        If it has no name.
+    """
+    function = mapping(call.get("function"))
+    name, arguments = function.get("name"), function.get("arguments")
+    if not isinstance(name, str):
+        raise TypeError("a tool call has no name")
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except (ValueError, RecursionError):
+            arguments = {"unreadable": arguments}
+    return ToolCall(name, mapping(arguments), identifier(call.get("id")) or "")
 
 
 def schema_grammar(schema: Mapping[str, Any]) -> str:

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from types import NoneType
+from typing import Any, Literal
 
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.models.chat import messages, tool_call
+from bartleby.collectors.models.http_errors import TRANSIENT
 from bartleby.collectors.models.labels import grammar, label_probabilities, variants
+from bartleby.collectors.models.normalising import UnreadableError, identifier, mapping, mappings
 from bartleby.errors import ModelError
-from bartleby.exchange import Reply, Request, StopReason, Tool, Usage
-
-if TYPE_CHECKING:
-    from openai.types import CompletionUsage
-    from openai.types.chat import ChatCompletion
-    from openai.types.chat.chat_completion import Choice
+from bartleby.exchange import Reply, Request, StopReason, Tool, Usage, token_count
 
 __all__ = [
     "CONSTRAINTS",
+    "FILTERED",
     "Dialect",
     "chances",
     "compose",
     "constraint",
     "declared",
+    "first_token",
     "held_to",
     "read",
     "refused_by_filter",
@@ -45,6 +45,15 @@ STOPS: Mapping[str, StopReason] = {
     "function_call": "tool_use",
     "content_filter": "refusal",
 }
+FILTERED = frozenset({"content_filter", "content_policy_violation"})
+"""Error codes of a classifier that does not let a prompt reach the model: an outcome, and no failure."""
+REASONING = ("reasoning_content", "reasoning")
+"""Fields in which servers report what a model thought."""
+TEXT_PARTS = ("text", "output_text")
+LARGEST_LOGPROB = 1e-6
+"""Logarithms of probabilities are rounded, and may exceed 0 by that much."""
+SMALLEST_LOGPROB = -1000.0
+"""Below it, a probability is 0 in floating point."""
 NEGLIGIBLE = 1e-4
 """A label below the listed tokens is taken for one of no probability if it has at most this share."""
 
@@ -153,36 +162,57 @@ def _tells_of_labels(request: Request) -> bool:
     return bool(request.options) and not request.tools and request.schema is None
 
 
-def read(completion: ChatCompletion, request: Request) -> Reply:
-    """Return a completion as a reply.
+def read(completion: object, request: Request, request_id: str | None = None) -> Reply:
+    """Return the JSON of a completion as a reply, to be normalised.
 
     What the model wrote in the field `refusal` is its text, and the stop is a refusal: it declined in words.
+
+    Parameters
+    ----------
+    completion
+        What the server sent: any JSON value.
+    request
+        What was asked.
+    request_id
+        The server's id of the attempt; else the completion's own takes its place.
 
     Raises
     ------
     TransientError
-        If it is not of the API's form (the SDK does not check): it may be whole the next time.
+        If it is an error, or not of the API's form: it may be whole the next time.
     """
-    choice = _first_choice(completion)
-    message = choice.message
-    calls = tuple(tool_call(call.to_dict()) for call in message.tool_calls or () if call.type == "function")
-    text, stop, detail = message.content or "", STOPS.get(choice.finish_reason, "other"), None
-    if message.refusal:
-        text, stop, detail = text or message.refusal, "refusal", "refusal in words"
+    found = mapping(completion)
+    usage = _usage(mapping(found.get("usage")))
+    choice = next(mappings(found.get("choices")), {})
+    reason = identifier(choice.get("finish_reason"))
+    error = found.get("error") or choice.get("error")
+    if error is not None or reason == "error":
+        if identifier(mapping(error).get("code")) in FILTERED:
+            return replace(refused_by_filter(), usage=usage)
+        raise _sent_error(error, completion, usage, request_id)
+    message = mapping(choice.get("message"))
+    try:
+        text, refusal = _said(message)
+        calls = tuple([tool_call(call) for call in _calls(message) if call.get("type") in (None, "function")])
+    except TypeError as problem:
+        raise UnreadableError(str(problem), completion, usage=usage, request_id=request_id) from None
+    stop, detail = STOPS.get(reason or "", "other"), None
+    if refusal:
+        text, stop, detail = text or refusal, "refusal", "refusal in words"
     elif calls:
         stop = "tool_use"
     elif stop in ("refusal", "other"):
-        detail = choice.finish_reason
+        detail = reason
     return Reply(
         text,
         tool_calls=calls,
         stop=stop,
         stop_detail=detail,
-        usage=_usage(completion.usage),
-        blocks=tuple(_blocks(choice)),
+        usage=usage,
+        blocks=tuple(_blocks(message)),
         probabilities=_probabilities(choice, text, request),
-        model=completion.model,
-        request_id=completion._request_id or completion.id,
+        model=found.get("model"),
+        request_id=request_id or found.get("id"),
     )
 
 
@@ -191,43 +221,96 @@ def refused_by_filter() -> Reply:
     return Reply("", stop="refusal", stop_detail="content_filter")
 
 
-def _first_choice(completion: ChatCompletion) -> Choice:
-    choices: list[Choice] | None = getattr(completion, "choices", None)
-    if not choices or getattr(choices[0], "message", None) is None:
-        raise TransientError(f"the reply is not a completion but {str(completion)[:80]!r}", kind="server")
-    return choices[0]
+def _sent_error(error: object, completion: object, usage: Usage, request_id: str | None) -> TransientError:
+    """Return the error that was sent in place of an answer, under a status that says all is well."""
+    told = mapping(error)
+    code = told.get("code")
+    kind = TRANSIENT.get(code, "server") if isinstance(code, int) else "server"
+    problem = f"it is an error ({str(told.get('message') or error or 'finish_reason')[:200]})"
+    return UnreadableError(problem, completion, usage=usage, kind=kind, request_id=request_id)
 
 
-def _blocks(choice: Choice) -> list[dict[str, Any]]:
+def _said(message: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the text of a message, and what the model wrote in declining.
+
+    The content may be a list of parts, as servers of models that think send it: the text is that of the parts
+    that are text.
+    """
+    content, refusal = message.get("content"), message.get("refusal")
+    if content is None and not any(message.get(name) for name in ("refusal", "tool_calls", *REASONING)):
+        if "content" not in message:
+            raise TypeError("there is no message in it")
+        return "", ""
+    if isinstance(content, list):
+        parts = [
+            {"type": "text", "text": each} if isinstance(each, str) else mapping(each) for each in content
+        ]
+        refusal = refusal or "".join(_part(each, "refusal") for each in parts)
+        content = "".join(_part(each, "text") for each in parts if each.get("type") in TEXT_PARTS)
+    if not isinstance(content, (str, NoneType)) or not isinstance(refusal, (str, NoneType)):
+        raise TypeError("its content is not text")
+    return content or "", refusal or ""
+
+
+def _part(part: Mapping[str, Any], name: str) -> str:
+    text = part.get(name)
+    if not isinstance(text, (str, NoneType)):
+        raise TypeError("a part of its content is not text")
+    return text or ""
+
+
+def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list) or not all(isinstance(call, Mapping) for call in calls):
+        raise TypeError("its tool calls are not a list of objects")
+    return calls
+
+
+def _blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what later turns pass back (a turn with tool calls), and what is only kept (the reasoning)."""
-    message: Mapping[str, Any] = choice.message.to_dict(mode="json")
     kept: list[dict[str, Any]] = []
     if message.get("tool_calls"):
         own = {name: message[name] for name in ("content", "tool_calls") if name in message}
         kept.append({"role": "assistant", **own})
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if reasoning:
-        kept.append({"type": "reasoning", "text": reasoning})
+    content = message.get("content")
+    parts = [part for part in mappings(content) if part.get("type") not in (*TEXT_PARTS, "refusal")]
+    reasoning = next((message[name] for name in REASONING if message.get(name)), None)
+    if reasoning or parts:
+        kept.append({"type": "reasoning", "text": reasoning or parts})
     return kept
 
 
-def _usage(used: CompletionUsage | None) -> Usage:
+def _usage(used: Mapping[str, Any]) -> Usage:
     """Return tokens as billed, and how many of what was shown were read from a cache."""
-    if used is None:
-        return Usage()
-    cached = None if used.prompt_tokens_details is None else used.prompt_tokens_details.cached_tokens
-    return Usage(used.prompt_tokens, used.completion_tokens, cached)
+    cached = mapping(used.get("prompt_tokens_details")).get("cached_tokens")
+    counts = (used.get("prompt_tokens"), used.get("completion_tokens"), cached)
+    return Usage(*map(token_count, counts))
 
 
-def _probabilities(choice: Choice, text: str, request: Request) -> dict[str, float] | None:
-    told = None if choice.logprobs is None else choice.logprobs.content
-    if not told or not _tells_of_labels(request):
+def _probabilities(choice: Mapping[str, Any], text: str, request: Request) -> dict[str, float] | None:
+    """Return the probabilities of labels; None where nothing is known, or one listed is no probability."""
+    first = first_token(choice)
+    if first is None or not _tells_of_labels(request):
         return None
-    first = told[0]
-    if not first.token.strip() or not text.lstrip().startswith(first.token.strip()):
+    start = str(first.get("token", "")).strip()
+    if not start or not text.lstrip().startswith(start):
         return None  # this token is not the beginning of the answer, but of reasoning before it
-    tokens = [(each.token, math.exp(each.logprob)) for each in first.top_logprobs]
+    listed = [(each.get("token"), each.get("logprob")) for each in mappings(first.get("top_logprobs"))]
+    tokens = [
+        (token, math.exp(max(number, SMALLEST_LOGPROB)))
+        for token, number in listed
+        if isinstance(token, str) and isinstance(number, (int, float)) and number <= LARGEST_LOGPROB
+    ]
+    if len(tokens) < len(listed):
+        return None
     return chances(tokens, [option.label for option in request.options])
+
+
+def first_token(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what is reported of the first token of an answer, where its likely alternatives are listed."""
+    told = mapping(choice.get("logprobs")).get("content")
+    first = next(mappings(told), None)
+    return first if first is not None and first.get("top_logprobs") else None
 
 
 def chances(tokens: Sequence[tuple[str, float]], labels: Sequence[str]) -> dict[str, float] | None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.completions import FILTERED
 from bartleby.collectors.models.http_errors import from_status, hide
 from bartleby.errors import BartlebyError, ModelError
 
@@ -18,8 +19,6 @@ __all__ = ["Filtered", "translated"]
 
 SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "account_deactivated"})
 """Error codes that no waiting within a run will change, whatever their status."""
-FILTERED = frozenset({"content_filter", "content_policy_violation"})
-"""Error codes of a classifier that does not let a prompt reach the model: an outcome, and no failure."""
 
 
 class Filtered(Exception):  # noqa: N818 - how an attempt ended

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.models.completions import (
@@ -20,18 +20,17 @@ from bartleby.collectors.models.completions import (
     Dialect,
     constraint,
     declared,
+    first_token,
     held_to,
 )
+from bartleby.collectors.models.normalising import identifier, mapping, mappings
 from bartleby.errors import RequestError
-from bartleby.exchange import Tool
-
-if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletion
+from bartleby.exchange import Tool, token_count
 
 __all__ = ["CEILING", "find_dialect"]
 
-Send = Callable[[Mapping[str, Any]], Awaitable["ChatCompletion"]]
-"""Puts a body, which lacks only the model, to the server."""
+Send = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Sends a body, which lacks only the model, to the server, and returns the JSON of its answer."""
 
 CEILING = 512
 """The most tokens of an answer: enough for a model that thinks before it says a word."""
@@ -71,12 +70,12 @@ async def find_dialect(send: Send) -> tuple[Dialect, dict[str, Any]]:
     if await prober.effort():
         dialect = replace(dialect, settings=dialect.settings | {"effort"})
     return replace(dialect, constraint=await prober.constraint()), {
-        "answered_by": plain.model,
-        "system_fingerprint": plain.system_fingerprint,
+        "answered_by": identifier(plain.get("model")),
+        "system_fingerprint": identifier(plain.get("system_fingerprint")),
     }
 
 
-async def _limit(send: Send) -> tuple[Dialect, ChatCompletion]:
+async def _limit(send: Send) -> tuple[Dialect, Mapping[str, Any]]:
     """Find the field that limits an answer: the old one first, because an unknown one may be ignored."""
     try:
         return Dialect(), await send({"messages": QUESTION, "max_tokens": CEILING})
@@ -90,7 +89,7 @@ class _Prober:
         self._send = send
         self._plain = {"messages": QUESTION, dialect.limit: CEILING}
 
-    async def _try(self, **fields: Any) -> ChatCompletion | None:  # noqa: ANN401
+    async def _try(self, **fields: Any) -> Mapping[str, Any] | None:  # noqa: ANN401
         """Return the answer to a question with these fields, or None if the server does not accept them.
 
         Some servers fail (500) on what they do not know: that counts if they do it twice.
@@ -173,25 +172,33 @@ def _logprobs(count: int) -> dict[str, Any]:
     return {"logprobs": True, "top_logprobs": count}
 
 
-def _text(answer: ChatCompletion) -> str:
-    return (answer.choices[0].message.content or "").strip() if answer.choices else ""
+def _message(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(_choice(answer).get("message"))
 
 
-def _kept(answer: ChatCompletion) -> bool:
+def _choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next(mappings(answer.get("choices")), {})
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    content = _message(answer).get("content")
+    return content.strip() if isinstance(content, str) else ""
+
+
+def _kept(answer: Mapping[str, Any]) -> bool:
     try:
         return bool(json.loads(_text(answer)) == {"word": WORD})
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
-def _has_logprobs(answer: ChatCompletion) -> bool:
-    told = answer.choices[0].logprobs if answer.choices else None
-    return bool(told is not None and told.content and told.content[0].top_logprobs)
+def _has_logprobs(answer: Mapping[str, Any]) -> bool:
+    return first_token(_choice(answer)) is not None
 
 
-def _calls(answer: ChatCompletion) -> bool:
-    return bool(answer.choices and answer.choices[0].message.tool_calls)
+def _calls(answer: Mapping[str, Any]) -> bool:
+    return bool(_message(answer).get("tool_calls"))
 
 
-def _prompt_tokens(answer: ChatCompletion) -> int:
-    return answer.usage.prompt_tokens if answer.usage is not None else 0
+def _prompt_tokens(answer: Mapping[str, Any]) -> int:
+    return token_count(mapping(answer.get("usage")).get("prompt_tokens")) or 0

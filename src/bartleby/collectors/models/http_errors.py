@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 
+from bartleby.collectors.environment import redact
 from bartleby.collectors.models.base import TransientError
 from bartleby.errors import BartlebyError, ModelError, RequestError
 
@@ -78,12 +79,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             continue
         if math.isfinite(seconds):
             return max(0.0, seconds)
-    date = email.utils.parsedate_tz(headers.get("retry-after"))
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    try:
+        date = email.utils.parsedate_tz(headers.get("retry-after"))
+        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    except (ValueError, OverflowError, TypeError, IndexError):  # no form of it says that there is no answer
+        return None
 
 
 def hide(text: str, secrets: Sequence[str]) -> str:
-    """Return a text without any of the secrets."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
+    """Return a text without any of the secrets, in whatever form a server echoes them."""
+    return redact(text, secrets)

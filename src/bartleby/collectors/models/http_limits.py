@@ -13,6 +13,7 @@ from bartleby.collectors.models.base import RateLimit
 __all__ = ["LimitHeaders", "rate_limit", "tells_limits"]
 
 SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+COUNT = re.compile(r"[0-9]{1,18}")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
@@ -54,7 +55,7 @@ def rate_limit(headers: Mapping[str, str], names: LimitHeaders) -> RateLimit | N
     found = []
     for what in (*names.counted, *names.all_or_nothing):
         told = headers.get(names.remaining.format(what))
-        if told is None or not told.isdecimal():
+        if told is None or not COUNT.fullmatch(told):
             continue
         left = int(told)
         if what in names.counted or left == 0:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any
 
 from bartleby.collectors.models.base import TransientError
-from bartleby.exchange import Message, Reply, Request, Settings, StopReason, ToolCall, Usage
+from bartleby.collectors.models.normalising import UnreadableError, identifier, mapping
+from bartleby.exchange import Message, Reply, Request, Settings, StopReason, ToolCall, Usage, token_count
 
-if TYPE_CHECKING:
-    from anthropic.types import Message as ApiMessage
-
-__all__ = ["compose", "conversation", "read", "read_json"]
+__all__ = ["ERRORS", "compose", "conversation", "read_json"]
 
 STOPS: Mapping[str, StopReason] = {
     "end_turn": "end",
@@ -23,6 +21,12 @@ STOPS: Mapping[str, StopReason] = {
 }
 PLAIN_STOPS = frozenset({"end_turn", "tool_use"})
 """Reasons that `Reply.stop` tells in full."""
+ERRORS: Mapping[str, str] = {
+    "overloaded_error": "overloaded",
+    "rate_limit_error": "rate_limit",
+    "timeout_error": "timeout",
+}
+"""What errors that may pass are called in the record; others are `server`."""
 
 
 def compose(model: str, request: Request) -> dict[str, Any]:
@@ -92,71 +96,90 @@ def _answered(message: Message, calls: Iterable[str]) -> list[dict[str, Any]]:
     return [*results, *said] if results else []
 
 
-def read(message: ApiMessage) -> Reply:
-    """Return a message of the API as a reply, with all its blocks as they came.
-
-    Raises
-    ------
-    TransientError
-        If it is not of the API's form (the SDK does not check): it may be whole the next time.
-    """
-    return read_json(message.to_dict(mode="json"), getattr(message, "_request_id", None))
-
-
 def read_json(message: object, request_id: str | None = None) -> Reply:
-    """Return the JSON of a message as a reply.
+    """Return the JSON of a message as a reply, to be normalised.
 
     Parameters
     ----------
     message
-        What the API sent.
+        What the API sent: any JSON value.
     request_id
         The API's id of the attempt; in a batch there is none, and the message's own takes its place.
 
     Raises
     ------
     TransientError
-        If it is not of the API's form: it may be whole the next time.
+        If it is an error, or not of the API's form: it may be whole the next time.
     """
-    if not _is_message(message):
-        raise TransientError(f"the reply is not a message but {str(message)[:80]!r}", kind="server")
-    blocks = tuple(message["content"])
+    found = mapping(message)
+    usage = _usage(mapping(found.get("usage")))
+    if found.get("type") == "error" or "error" in found:
+        raise _sent_error(found, usage, request_id)
+    try:
+        blocks = _blocks(found.get("content"))
+        calls = tuple([_tool_call(block) for block in blocks if block["type"] == "tool_use"])
+        text = "".join([_text(block) for block in blocks if block["type"] == "text"])
+    except TypeError as error:
+        raise UnreadableError(str(error), message, usage=usage, request_id=request_id) from None
     return Reply(
-        "".join([str(block.get("text", "")) for block in blocks if block.get("type") == "text"]),
-        tool_calls=tuple([_tool_call(block) for block in blocks if block.get("type") == "tool_use"]),
-        stop=STOPS.get(message.get("stop_reason") or "", "other"),
-        stop_detail=_stop_detail(message),
-        usage=_usage(message["usage"]),
-        blocks=blocks,
-        model=message.get("model"),
-        request_id=request_id or message.get("id"),
+        text,
+        tool_calls=calls,
+        stop=STOPS.get(identifier(found.get("stop_reason")) or "", "other"),
+        stop_detail=_stop_detail(found),
+        usage=usage,
+        blocks=tuple(blocks),
+        model=found.get("model"),
+        request_id=request_id or found.get("id"),
     )
 
 
+def _sent_error(message: Mapping[str, Any], usage: Usage, request_id: str | None) -> TransientError:
+    """Return the error that was sent in place of a message, under a status that says all is well."""
+    told = mapping(message.get("error"))
+    kind = ERRORS.get(identifier(told.get("type")) or "", "server")
+    problem = f"it is an error ({str(told.get('message') or message.get('error'))[:200]})"
+    return UnreadableError(problem, message, usage=usage, kind=kind, request_id=request_id)
+
+
+def _blocks(content: object) -> list[Mapping[str, Any]]:
+    """Return the blocks of a message; text alone, as some servers send it, is one block."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list):
+        raise TypeError(f"its content is {type(content).__name__} and not a list of blocks")
+    blocks = [{"type": "text", "text": each} if isinstance(each, str) else each for each in content]
+    if not all(isinstance(each, Mapping) and isinstance(each.get("type"), str) for each in blocks):
+        raise TypeError("a block of its content has no type")
+    return blocks
+
+
+def _text(block: Mapping[str, Any]) -> str:
+    text = block.get("text", "")
+    if not isinstance(text, str):
+        raise TypeError("the text of a block is not text")
+    return text
+
+
 def _usage(told: Mapping[str, Any]) -> Usage:
-    """Return tokens with those of a cache among what was shown: the API tells them apart from the rest."""
-    fresh = told.get("input_tokens")
-    found, kept = told.get("cache_read_input_tokens"), told.get("cache_creation_input_tokens")
+    """Return tokens with those of a cache among what was shown: the API reports them apart from the rest."""
+    fresh = token_count(told.get("input_tokens"))
+    found = token_count(told.get("cache_read_input_tokens"))
+    kept = token_count(told.get("cache_creation_input_tokens"))
     shown = None if fresh is None else fresh + (found or 0) + (kept or 0)
-    return Usage(shown, told.get("output_tokens"), found, kept)
-
-
-def _is_message(message: object) -> TypeGuard[Mapping[str, Any]]:
-    if not isinstance(message, dict) or message.get("role") is None:
-        return False
-    content, usage = message.get("content"), message.get("usage")
-    return isinstance(usage, dict) and isinstance(content, list) and all(isinstance(b, dict) for b in content)
+    return Usage(shown, token_count(told.get("output_tokens")), found, kept)
 
 
 def _stop_detail(message: Mapping[str, Any]) -> str | None:
-    category: str | None = (message.get("stop_details") or {}).get("category")
-    reason: str | None = message.get("stop_reason")
+    category = identifier(mapping(message.get("stop_details")).get("category"))
+    reason = identifier(message.get("stop_reason"))
     return category or (None if reason in PLAIN_STOPS else reason)
 
 
 def _tool_call(block: Mapping[str, Any]) -> ToolCall:
-    given = block.get("input")
-    return ToolCall(str(block["name"]), given if isinstance(given, Mapping) else {}, str(block.get("id", "")))
+    name, given = block.get("name"), block.get("input")
+    if not isinstance(name, str) or not isinstance(block.get("id"), str):
+        raise TypeError("a tool call has no name or no id")
+    return ToolCall(name, given if isinstance(given, Mapping) else {}, block["id"])
 
 
 def _thinking(settings: Settings) -> dict[str, Any]:

@@ -54,7 +54,7 @@ async def translated(name: str, secrets: Sequence[str]) -> AsyncIterator[None]:
 
 
 def _from_error(name: str, error: APIStatusError, secrets: Sequence[str]) -> BartlebyError | TransientError:
-    said = hide(error.api_message or error.message, secrets)
+    said = hide(str(error.api_message or error.message), secrets)
     if error.error_code in SPENT:
         return ModelError(f"{name}: {said}")
     return from_status(

@@ -24,11 +24,13 @@ from bartleby.collectors.models.completions import Dialect, compose, read, refus
 from bartleby.collectors.models.completions_errors import Filtered, translated
 from bartleby.collectors.models.completions_probe import find_dialect
 from bartleby.collectors.models.http_limits import LimitHeaders, rate_limit, tells_limits
+from bartleby.collectors.models.normalising import body_json, json_value, mapping, mappings, sendable
 from bartleby.collectors.models.openai_client import (
     NO_KEY,
     capabilities_of,
     check_server,
     new_client,
+    raw_response,
     secrets_of,
 )
 from bartleby.collectors.models.registry import ModelName
@@ -38,7 +40,6 @@ from bartleby.exchange import Reply, Request
 if TYPE_CHECKING:
     from httpx2 import Response
     from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion
 
 __all__ = ["OpenAIModel", "from_name"]
 
@@ -87,10 +88,16 @@ class OpenAIModel:
         self.key = key
         self.timeout = timeout
         self._client: AsyncOpenAI | None = None
+        self._response: type[Response]
         self._stack = AsyncExitStack()
         self._rate_limit: RateLimit | None = None
         self._probing: asyncio.Lock | None = None
         self._found: tuple[Dialect, Capabilities] | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be stored or shown."""
+        return () if self._client is None else secrets_of(self._client)
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -104,6 +111,7 @@ class OpenAIModel:
         self._client = await self._stack.enter_async_context(
             new_client(self.name, secret, self.server, timeout=self.timeout, hear=self._hear)
         )
+        self._response = raw_response()
         self._probing = asyncio.Lock()
         return self
 
@@ -144,7 +152,9 @@ class OpenAIModel:
         except ModelError as error:
             raise ModelError(f"{self.name}: {error}") from None
         try:
-            return read(await self._send(body), request)
+            response = await self._send(body)
+            request_id = response.headers.get("x-request-id")
+            return read(body_json(response.content, request_id), request, request_id)
         except Filtered:
             return refused_by_filter()
 
@@ -165,9 +175,10 @@ class OpenAIModel:
             return self._found
 
     async def _find(self) -> tuple[Dialect, dict[str, Any]]:
-        async def send(body: Mapping[str, Any]) -> ChatCompletion:
+        async def send(body: Mapping[str, Any]) -> Mapping[str, Any]:
             try:
-                return await self._send({"model": self.model, **body})
+                response = await self._send({"model": self.model, **body})
+                return mapping(body_json(response.content))
             except Filtered as error:
                 raise RequestError(str(error)) from None
 
@@ -176,13 +187,14 @@ class OpenAIModel:
         except RequestError as error:
             raise ModelError(f"not even a plain question is accepted: {error}") from None
 
-    async def _send(self, body: Mapping[str, Any]) -> ChatCompletion:
+    async def _send(self, body: Mapping[str, Any]) -> Response:
         client = self._opened()
         async with translated(self.name, self.key or KEY, secrets_of(client)):
-            # Fields that only some servers know are no parameters of the SDK's: all go as they are.
-            return await client.chat.completions.create(
-                model=body["model"], messages=body["messages"], extra_body=body
-            )
+            # The answer is read as it was sent: the SDK's objects would hold any JSON without checking it.
+            try:
+                return await client.post("/chat/completions", body=body, cast_to=self._response)
+            except UnicodeEncodeError:
+                return await client.post("/chat/completions", body=sendable(body), cast_to=self._response)
 
     async def _told(self) -> dict[str, Any]:
         """Return what the record keeps of the server, and what that lists of the model."""
@@ -203,14 +215,13 @@ class OpenAIModel:
         """Return what the list of models says of this one; not every server has such a list."""
         try:
             async with translated(self.name, self.key or KEY, secrets_of(client)):
-                page = await client.models.list()
-        except (ModelError, RequestError, TransientError):
+                response = await client.get("/models", cast_to=self._response)
+            listed = mappings(mapping(body_json(response.content)).get("data"))
+            found = next((each for each in listed if each.get("id") == self.model), None)
+            told: dict[str, Any] | None = json_value(found)
+        except (ModelError, RequestError, TransientError, ValueError):
             return None
-        for each in getattr(page, "data", None) or ():
-            if getattr(each, "id", None) == self.model:
-                told = each.to_dict(mode="json")
-                return {name: value for name, value in told.items() if name != "permission"}
-        return None
+        return told and {name: value for name, value in told.items() if name != "permission"}
 
     def _opened(self) -> AsyncOpenAI:
         if self._client is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from httpx2 import Response
     from openai import AsyncOpenAI
 
-__all__ = ["NO_KEY", "capabilities_of", "check_server", "new_client", "secrets_of"]
+__all__ = ["NO_KEY", "capabilities_of", "check_server", "new_client", "raw_response", "secrets_of"]
 
 CONCURRENCY = 64
 NO_KEY = "none"
@@ -45,6 +45,13 @@ def new_client(
         )
     except (openai.OpenAIError, ValueError) as error:
         raise ModelError(f"{name}: the SDK cannot be set up: {error}") from None
+
+
+def raw_response() -> type[Response]:
+    """Return what the SDK is asked for, so that it gives the answer as it came."""
+    import httpx2
+
+    return httpx2.Response
 
 
 def secrets_of(client: AsyncOpenAI) -> tuple[str, ...]:
