@@ -34,12 +34,14 @@ class Outcome(StrEnum):
     """We ended it: a budget, a cap, or the other side of the conversation failed."""
     ERROR = "error"
     """No reply could be had; the message is in the log."""
+    OTHER_MODEL = "other_model"
+    """Another model than the one that was asked has answered: it says nothing of this one."""
 
 
 CHOICES: frozenset[Outcome] = frozenset({Outcome.CHOSE_FIRST, Outcome.CHOSE_SECOND})
 """Outcomes in which one of two items was taken."""
 
 MISSING: frozenset[Outcome] = frozenset(
-    {Outcome.UNPARSED, Outcome.TRUNCATED, Outcome.ABANDONED, Outcome.ERROR}
+    {Outcome.UNPARSED, Outcome.TRUNCATED, Outcome.ABANDONED, Outcome.ERROR, Outcome.OTHER_MODEL}
 )
 """Outcomes that say nothing of what the model would prefer."""

@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from bartleby.cli import main
+from bartleby.collectors import models
 from bartleby.collectors.collector import collect
+from bartleby.errors import RequestError
+from bartleby.exchange import Reply, Request
 from tests.cli.test_commands import write_study
 from tests.collectors.fakes import FakeModel
 from tests.collectors.talks import talks
@@ -78,3 +81,24 @@ def test_turns_are_exported(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("export", log, "-o", table, "--unit", "turn")
     assert (code, "6 turns written" in out) == (0, True)
     assert pd.read_csv(table)["turn"].tolist() == [1, 2, 3] * 2
+
+
+def test_what_became_of_a_run_is_its_exit_code(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = write_study(tmp_path)
+    one = ("run", study, "--model", "sim/averse")
+    assert run(*one, "--log", tmp_path / "a.db", "--max-calls", "3")[0] == 3
+    assert run(*one, "--logs", tmp_path / "runs", "--max-calls", "3")[0] == 3
+    assert run(*one, "--log", tmp_path / "a.db")[0] == 0
+    assert run(*one, "--logs", tmp_path / "runs")[0] == 0
+
+    def too_long(request: Request, number: int) -> Reply:
+        raise RequestError("too long")
+
+    tiny = tmp_path / "tiny.py"
+    tiny.write_text("from tests.collectors.fakes import small_study\nstudy = small_study(3)\n")
+    monkeypatch.setattr(models, "open_model", lambda name: FakeModel(too_long, name=name))
+    code, out, _ = run("run", tiny, "--model", "fake/one", "--log", tmp_path / "b.db")
+    assert (code, "error 6" in out) == (4, True)
+    assert run("run", tiny, "--model", "fake/one", "--logs", tmp_path / "more")[0] == 4

@@ -107,7 +107,7 @@ def test_a_dry_run_shows_three_trials_and_the_totals_and_sends_nothing(
 def test_limits_stop_a_run_that_can_be_gone_on_with(run: Run, study: Path, tmp_path: Path) -> None:
     how = ("run", study, "--model", "sim/averse", "--log", tmp_path / "run.db")
     code, told, _ = run(*how, "--max-calls", 5)
-    assert code == 0
+    assert code == 3
     assert "stopped: 5 calls were made (--max-calls)" in told
     assert "finished" in run(*how, "--max-time", "8h")[1]
     assert "max_cost is -1" in run(*how, "--max-cost", -1)[2]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -98,3 +99,52 @@ def _ended(log: Path) -> int:
         return sum(status(log).ended.values())
     except LogError:
         return 0
+
+
+STUCK = """
+import signal
+import sys
+import time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from bartleby.cli import main
+from bartleby.collectors import models
+from tests.collectors.fakes import HangingModel
+
+class Stuck(HangingModel):
+    async def __aexit__(self, *_):
+        time.sleep(600)  # what hangs when it is cancelled
+
+models.open_model = lambda name: Stuck(5)
+sys.exit(main(["run", sys.argv[1], "--model", "fake/one", "--log", sys.argv[2]]))
+"""
+STUDY = "from tests.collectors.fakes import small_study\nstudy = small_study()\n"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_ctrl_c_at_any_moment_end_a_run_at_once_and_say_how_to_resume(tmp_path: Path, seed: int) -> None:
+    study, log = tmp_path / "study.py", tmp_path / "run.db"
+    study.write_text(STUDY)
+    child = subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(study), str(log)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    draws = random.Random(seed)  # noqa: S311
+    while not log.exists() and child.poll() is None:
+        time.sleep(0.01)
+    time.sleep(draws.uniform(0, 0.5))
+    os.kill(child.pid, signal.SIGINT)
+    time.sleep(draws.uniform(0.1, 0.5))
+    second = time.perf_counter()
+    os.kill(child.pid, signal.SIGINT)
+    try:
+        _, errors = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 130
+    assert "resume" in errors
+    assert "Traceback" not in errors
+    assert time.perf_counter() - second < 2 + 10 * (os.getloadavg()[0] > 2)
+    assert sum(status(log).ended.values()) <= 12

@@ -12,6 +12,7 @@ import pytest
 
 from bartleby.collectors import retry
 from bartleby.collectors.collector import collect
+from bartleby.collectors.models.base import Capabilities, DeniedError
 from bartleby.collectors.status import status
 from bartleby.errors import LogError, ModelError, RequestError, SettingError, StudyError
 from bartleby.exchange import Exchange, Reply, Request, Settings, Usage
@@ -181,6 +182,49 @@ def _broken(study: Study) -> Study:
             raise ValueError("nothing to show")
 
     return replace(study, paradigm=Fails())
+
+
+async def test_a_paradigm_that_fails_on_one_trial_leaves_the_others_alone(log: Path) -> None:
+    @dataclass(frozen=True)
+    class Stumbles(TaskChoice):
+        def read(self, trial: Trial, exchanges: Sequence[Exchange]) -> Reading:
+            if [item.id for item in trial.items] == ["t0", "t1"]:
+                raise IndexError("list index out of range")
+            reading = super().read(trial, exchanges)
+            odd = trial.items[0].id == "t2"
+            return replace(reading, columns={"odd": object()}) if odd else reading  # type: ignore[dict-item]
+
+    summary = await collect(small_study(paradigm=Stumbles()), FakeModel(), log)
+    assert summary.status.ended == {"chose_first": 8, "error": 4}
+    said = [str(row[0]) for row in query(log, "SELECT message FROM outcomes WHERE outcome = 'error'")]
+    assert sum("IndexError: list index out of range" in text for text in said) == 1
+    assert sum("cannot be stored" in text for text in said) == 3
+    fixed = FakeModel()
+    summary = await collect(small_study(), fixed, log, retry_errors=True)
+    assert (summary.status.ended, fixed.asked) == ({"chose_first": 12}, [])
+
+
+async def test_what_a_server_denies_in_one_trial_is_its_error(log: Path) -> None:
+    def denies(request: Request, number: int) -> Reply:
+        if number == 5:
+            raise DeniedError("flagged (status 403)")
+        return always_first(request, number)
+
+    summary = await collect(small_study(), FakeModel(denies, concurrency=1), log)
+    assert summary.status.ended == {"chose_first": 11, "error": 1}
+    with pytest.raises(ModelError, match="403"):
+        await collect(
+            small_study(), FakeModel(after(0, lambda: DeniedError("no (status 403)"))), log.with_name("b.db")
+        )
+
+
+async def test_a_model_that_cannot_be_opened_is_one_line(log: Path) -> None:
+    class Odd(FakeModel):
+        async def capabilities(self) -> Capabilities:
+            raise AttributeError("'NoneType' object has no attribute 'supported'")
+
+    with pytest.raises(ModelError, match=r"fake/one: cannot be opened: AttributeError"):
+        await collect(small_study(), Odd(), log)
 
 
 async def test_a_mistake_in_a_paradigm_stops_the_run_naming_the_trial(log: Path, tmp_path: Path) -> None:

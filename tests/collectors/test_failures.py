@@ -81,7 +81,7 @@ async def test_a_failure_half_way_keeps_what_was_said_before(log: Path) -> None:
     summary = await collect(small_study(conditions={"commitment": ["does"]}), model, log, max_attempts=2)
     assert summary.status.ended == {"chose_first": 2, "error": 10}
     told = query(log, "SELECT DISTINCT message, columns, asks FROM outcomes WHERE outcome = 'error'")
-    assert told == [("lost (2 attempts)", '{"said":"chose_first"}', 1)]
+    assert told == [("lost (2 attempts)", '{"said":"chose_first","served":"one"}', 1)]
 
 
 async def test_a_surprise_in_the_model_is_an_error_of_its_trial_alone(log: Path) -> None:

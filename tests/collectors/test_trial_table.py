@@ -23,7 +23,7 @@ from tests.collectors.fakes import FakeModel, HangingModel, after, small_study
 from tests.collectors.solo import Solo
 
 COLUMNS = [
-    "study", "model", "paradigm", "trial", "sample", "first", "second",
+    "study", "model", "served", "paradigm", "trial", "sample", "first", "second",
     "wording", "labels", "channel", "exits", "commitment", "order",
     "template", "outcome", "refused", "turn", "turns",
     "kind_first", "kind_second", "impact_first", "impact_second", "harm_first", "harm_second",
@@ -47,7 +47,7 @@ async def test_the_table_has_one_row_a_trial_and_the_columns_of_the_contract(log
     assert len(table) == 48
     assert list(table.columns) == COLUMNS
     assert table["trial"].is_unique
-    assert [table[name].iloc[0] for name in COLUMNS[:3]] == ["small", "fake/one", "task_choice"]
+    assert [table[name].iloc[0] for name in COLUMNS[:4]] == ["small", "fake/one", "one", "task_choice"]
     assert table["outcome"].eq("chose_first").all()
     assert table["refused"].tolist() == [False] * 48
     assert table["turn"].isna().all()

@@ -30,7 +30,7 @@ async def test_each_turn_has_a_row_with_the_columns_of_its_trial_and_its_outcome
     await collect(talks(3, user="scripted"), FakeModel(leaves_at_second), log)
     table = read(log, unit="turn")
     assert list(table.columns) == [
-        *("study", "model", "paradigm", "trial", "sample", "item", "user", "template"),
+        *("study", "model", "served", "paradigm", "trial", "sample", "item", "user", "template"),
         *("kind", "item_length", "turn", "exited", "length", "outcome"),
     ]
     by_item = dict(iter(table.groupby("item", observed=True)))

@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command, duration
+from bartleby.cli.exit_codes import ABOUT, code_of_battery, code_of_run
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _add_run(commands: Commands) -> None:
         _run,
         "put a study to a model, or many to many; run it again to carry on where it stopped",
         "bartleby run task_preferences --model local/smollm2 --log runs/smollm2.db, or "
-        "bartleby run studies/*.py --model local/smollm2 --model sim/averse --logs runs",
+        f"bartleby run studies/*.py --model local/smollm2 --model sim/averse --logs runs; {ABOUT}",
     )
     run.add_argument("study", nargs="+", help=STUDY)
     run.add_argument("--model", required=True, action="append", help=f"{MODEL}; again for another one")
@@ -149,7 +150,7 @@ def _run(options: argparse.Namespace) -> int:
         max_time=options.max_time,
     )
     print(summary)
-    return 0
+    return code_of_run(summary)
 
 
 def _run_battery(options: argparse.Namespace) -> int:
@@ -171,7 +172,7 @@ def _run_battery(options: argparse.Namespace) -> int:
         told=lambda pair: print(pair, flush=True),
     )
     print(summary.last_line())
-    return 1 if summary.failed else 0
+    return code_of_battery(summary)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from bartleby.cli import coding, collecting, estimating, files, labelling
+from bartleby.cli.exit_codes import FAILED, INTERRUPTED
 from bartleby.errors import BartlebyError
 from bartleby.progress import in_lines
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
-FAILED = 1
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 1 for an error, 2 for bad usage, 130 for Ctrl-C."""
-    options = build_parser().parse_args(arguments)
+    """Run the command line and return its exit code (see `cli.exit_codes`)."""
     try:
+        options = build_parser().parse_args(arguments)
         with in_lines():
             return int(options.run(options))
     except BartlebyError as error:
         sys.stderr.write("".join(f"bartleby: error: {line}\n" for line in str(error).splitlines()))
         return FAILED
     except KeyboardInterrupt as stopped:
-        sys.stderr.write(f"bartleby: {stopped or 'interrupted'}\n")
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a third one has nothing left to stop
+        said = str(stopped) or "interrupted; a run can be resumed with the same command"
+        sys.stderr.write(f"bartleby: {said}\n")
+        if getattr(stopped, "abandoned", False):
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)  # the thread that was left behind would be waited for
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever reads our output has heard enough (`| head`); say nothing more, not even on exit.

@@ -7,22 +7,40 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 __all__ = ["Interrupted", "run_in_thread"]
 
 T = TypeVar("T")
 
+LOOK = 0.05
+"""Seconds between two looks at whether a signal has come."""
+AT_ONCE = "stopped at once; nothing that was recorded is lost. Run it again with the same log to resume"
+
 
 class Interrupted(KeyboardInterrupt):
-    """The user, or the system, stopped a run; the message says how to go on."""
+    """The user, or the system, stopped a run; the message says how to resume it.
+
+    Parameters
+    ----------
+    message
+        What to say.
+    abandoned
+        Whether the run was left as it was, after a second signal: its thread may never end.
+    """
+
+    def __init__(self, message: str, *, abandoned: bool = False) -> None:
+        super().__init__(message)
+        self.abandoned = abandoned
 
 
 def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return its result.
+    """Run a coroutine to its end, in a thread with an event loop of its own, and return its result.
 
-    Without an event loop in this thread it runs here; with one, in a thread of its own. Ctrl-C, and
-    SIGTERM where this is the main thread, cancel it and wait until it has cleaned up.
+    The first Ctrl-C (or SIGTERM, where no event loop runs in this thread) cancels it and waits until it has
+    cleaned up; the second one does not wait. So this thread only waits: a signal is noticed whatever the
+    coroutine does, and however long it takes to end.
 
     Parameters
     ----------
@@ -34,12 +52,71 @@ def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     Interrupted
         If it was stopped; a `KeyboardInterrupt`, with what the coroutine's `CancelledError` said.
     """
-    said: list[str] = []
-    main = _listening(coroutine, said)
-    try:
-        return _run_beside(main) if _loop_is_running() else asyncio.run(main)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    beside = _Beside(coroutine)
+    with _signals_noted() as stops:
+        threading.Thread(target=beside.work, name="bartleby-run", daemon=True).start()
+        while not beside.finished.wait(LOOK):
+            if len(stops) > 1:
+                raise Interrupted(AT_ONCE, abandoned=True)
+            if stops:
+                beside.cancel()
+    if beside.failure is None:
+        return beside.results[0]
+    if isinstance(beside.failure, (KeyboardInterrupt, asyncio.CancelledError)):
+        said = [str(each) for each in beside.failure.args]
         raise Interrupted(said[0] if said else "stopped") from None
+    raise beside.failure
+
+
+@dataclass
+class _Beside(Generic[T]):
+    """A coroutine in a thread of its own, and what has come of it."""
+
+    coroutine: Coroutine[Any, Any, T]
+    finished: threading.Event = field(default_factory=threading.Event)
+    results: list[T] = field(default_factory=list)
+    failure: BaseException | None = None
+    stop: Callable[[], object] | None = None
+
+    def work(self) -> None:
+        try:
+            self.results.append(asyncio.run(self._main()))
+        except BaseException as error:
+            self.failure = error
+        finally:
+            self.finished.set()
+
+    async def _main(self) -> T:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is not None:
+            self.stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            return await self.coroutine
+        finally:
+            self.stop = None  # the loop closes now, and takes no calls any more
+
+    def cancel(self) -> None:
+        """Cancel the coroutine, once; where it has not begun yet, the next call does."""
+        stop, self.stop = self.stop, None
+        if stop is not None:
+            with suppress(RuntimeError):  # the loop has closed meanwhile
+                stop()
+
+
+@contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """Note signals that are to stop a run instead of raising wherever the program happens to be."""
+    stops: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield stops
+        return
+    numbers = [signal.SIGINT] if _loop_is_running() else [signal.SIGINT, signal.SIGTERM]
+    before = {each: signal.signal(each, lambda number, _: stops.append(number)) for each in numbers}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _loop_is_running() -> bool:
@@ -48,89 +125,3 @@ def _loop_is_running() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-async def _listening(coroutine: Coroutine[Any, Any, T], said: list[str]) -> T:
-    """Run a coroutine; SIGTERM cancels it, as `asyncio` lets Ctrl-C do; keep what it says then."""
-    task = asyncio.current_task()
-    with _on_sigterm(task.cancel if task is not None else lambda: False):
-        try:
-            return await coroutine
-        except asyncio.CancelledError as error:
-            said += [str(each) for each in error.args]
-            raise
-
-
-@contextmanager
-def _on_sigterm(stop: Callable[[], object]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        loop.add_signal_handler(signal.SIGTERM, stop)
-    except NotImplementedError:  # Windows
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise here: the loop that runs would only note it for a task that cannot go on meanwhile."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _run_beside(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run in a thread with a loop of its own while this one waits."""
-    ready, finished = threading.Event(), threading.Event()
-    stop: list[Callable[[], object]] = []
-    results: list[T] = []
-    failures: list[BaseException] = []
-
-    async def main() -> T:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        if task is not None:
-            stop.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        ready.set()
-        try:
-            return await coroutine
-        finally:
-            stop.clear()  # the loop closes now, and takes no calls any more
-
-    def work() -> None:
-        try:
-            results.append(asyncio.run(main()))
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            ready.set()
-            finished.set()
-
-    threading.Thread(target=work, name="bartleby-run").start()
-    # Not `join`: when a signal interrupts it, Python 3.11 takes the thread for ended.
-    try:
-        with _interruptible():
-            finished.wait()
-    except KeyboardInterrupt:
-        ready.wait()
-        with suppress(RuntimeError):  # the loop has closed meanwhile
-            for cancel in list(stop):
-                cancel()
-        finished.wait()
-        raise
-    if failures:
-        raise failures[0]
-    return results[0]

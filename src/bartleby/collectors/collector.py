@@ -19,6 +19,7 @@ from bartleby.collectors.models.base import Model
 from bartleby.collectors.pacing import Paces
 from bartleby.collectors.progress import Progress
 from bartleby.collectors.retry import NO_USER
+from bartleby.collectors.served import asked_names
 from bartleby.collectors.session import Session
 from bartleby.collectors.status import status
 from bartleby.collectors.summary import RunSummary
@@ -113,7 +114,8 @@ async def collect(
             player = cached(player, resolved, cache=cache)
         record = Log.open(path, frozen(resolved, subject, player), retry_errors=retry_errors)
         bar = Progress(f"{study.name} · {subject.name}", shown=progress)
-        run = Session(resolved, subject.name, record, bar)
+        asked = asked_names(subject.name, subject.capabilities.description)
+        run = Session(resolved, subject.name, record, bar, asked)
         try:
             delivering = Delivering.prepare(resolved, record, subject, player, means)
             await run.rounds(delivering, concurrency or subject.capabilities.concurrency)

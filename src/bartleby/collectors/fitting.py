@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields, replace
 from itertools import product
 
+from bartleby.collectors.environment import redact
 from bartleby.collectors.frozen import Frozen, freeze
 from bartleby.collectors.models.base import Capabilities, Model, TransientError
 from bartleby.collectors.models.caching import Caching, Repeats
 from bartleby.collectors.retry import waiting_time
-from bartleby.errors import ModelError, StudyError
+from bartleby.errors import BartlebyError, ModelError, StudyError
 from bartleby.exchange import Settings
 from bartleby.studies.study import Study
 
@@ -31,7 +32,12 @@ class Opened:
 
 async def opened(stack: AsyncExitStack, model: Model, max_attempts: int) -> Opened:
     """Open a model for as long as the stack lasts, and ask what it can do."""
-    entered = await stack.enter_async_context(model)
+    try:
+        entered = await stack.enter_async_context(model)
+    except (BartlebyError, TransientError, OSError):
+        raise
+    except Exception as error:  # a model may be anybody's code
+        raise _broken(model, error) from error
     return Opened(entered, entered.name, await _probe(entered, max_attempts))
 
 
@@ -43,6 +49,10 @@ def frozen(study: Study, subject: Opened, user: Opened | None) -> Frozen:
     return freeze(study, subject.name, about, user.name, user.capabilities.description)
 
 
+def _broken(model: Model, error: Exception) -> ModelError:
+    return ModelError(f"{model.name}: cannot be opened: {redact(f'{type(error).__name__}: {error}')}")
+
+
 async def _probe(model: Model, max_attempts: int) -> Capabilities:
     """Ask what a model can do, again after failures that may pass."""
     for count in range(1, max_attempts + 1):
@@ -52,6 +62,10 @@ async def _probe(model: Model, max_attempts: int) -> Capabilities:
             if count == max_attempts:
                 raise ModelError(f"{model.name}: cannot be reached: {error}") from error
             await asyncio.sleep(waiting_time(count, error.retry_after))
+        except BartlebyError:
+            raise
+        except Exception as error:  # a model may be anybody's code, and a server answer anything
+            raise _broken(model, error) from error
     raise ModelError(f"{model.name}: cannot be reached")
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from bartleby.collectors.retry import NoReply
-from bartleby.errors import ModelError
+from bartleby.collectors.trial_run import MISTAKE
+from bartleby.errors import ModelError, StudyError
 
 __all__ = ["LIMIT", "FailureStreak"]
 
@@ -37,6 +38,7 @@ class FailureStreak(Generic[T]):
     answered: bool = False
     held: list[T] = field(default_factory=list)
     kind: str = ""
+    _last: str = ""
 
     def answer(self) -> list[T]:
         """Note a trial that did not fail; return those held back, which are now to be recorded."""
@@ -50,17 +52,33 @@ class FailureStreak(Generic[T]):
         ------
         ModelError
             If it is one too many of its kind.
+        StudyError
+            Likewise, where the paradigm itself fails.
         """
         released = self.release() if failure.kind != self.kind else []
-        self.kind = failure.kind
+        self.kind, self._last = failure.kind, str(failure)
         self.held.append(trial)
         if len(self.held) >= LIMIT and (failure.transient or not self.answered):
+            if failure.kind == MISTAKE:
+                raise StudyError(str(failure))
             raise ModelError(
                 f"{self.model}: {len(self.held)} trials one after the other failed the same way: {failure}. "
                 "The run was stopped; they are not counted as asked, and nothing that was answered is lost. "
                 "Run again to go on"
             )
         return released
+
+    def finish(self) -> list[T]:
+        """Return the trials held back when there are no more.
+
+        Raises
+        ------
+        StudyError
+            If the paradigm has failed on all there were: a mistake in it, and no answers.
+        """
+        if self.held and self.kind == MISTAKE and not self.answered:
+            raise StudyError(self._last)
+        return self.release()
 
     def release(self) -> list[T]:
         """Return the trials held back, and hold none."""

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from bartleby.collectors.served import names_in_log
 from bartleby.collectors.trial_run import TurnRow, changed_text, cut_short, read_exchanges, read_turns
 from bartleby.errors import LogError, StudyError
 from bartleby.exchange import Exchange, Reply, Request
@@ -62,6 +63,7 @@ def read_anew(path: Path, connection: sqlite3.Connection, study: Study) -> Itera
         If the paradigm fails on a trial.
     """
     items = {item.id: item for item in study.items}
+    asked = names_in_log(connection)
     for number, group in groupby(connection.execute(_REPLIES), key=lambda row: row[0]):
         rows = list(group)
         _, name, shown, conditions, sample, template, outcome, message, *_ = rows[0]
@@ -72,11 +74,17 @@ def read_anew(path: Path, connection: sqlite3.Connection, study: Study) -> Itera
         trial = Trial(name, tuple(items[each] for each in ids), json.loads(conditions), sample, template)
         stored = {row[8]: (row[9], row[10]) for row in rows if row[8] is not None}
         cut = None if message is None else Outcome(outcome)
-        yield Anew(number, *_play(path, study, trial, stored, cut=cut))
+        yield Anew(number, *_play(path, study, trial, stored, cut=cut, asked=asked))
 
 
 def _play(
-    path: Path, study: Study, trial: Trial, stored: dict[int, tuple[str, str]], *, cut: Outcome | None
+    path: Path,
+    study: Study,
+    trial: Trial,
+    stored: dict[int, tuple[str, str]],
+    *,
+    cut: Outcome | None,
+    asked: Sequence[str],
 ) -> tuple[Reading, Sequence[TurnRow] | None]:
     """Return what the stored replies are read as; `cut` is the outcome of a trial that we ended."""
     exchanges: dict[int, Exchange] = {}
@@ -92,16 +100,22 @@ def _play(
         exchanges[place] = Exchange(request, reply)
         return reply
 
-    complete = _drive(study, trial, study.paradigm.present(trial, study.settings, ask))
+    try:
+        complete = _drive(study, trial, study.paradigm.present(trial, study.settings, ask))
+        reading = read_exchanges(study, trial, exchanges, asked)
+        turns = read_turns(study, trial, exchanges)
+    except StudyError:
+        if cut is not Outcome.ERROR:
+            raise
+        return Reading(Outcome.ERROR), None  # the paradigm failed on it then, and does so now
     if not complete and cut is None:
         raise LogError(
             f"log {path}: trial {trial.id}: the paradigm asks for more than the {len(stored)} replies that "
             "are stored; it has changed since, and what it would ask now has no answer"
         )
-    reading = read_exchanges(study, trial, exchanges)
     if not complete and cut is not None:
         reading = cut_short(reading, Outcome.ERROR if cut is Outcome.ERROR else Outcome.ABANDONED)
-    return reading, read_turns(study, trial, exchanges)
+    return reading, turns
 
 
 def _drive(study: Study, trial: Trial, coroutine: Coroutine[Any, Any, None]) -> bool:

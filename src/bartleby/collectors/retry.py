@@ -274,7 +274,7 @@ def _without(secrets: re.Pattern[str] | None, error: BaseException) -> BaseExcep
 def _translated(error: BaseException) -> BaseException:
     """Return the exception as the collector knows it, without secrets in its message."""
     if isinstance(error, ModelError):
-        return ModelError(redact(str(error)))
+        return type(error)(redact(str(error)))
     if isinstance(error, TransientError) or not isinstance(error, Exception):
         return error
     return NoReply(_text(error), _kind(error))

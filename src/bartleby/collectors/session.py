@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from bartleby.collectors.batch_terms import Deferred, Postponed
@@ -13,15 +13,16 @@ from bartleby.collectors.caps import CapReached
 from bartleby.collectors.delivering import Delivering
 from bartleby.collectors.giving_up import FailureStreak
 from bartleby.collectors.log import Log
+from bartleby.collectors.models.base import DeniedError
 from bartleby.collectors.progress import Progress, Told
-from bartleby.collectors.retry import Question
+from bartleby.collectors.retry import NoReply, Question
 from bartleby.collectors.status import Status
 from bartleby.collectors.summary import RunSummary
 from bartleby.collectors.trial_run import Ended, TrialRun
 from bartleby.exchange import Reply
 from bartleby.outcome import Outcome
 from bartleby.studies.study import Study
-from bartleby.studies.trial import Trial
+from bartleby.studies.trial import Reading, Trial
 
 __all__ = ["Session"]
 
@@ -44,9 +45,12 @@ class Session:
         Where replies and outcomes go.
     bar
         Where it is shown how the session stands.
+    asked
+        All names of the model, by which it may answer.
     """
 
-    def __init__(self, study: Study, model: str, log: Log, bar: Progress) -> None:
+    def __init__(self, study: Study, model: str, log: Log, bar: Progress, asked: Sequence[str] = ()) -> None:
+        self._asked = asked
         self._study = study
         self._log = log
         self._bar = bar
@@ -82,7 +86,7 @@ class Session:
             self._expected = self._trials + total - planned + len(pending)
             workers = concurrency + concurrency // SPARE
             await self._ask_all(delivering, pending, min(workers, len(pending)))
-            self._record(self._streak.release())
+            self._record(self._streak.finish())
             if not several or self.stopped is not None:
                 return
 
@@ -124,10 +128,15 @@ class Session:
         for number, trial in pending:
             if self.stopped is not None and number not in self._log.begun:
                 continue  # what was begun may have all its replies, or else is cut off
+            run = TrialRun(self._study, trial, number, self._log, deliver, asked=self._asked)
             try:
-                ended = await TrialRun(self._study, trial, number, self._log, deliver).run()
+                ended = await run.run()
             except (CapReached, BudgetReached, Deferred, Postponed):
-                continue  # it was not begun, or can be gone on with
+                continue  # it was not begun, or can be resumed
+            except DeniedError as error:
+                if not self._streak.answered:
+                    raise
+                ended = run.failed(NoReply(str(error), "denied", transient=True))
             self._note(number, trial, ended)
 
     def _note(self, number: int, trial: Trial, ended: Ended) -> None:
@@ -140,13 +149,23 @@ class Session:
 
     def _record(self, trials: list[tuple[int, Trial, Ended]]) -> None:
         several = self._study.paradigm.rounds > 1
-        for number, trial, ended in trials:
-            self._log.trial_ended(number, ended.reading, ended.spent, ended.message, ended.turns)
+        for trial, ended in map(self._stored, trials):
             self._trials += 1
             self._outcomes[ended.reading.outcome.value] += 1
             if several:
                 self._ended[trial.id] = ended.reading.outcome
             self._bar.step(self._told)
+
+    def _stored(self, this: tuple[int, Trial, Ended]) -> tuple[Trial, Ended]:
+        """Record how a trial ended; a reading that cannot be stored is an error of this trial alone."""
+        number, trial, ended = this
+        try:
+            self._log.trial_ended(number, ended.reading, ended.spent, ended.message, ended.turns)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            message = f"what the paradigm {self._study.paradigm.name!r} has read cannot be stored: {error}"
+            ended = Ended(Reading(Outcome.ERROR), ended.spent, message=message)
+            self._log.trial_ended(number, ended.reading, ended.spent, message)
+        return trial, ended
 
     def stop_progress(self) -> None:
         """Leave the bar as it stands."""

@@ -13,6 +13,7 @@ from bartleby.collectors.batch_log import BatchCounts, batch_counts
 from bartleby.collectors.billed import billed
 from bartleby.collectors.opening import is_running
 from bartleby.collectors.schema import open_to_read
+from bartleby.collectors.served import others_text, served_in_log
 from bartleby.collectors.spent import counted
 from bartleby.exchange import Usage
 from bartleby.outcome import Outcome
@@ -73,6 +74,8 @@ class Status:
         limit of the run.
     batches
         Its batches: those made, and those whose results are not in the log.
+    other_models
+        Trials in which another model than the one that was asked has answered, by the name of that model.
     """
 
     log: Path
@@ -96,6 +99,7 @@ class Status:
     user_cost: float | None = None
     stopped: str | None = None
     batches: BatchCounts = field(default_factory=BatchCounts)
+    other_models: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -110,6 +114,8 @@ class Status:
             parts.append(f"${self.cost:,.2f}{of_user}")
         if self.uncounted_replies:
             parts.append(f"{self.uncounted_replies} replies came without their tokens, which are not in this")
+        if self.other_models:
+            parts.append(f"WARNING: {others_text(self.model, self.other_models)}")
         if self.failed_attempts:
             parts.append(f"{self.failed_attempts} of {self.attempts} attempts failed")
         if self.batches.made or self.batches.under_way:
@@ -170,6 +176,7 @@ def status(
         counts = _attempts(connection)
         tokens = billed(connection)
         batches = batch_counts(connection)
+        others = served_in_log(connection)
     user = meta.get("user")
     usages = (tokens.subject, tokens.user)
     costs = [tokens.subject_cost(price), tokens.user_cost(user_price) if user is not None else None]
@@ -192,6 +199,7 @@ def status(
         user_cost=costs[1],
         stopped=latest[0] if latest is not None and left else None,
         batches=batches,
+        other_models=others,
     )
 
 

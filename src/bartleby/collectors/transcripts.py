@@ -13,6 +13,7 @@ from typing import Any
 
 from bartleby.collectors.bodies import Bodies
 from bartleby.collectors.schema import open_to_read
+from bartleby.collectors.served import served_in_log
 from bartleby.exchange import Reply, ToolCall
 
 __all__ = ["Transcript", "Turn", "study_record", "transcripts"]
@@ -90,7 +91,8 @@ def study_record(log: Path | str) -> dict[str, Any]:
     -------
     dict
         `study` (the frozen declaration), `fingerprint`, `model`, `description`, `user` and `user_description`
-        (None where no model played the user), `created`, and `sessions`: a list with `started`, `ended` (ISO
+        (None where no model played the user), `created`, `other_models` (trials by the other models that
+        answered, where some did), and `sessions`: a list with `started`, `ended` (ISO
         8601, UTC; None where a run was killed), `ending` (`finished`, `capped`, `stopped`, `failed` or None),
         `reason` (what stopped it on purpose, or None) and `versions`.
 
@@ -100,6 +102,7 @@ def study_record(log: Path | str) -> dict[str, Any]:
         If there is no such log, or it cannot be read.
     """
     with open_to_read(Path(log)) as connection:
+        others = served_in_log(connection)
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         rows = connection.execute(
             "SELECT started, ended, ending, reason, versions FROM sessions ORDER BY number"
@@ -122,6 +125,7 @@ def study_record(log: Path | str) -> dict[str, Any]:
         "user": meta.get("user"),
         "user_description": json.loads(meta["user_description"]) if "user_description" in meta else None,
         "created": meta["created"],
+        **({"other_models": others} if others else {}),
         "sessions": sessions,
     }
 

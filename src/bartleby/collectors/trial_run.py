@@ -12,6 +12,7 @@ from bartleby.collectors.bodies import Composer
 from bartleby.collectors.caps import CapReached
 from bartleby.collectors.log import Log
 from bartleby.collectors.retry import Delivery, NoReply, Question
+from bartleby.collectors.served import SERVED, others, served_by
 from bartleby.collectors.spent import Spent, StoredReply
 from bartleby.errors import LogError, StudyError
 from bartleby.exchange import Exchange, Listener, Reply, Request, text_hash
@@ -21,6 +22,7 @@ from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
 
 __all__ = [
+    "MISTAKE",
     "Ended",
     "TrialRun",
     "TurnRow",
@@ -30,6 +32,9 @@ __all__ = [
     "read_exchanges",
     "read_turns",
 ]
+
+MISTAKE = "paradigm"
+"""The kind of failure of trials that the paradigm's own code fails on."""
 
 
 TurnRow = Mapping[str, Any]
@@ -75,9 +80,21 @@ class TrialRun:
         Where replies of earlier sessions are.
     deliver
         How a question reaches the model.
+    asked
+        The names of the subject; none where any model may answer.
     """
 
-    def __init__(self, study: Study, trial: Trial, number: int, log: Log, deliver: Delivery) -> None:
+    def __init__(
+        self,
+        study: Study,
+        trial: Trial,
+        number: int,
+        log: Log,
+        deliver: Delivery,
+        *,
+        asked: Sequence[str] = (),
+    ) -> None:
+        self._asked = asked
         self._study = study
         self._trial = trial
         self._number = number
@@ -102,18 +119,35 @@ class TrialRun:
         ModelError, LogError
             If the run cannot go on.
         StudyError
-            If the paradigm fails: a mistake in it, and not an answer.
+            If nobody plays the user.
         """
         paradigm, settings = self._study.paradigm, self._study.settings
         try:
             await paradigm.present(self._trial, settings, self.ask)
         except Exception as error:  # the paradigm is anybody's code, and may pass on what `ask` raised
             if self._failure is None:
-                raise _mistake(self._study, self._trial, error) from error
+                return self._mistaken(_mistake(self._study, self._trial, error))
+        try:
+            return self._read()
+        except StudyError as error:
+            if error is self._failure:
+                raise
+            return self._mistaken(error)
+
+    def failed(self, failure: NoReply) -> Ended:
+        """Return the end of a trial for which no reply could be had, with what was answered before."""
+        cut = Outcome.ERROR if self._failed == "subject" else Outcome.ABANDONED
+        return replace(self._ended(cut), failure=failure, message=str(failure))
+
+    def _mistaken(self, error: StudyError) -> Ended:
+        """Return the end of a trial that the paradigm failed on: what was answered is in the log."""
+        failure = NoReply(str(error), MISTAKE, transient=True)
+        return Ended(Reading(Outcome.ERROR), self.spent, failure=failure, message=str(error))
+
+    def _read(self) -> Ended:
         failure = self._failure
         if isinstance(failure, NoReply):
-            cut = Outcome.ERROR if self._failed == "subject" else Outcome.ABANDONED
-            return replace(self._ended(cut), failure=failure, message=str(failure))
+            return self.failed(failure)
         if isinstance(failure, CapReached) and self._exchanges:
             return replace(self._ended(Outcome.ABANDONED), message=str(failure))
         if failure is not None:
@@ -145,13 +179,18 @@ class TrialRun:
         return stored.reply, stored.seconds
 
     def _ended(self, cut: Outcome | None = None) -> Ended:
-        reading = read_exchanges(self._study, self._trial, self._exchanges)
+        reading = read_exchanges(self._study, self._trial, self._exchanges, self._asked)
         turns = read_turns(self._study, self._trial, self._exchanges)
         return Ended(reading if cut is None else cut_short(reading, cut), self.spent, turns=turns)
 
 
-def read_exchanges(study: Study, trial: Trial, exchanges: Mapping[int, Exchange]) -> Reading:
+def read_exchanges(
+    study: Study, trial: Trial, exchanges: Mapping[int, Exchange], asked: Sequence[str] = ()
+) -> Reading:
     """Return what the exchanges of a trial are read as; without any there is nothing but an error.
+
+    Where another model than the one that was asked has answered, the outcome says that and no more, unless
+    the study accepts it or an exit was taken before. Who answered is added to the columns.
 
     Raises
     ------
@@ -160,10 +199,30 @@ def read_exchanges(study: Study, trial: Trial, exchanges: Mapping[int, Exchange]
     """
     if not exchanges:
         return Reading(Outcome.ERROR)
+    ordered = exchanges_in_order(exchanges)
     try:
-        return study.paradigm.read(trial, exchanges_in_order(exchanges))
+        reading = study.paradigm.read(trial, ordered)
+        served = served_by(ordered)
+        if served is None:
+            return reading
+        reading = replace(reading, columns={**reading.columns, SERVED: served})
+        if study.other_models == "accepted" or not asked or not others(served, asked):
+            return reading
+        before = _before_others(study, trial, ordered, asked)
     except Exception as error:
         raise _mistake(study, trial, error) from error
+    if before.outcome is Outcome.OPTED_OUT:
+        return reading
+    turns = None if reading.turns is None else before.turns or 0
+    return replace(reading, outcome=Outcome.OTHER_MODEL, refused=None, turn=None, turns=turns)
+
+
+def _before_others(
+    study: Study, trial: Trial, exchanges: Sequence[Exchange], asked: Sequence[str]
+) -> Reading:
+    """Return what was read of a trial before another model than the one asked answered in it."""
+    first = next(at for at, each in enumerate(exchanges) if others(served_by([each]), asked))
+    return study.paradigm.read(trial, exchanges[:first]) if first else Reading(Outcome.OTHER_MODEL)
 
 
 def read_turns(study: Study, trial: Trial, exchanges: Mapping[int, Exchange]) -> Sequence[TurnRow] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import warnings
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import pandas as pd
 from bartleby.collectors.columns import typed
 from bartleby.collectors.playback import Anew, read_anew
 from bartleby.collectors.schema import open_to_read
+from bartleby.collectors.served import SERVED, others_text, served_in_log
 from bartleby.collectors.turn_table import TurnRows, turn_table
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
@@ -49,13 +51,14 @@ def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> p
     Returns
     -------
     DataFrame
-        One row a trial that ended, in the order asked: `study`, `model`, `paradigm`, `trial`, `sample`, the
-        items (`first` and `second`, or `item`), one column a condition, `template`, `outcome`, `refused`,
-        `turn`, `turns`, the columns of the paradigm's own reading, item attributes under their own names
-        (with `_first` and `_second` in pairs; an attribute named like a column above it has `item_` before
-        its name), `input_tokens`, `output_tokens`, `seconds` (the subject's, not the user's). NA where a
-        column does not apply. A turn table has what identifies the trial, its conditions and attributes,
-        the columns of the turn, and the `outcome` of the trial.
+        One row a trial that ended, in the order asked: `study`, `model`, `served` (who answered, as the
+        provider names it; NA where it names nobody), `paradigm`, `trial`, `sample`, the items (`first` and
+        `second`, or `item`), one column a condition, `template`, `outcome`, `refused`, `turn`, `turns`, the
+        columns of the paradigm's own reading, item attributes under their own names (with `_first` and
+        `_second` in pairs; an attribute named like a column above it has `item_` before its name),
+        `input_tokens`, `output_tokens`, `seconds` (the subject's, not the user's). NA where a column does not
+        apply. A turn table has what identifies the trial, its conditions and attributes, the columns of the
+        turn, and the `outcome` of the trial.
 
     Raises
     ------
@@ -76,11 +79,14 @@ def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> p
         ]
         cells = {number: json.loads(text) for number, text in connection.execute("SELECT * FROM cells")}
         shown = [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
+        others = served_in_log(connection)
         anew = None if study is None else read_anew(path, connection, study)
         turns = TurnRows() if unit == "turn" else None
         count = connection.execute("SELECT COUNT(*) FROM outcomes").fetchone()[0]
         rows = _gather(connection.execute(_ROWS), anew, turns, count)
     frozen = json.loads(meta["study"])
+    if others:
+        warnings.warn(f"log {path}: {others_text(meta['model'], others)}; see `served`", stacklevel=2)
     fixed = {
         "study": frozen["name"],
         "model": meta["model"],
@@ -211,7 +217,11 @@ class _Items:
 
 def _assemble(rows: _Rows, fixed: Mapping[str, str], items: _Items, conditions: _Conditions) -> pd.DataFrame:
     size = len(rows.trial)
-    columns: dict[str, Any] = {name: _constant(value, size) for name, value in fixed.items()}
+    columns: dict[str, Any] = {}
+    for name, value in fixed.items():
+        columns[name] = _constant(value, size)
+        if name == "model":
+            columns[SERVED] = pd.Categorical(rows.own.pop(SERVED, [None] * size))
     columns["trial"] = pd.array(rows.trial, dtype="string")
     columns["sample"] = pd.array(rows.sample, dtype="Int64")
     shown = pd.Categorical(rows.items, categories=list(items.by_text))

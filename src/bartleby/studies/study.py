@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from bartleby.studies.trial import Showing, Trial
 
 __all__ = ["DESCRIBING", "Study"]
 
-DESCRIBING = ("title", "description", "caps")
+OtherModels = Literal["excluded", "accepted"]
+DESCRIBING = ("title", "description", "caps", "other_models")
 """Parts of a declaration that decide nothing of what a trial asks: a log goes on when they change."""
 
 
@@ -51,6 +52,11 @@ class Study:
         is started again goes on.
     title, description
         For the reader of the report.
+    other_models
+        What becomes of trials in which another model than the one that was asked has answered, as where a
+        provider serves by another one what the first would not take: with `excluded` their outcome is
+        `other_model`, which estimates exclude and bound; with `accepted` it is what was answered. The column
+        `served` says in either case who answered.
 
     Raises
     ------
@@ -68,6 +74,7 @@ class Study:
     caps: Caps = field(default_factory=Caps)
     title: str = ""
     description: str = ""
+    other_models: OtherModels = "excluded"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", check_items(self.items))
@@ -148,6 +155,7 @@ class Study:
             "seed": self.seed,
             "settings": asdict(self.settings),
             "caps": self.caps.to_dict(),
+            **({} if self.other_models == "excluded" else {"other_models": self.other_models}),
         }
 
     def needs_user(self) -> bool:
@@ -228,6 +236,9 @@ def _problems(study: Study, factors: Mapping[str, tuple[str, ...]]) -> list[str]
         problems.append(f"samples is {study.samples}; allowed: 1 or more")
     if study.seed < 0:
         problems.append(f"seed is {study.seed}; allowed: 0 or more")
+    if study.other_models not in get_args(OtherModels):
+        allowed = ", ".join(get_args(OtherModels))
+        problems.append(f"other_models is {study.other_models!r}; allowed: {allowed}")
     if study.settings.max_tokens < 1:
         problems.append(f"settings: max_tokens is {study.settings.max_tokens}; allowed: 1 or more")
     for name, levels in study.conditions.items():

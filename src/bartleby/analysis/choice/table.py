@@ -20,6 +20,7 @@ from bartleby.analysis.choice.expected import COLUMNS as PROBABILITIES
 from bartleby.analysis.choice.expected import Probabilities, expected_cells
 from bartleby.analysis.tables.checks import (
     confounded_models,
+    other_models,
     partly_confounded,
     refuse_repeats,
     unused_outcomes,
@@ -185,7 +186,10 @@ def read_choices(
         cells = cells.drop(columns=list(PROBABILITIES))
     confounded = tuple(confounded_models(frame))
     partly = partly_confounded(frame) if "model" in groups else []
-    notes = (*notes, *unused_outcomes(frame, [*keys, *groups]), *confounded, *partly)
+    unused = unused_outcomes(frame, [*keys, *groups])
+    if Outcome.OTHER_MODEL in text["outcome"].categories:
+        unused += other_models(frame)
+    notes = (*notes, *unused, *confounded, *partly)
     mass = _label_mass(frame, names, groups, weight)
     pairings = count_rows(frame, [*groups, PAIRING], weight) if PAIRING in names else pd.DataFrame()
     return ChoiceTable(cells, groups, tuple(clusters), attributes, varying, mass, notes, pairings, confounded)

@@ -16,10 +16,12 @@ import pandas as pd
 from bartleby.analysis.tables.counts import Frame, column_names, distinct_rows
 from bartleby.analysis.tables.labels import is_label, label_text, natural_order
 from bartleby.errors import DataError
+from bartleby.outcome import Outcome
 
 __all__ = [
     "READ_BY",
     "confounded_models",
+    "other_models",
     "partly_confounded",
     "refuse_confounded",
     "refuse_repeats",
@@ -129,6 +131,26 @@ def unused_outcomes(frame: Frame, used: Collection[str]) -> list[str]:
         f"columns that look like outcomes were not used: {', '.join(unused)}. Trials that ended in one of "
         "these ways count as any other; if they gave no answer, say so in the column 'outcome' (abandoned, "
         "error, truncated, unparsed, refused) or drop them"
+    ]
+
+
+def other_models(frame: Frame) -> list[str]:
+    """Say in which rows another model than the one that was asked has answered.
+
+    Parameters
+    ----------
+    frame
+        From `as_frame`, with some rows whose outcome is `other_model`.
+    """
+    rows = frame.filter(nw.col("outcome") == str(Outcome.OTHER_MODEL))
+    who: list[str] = []
+    if "served" in column_names(frame):
+        served = distinct_rows(rows, ["served"])["served"].dropna()
+        who = sorted(str(label_text(name)) for name in served)
+    named = f" ({', '.join(who[:_SHOWN])})" if who else ""
+    return [
+        f"some trials were answered by another model than the one that was asked{named}: their outcome is "
+        "other_model, which is excluded and bounded as a missing one"
     ]
 
 

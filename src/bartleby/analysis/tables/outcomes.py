@@ -18,6 +18,7 @@ import pandas as pd
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.checks import (
     confounded_models,
+    other_models,
     partly_confounded,
     refuse_repeats,
     unused_outcomes,
@@ -150,6 +151,8 @@ def read_events(
     status = ["outcome"] if by_words else [words[0], *(["outcome"] if "outcome" in names else []), *flags]
     cells = _counted(frame, names, keys, status)
     notes = unused_outcomes(frame, [*keys, *status, *words])
+    if "outcome" in status and (cells["outcome"] == Outcome.OTHER_MODEL).any():
+        notes += other_models(frame)
     notes += [*confounded_models(frame), *partly_confounded(frame)] if "model" in keys else []
     _check_keys(cells, [key for key in keys if key not in may_be_empty])
     if by_words:

@@ -73,6 +73,7 @@ def from_info(info: Mapping[str, Any], told: Mapping[str, Any]) -> Capabilities:
         **told,
         **{name: identifier(info.get(name)) for name in ("display_name", "lifecycle", "created_at")},
         "retires_at": identifier(info.get("retires_at")),
+        "api_id": identifier(info.get("id")),
         "max_input_tokens": token_count(info.get("max_input_tokens")),
         "max_tokens": token_count(info.get("max_tokens")),
         "structured_outputs": structured,

@@ -12,6 +12,7 @@ from bartleby.exchange import Reply, Request, Settings, Usage
 
 __all__ = [
     "Capabilities",
+    "DeniedError",
     "Limited",
     "Model",
     "RateLimit",
@@ -136,6 +137,10 @@ class TransientError(Exception):
         self.request_id = request_id
         self.raw = raw
         self.usage = usage or Usage()
+
+
+class DeniedError(ModelError):
+    """The server denies the request: where others were answered before, this one alone may be meant."""
 
 
 class Model(Protocol):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from bartleby.collectors.environment import redact
-from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.base import DeniedError, TransientError
 from bartleby.errors import BartlebyError, ModelError, RequestError
 
 __all__ = ["from_status", "hide", "retry_after"]
@@ -28,6 +28,10 @@ HOPELESS: Mapping[int, str] = {
     404: "there is no such model, or this key may not use it",
     405: "the server cannot do this",
     501: "the server cannot do this",
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308),
+        "the server names another address, to which neither text nor key is sent; name that address itself",
+    ),
 }
 """Statuses after which no request will be answered, and what that means."""
 
@@ -58,7 +62,8 @@ def from_status(
     """
     if status in HOPELESS:
         where = f"; check the environment variable {key}" if status == 401 else ""
-        return ModelError(f"{name}: {HOPELESS[status]}{where} (status {status}: {said})")
+        denied = DeniedError if status in (403, 404) else ModelError
+        return denied(f"{name}: {HOPELESS[status]}{where} (status {status}: {said})")
     if status in TRANSIENT or status >= 500:
         return TransientError(
             f"{name}: status {status}: {said}",
