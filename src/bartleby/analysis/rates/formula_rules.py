@@ -9,14 +9,18 @@ Steps (`x > 3`, `np.floor(x)`) have no derivative, and so no marginal effect: a 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from formulaic import Formula
 from formulaic.formula import SimpleFormula
 from formulaic.parser.types import Factor
 from formulaic.utils.code import sanitize_variable_names
 
-__all__ = ["FUNCTIONS", "formula_problems"]
+__all__ = ["FUNCTIONS", "expansion_problem", "formula_problems"]
 
 _NUMPY = (
     *("log", "log2", "log10", "log1p", "exp", "exp2", "expm1"),
@@ -35,6 +39,35 @@ _ARITHMETIC = (
     *(ast.Name, ast.Constant, ast.List, ast.Tuple, ast.Call, ast.BinOp, ast.UnaryOp),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub),
 )
+HIGHEST_POWER = 20
+MOST_TERMS = 1_000_000
+_POWERS = re.compile(r"(?:\*\*|\^)[\s(+]*(\d{1,9})")
+LARGEST = 1e15
+"""No number in a formula, nor what numbers in it come to, is larger."""
+_OPERATIONS: dict[type[ast.operator], Callable[[float, float], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+
+
+def expansion_problem(text: str) -> str | None:
+    """Return why a formula would expand to more terms than can be computed; None if it would not.
+
+    Parameters
+    ----------
+    text
+        The right-hand side, as it was written: reading it expands its powers already.
+    """
+    sums = 1 + text.count("+")
+    for power in map(int, _POWERS.findall(text)):
+        if power > HIGHEST_POWER:
+            return f"a power above {HIGHEST_POWER}"
+        if sums**power > MOST_TERMS:
+            return f"a power of {power} of so long a sum: it may have more than {MOST_TERMS:,} terms"
+    return None
 
 
 def formula_problems(parsed: Formula) -> list[str]:
@@ -61,8 +94,12 @@ def _problems(expression: str) -> Iterator[str]:
     try:
         # Columns in backticks become names, by the rules by which they do when it is evaluated.
         tree = ast.parse(sanitize_variable_names(expression, {}, {}), mode="eval")
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield "what cannot be read"
+        return
+    problem = next(_number_problems(tree.body), None)
+    if problem is not None:
+        yield problem
         return
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {node for call in calls for node in ast.walk(call.func)}
@@ -77,3 +114,51 @@ def _problems(expression: str) -> Iterator[str]:
         told = isinstance(node, (ast.expr, ast.operator, ast.unaryop)) and node not in names
         if told and not isinstance(node, _ARITHMETIC):
             yield type(node).__name__
+
+
+def _number_problems(node: ast.AST) -> Iterator[str]:
+    """Tell what would take for ever, or all memory, to compute: Python's whole numbers have no end."""
+    try:
+        value = _value(node)
+    except RecursionError:
+        yield "what cannot be read"
+        return
+    if value is not None and not abs(value) <= LARGEST:
+        yield f"a number that is not between -{LARGEST:g} and {LARGEST:g}"
+        return
+    if isinstance(node, ast.BinOp) and any(map(_is_no_number, (node.left, node.right))):
+        yield "arithmetic with what is no number"
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _number_problems(child)
+
+
+def _is_no_number(node: ast.AST) -> bool:
+    text = isinstance(node, ast.Constant) and not isinstance(node.value, (int, float))
+    return text or isinstance(node, (ast.List, ast.Tuple))
+
+
+def _value(node: ast.AST) -> float | None:
+    """Return what an expression of numbers comes to, in floating point; None where it holds anything else."""
+    if isinstance(node, ast.Constant):
+        return _as_float(node.value) if isinstance(node.value, (int, float)) else None
+    if isinstance(node, ast.UnaryOp):
+        return _value(node.operand)
+    if not isinstance(node, ast.BinOp):
+        return None
+    left, right = _value(node.left), _value(node.right)
+    if left is None or right is None:
+        return None
+    compute = _OPERATIONS.get(type(node.op))
+    try:
+        found = math.nan if compute is None else compute(left, right)
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+    return found if isinstance(found, float) else math.nan
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

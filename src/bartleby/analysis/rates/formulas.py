@@ -19,7 +19,7 @@ import pandas as pd
 from formulaic import Formula, ModelSpec
 from formulaic.errors import FormulaicError
 
-from bartleby.analysis.rates.formula_rules import FUNCTIONS, formula_problems
+from bartleby.analysis.rates.formula_rules import FUNCTIONS, expansion_problem, formula_problems
 from bartleby.analysis.tables.counts import Frame
 from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError, SettingError
@@ -108,6 +108,9 @@ def read_formula(formula: str, names: Sequence[str]) -> Terms:
             f"formula={formula!r}: {found.group(1)}() needs every row of the table, and the model is fitted "
             "to counts; make such a column in the table first"
         )
+    too_many = expansion_problem(right)
+    if too_many is not None:
+        raise SettingError(f"formula={formula!r}: not allowed: {too_many}")
     try:
         parsed = Formula(right.strip())
         problems = formula_problems(parsed)
