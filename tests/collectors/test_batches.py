@@ -110,6 +110,17 @@ def _requests(server: MessagesServer) -> list[dict[str, dict[str, list[object]]]
     return [dict(each) for batch in server.batches.batches.values() for each in batch.requests]
 
 
+@pytest.mark.parametrize("ahead", [-900.0, 900.0])
+async def test_a_batch_made_unheard_is_found_by_the_clock_of_the_provider(
+    server: MessagesServer, log: Path, ahead: float
+) -> None:
+    server.batches.ahead = ahead
+    server.script = ["drop_after"]
+    summary = await run(small_study(4), log)
+    assert len(server.batches.batches) == 1
+    assert (summary.status.finished, billed_twice(server)) == (True, 0)
+
+
 @pytest.mark.parametrize(
     "plan", ["expired", "errored", "canceled", "half_expired", "half_errored", "deleted"]
 )

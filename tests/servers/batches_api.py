@@ -64,6 +64,7 @@ class BatchBook:
         unknown = [plan for plan in plans if plan not in PLANS]
         if unknown:
             raise ValueError(f"no plan {unknown}; there are {PLANS}")
+        self.ahead = 0.0
         self.batches: dict[str, Batch] = {}
         self.cache = cache
         self._ledger = ledger
@@ -147,7 +148,7 @@ class BatchBook:
             "type": "message_batch",
             "processing_status": state,
             "request_counts": {"processing": 0 if done else len(batch.requests), **counts},
-            "created_at": _date(batch.created),
+            "created_at": _date(batch.created + self.ahead),
             "expires_at": _date(batch.created + DAY),
             "ended_at": _date(batch.ends) if done else None,
             "cancel_initiated_at": None if batch.canceled is None else _date(batch.canceled),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import email.utils
 import json
 import random
 import sys
@@ -88,6 +89,7 @@ class MessagesServer:
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=300 * 2**20)
+        app.on_response_prepare.append(self._date)
         app.router.add_post("/v1/messages", partial(self._ask, api=MESSAGES))
         if self.counts_tokens:
             app.router.add_post("/v1/messages/count_tokens", self._count)
@@ -97,6 +99,9 @@ class MessagesServer:
             app.router.add_get("/v1/models", self._models)
         BatchEndpoints(self.batches, self._has_key, self._fault).add_to(app)
         return app
+
+    async def _date(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["date"] = email.utils.formatdate(time.time() + self.batches.ahead, usegmt=True)
 
     async def _model(self, request: web.Request) -> web.StreamResponse:
         if not self._has_key(request):

@@ -73,7 +73,7 @@ class StoredBatch:
     first, requests
         Number of its first attempt, and how many it has.
     composed
-        When it was about to be made (seconds since 1970).
+        When it was about to be made (seconds since 1970, by the provider's clock).
     id
         The provider's id, once it is known.
     waiting
@@ -153,9 +153,17 @@ class BatchLog:
             return set()
         return {row[0] for row in self._reader.execute("SELECT id FROM batches WHERE id IS NOT NULL")}
 
-    async def intend(self, places: Sequence[tuple[Place, Body]]) -> StoredBatch:
-        """Write down a batch that is about to be made, and wait until that is on the disk."""
-        first, now = self._take_numbers(len(places)), time.time()
+    async def intend(self, places: Sequence[tuple[Place, Body]], now: float) -> StoredBatch:
+        """Write down a batch that is about to be made, and wait until that is on the disk.
+
+        Parameters
+        ----------
+        places
+            Where its requests belong, and what they show.
+        now
+            The time by the provider's clock: it says when a batch was made that may be this one.
+        """
+        first = self._take_numbers(len(places))
         key = f"b{secrets.token_hex(8)}"
         waiting = {first + at: place for at, (place, _) in enumerate(places)}
         bodies = [(body.hash, storable(body.text), body.before) for _, body in places]

@@ -15,7 +15,7 @@ from bartleby.errors import ModelError
 __all__ = ["Provider"]
 
 SKEW = 300.0
-"""Seconds by which the provider's clock may differ from ours."""
+"""Seconds by which the provider's clock may differ from what is known of it."""
 MAKING = 1200.0
 """Seconds that the making of a batch may take."""
 

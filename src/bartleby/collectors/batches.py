@@ -174,7 +174,7 @@ class Batches:
             (Place(each.trial, each.ask, each.attempts + 1, each.request.aversive), each.body)
             for each in questions
         ]
-        batch = await self._log.intend(places)
+        batch = await self._log.intend(places, self._service.now())
         self._under_way[batch.number] = batch
         names = [batch.name_of(batch.first + at) for at in range(len(questions))]
         await self._make(batch, list(zip(names, (each.request for each in questions), strict=True)))

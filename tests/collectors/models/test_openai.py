@@ -251,7 +251,7 @@ def test_what_will_not_pass_is_told_with_the_servers_words(
     server: MessagesServer, fault: str, error: type[Exception], problem: str
 ) -> None:
     found = failing(server, fault)
-    assert type(found) is error
+    assert isinstance(found, error)
     with pytest.raises(error, match=problem):
         raise found
 

@@ -7,6 +7,7 @@ again for what was lost after it was answered. Who retries, and how often, is th
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib import metadata
@@ -18,6 +19,7 @@ from bartleby.collectors.models.anthropic_batches import AnthropicBatches
 from bartleby.collectors.models.anthropic_models import from_info, from_nothing, info_of, setting_problem
 from bartleby.collectors.models.base import Capabilities, RateLimit, refuse_settings
 from bartleby.collectors.models.caching import LEAST_TOKENS, Marker, Repeats
+from bartleby.collectors.models.http_ceilings import client_settings, clock_ahead
 from bartleby.collectors.models.http_limits import LimitHeaders, rate_limit, tells_limits
 from bartleby.collectors.models.messages import compose, read_json
 from bartleby.collectors.models.messages_errors import translated
@@ -68,6 +70,7 @@ class AnthropicModel:
         self._rate_limit: RateLimit | None = None
         self._marker = Marker()
         self._told = False
+        self._ahead = 0.0
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -121,7 +124,7 @@ class AnthropicModel:
         """
         self._check(request)
         client = self._opened()
-        async with translated(self.name, _secrets(client)):
+        async with translated(self.name, _secrets(client), self.timeout):
             # The body is in the API's own form already, and is read as it was sent: making the SDK's objects
             # of both, as `client.messages.create` does, would cost a quarter of all that a call costs.
             body = self._marker.mark(compose(self.model, request), request)
@@ -151,7 +154,7 @@ class AnthropicModel:
         self._check(request)
         client = self._opened()
         body = {name: part for name, part in compose(self.model, request).items() if name != "max_tokens"}
-        async with translated(self.name, _secrets(client)):
+        async with translated(self.name, _secrets(client), self.timeout):
             response = await client.post("/v1/messages/count_tokens", body=body, cast_to=self._response)
         tokens = token_count(mapping(body_json(response.content)).get("input_tokens"))
         if tokens is None:
@@ -172,16 +175,18 @@ class AnthropicModel:
             self._response,
             compose_checked,
             lambda: translated(self.name, _secrets(client)),
+            now=lambda: time.time() + self._ahead,
         )
 
     async def _hear(self, response: Response) -> None:
+        self._ahead = clock_ahead(response.headers) or self._ahead
         if tells_limits(response.headers.raw):
             self._rate_limit = rate_limit(response.headers, HEADERS) or self._rate_limit
 
     async def _probe(self) -> Capabilities:
         client = self._opened()
         told = self._environment(client)
-        async with translated(self.name, _secrets(client)):
+        async with translated(self.name, _secrets(client), self.timeout):
             info = await info_of(client, self.model, self._response)
         self._told = info is not None
         if info is None:
@@ -232,7 +237,7 @@ def _client(name: str, timeout: float, hear: Callable[[Response], Awaitable[None
 
     fast = importlib.util.find_spec("aiohttp") is not None
     transport = anthropic.DefaultAioHttpClient if fast else anthropic.DefaultAsyncHttpxClient
-    http = transport(timeout=timeout, event_hooks={"response": [hear]})
+    http = transport(**client_settings(timeout, hear))
     try:
         return anthropic.AsyncAnthropic(max_retries=0, timeout=timeout, http_client=http)
     except (anthropic.AnthropicError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.models.batching import BatchResult, BatchState
+from bartleby.collectors.models.http_ceilings import MOST_BYTES as LONGEST_LINE
 from bartleby.collectors.models.messages import ERRORS, read_json
 from bartleby.collectors.models.normalising import (
     UnreadableError,
@@ -57,6 +59,8 @@ class AnthropicBatches:
         From a request to the arguments of `messages.create`; it raises where the model would not accept it.
     translated
         The context in which the SDK's exceptions become ours.
+    now
+        The time by the provider's clock.
     """
 
     def __init__(
@@ -66,7 +70,10 @@ class AnthropicBatches:
         response: type[Response],
         compose: Callable[[Request], dict[str, Any]],
         translated: Callable[[], AbstractAsyncContextManager[None]],
+        *,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        self.now = now
         self.most_requests = MOST_REQUESTS
         self.most_bytes = MOST_BYTES
         self.secrets = tuple(each for each in (client.api_key, client.auth_token) if each)
@@ -205,6 +212,8 @@ async def _lines(response: Response) -> AsyncGenerator[bytes, None]:
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 yield line
+            if len(rest) > LONGEST_LINE:
+                raise UnreadableError(f"a line of it is longer than {LONGEST_LINE:,} bytes", "")
         yield rest
     finally:
         await response.aclose()

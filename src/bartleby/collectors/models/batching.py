@@ -67,6 +67,10 @@ class Batching(Protocol):
     most_requests: int
     most_bytes: int
 
+    def now(self) -> float:
+        """Return the time by the provider's clock, in seconds since 1970, as far as it is known."""
+        ...
+
     def size(self, request: Request) -> int:
         """Return the bytes that a request takes in a batch.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bartleby.collectors.models.base import TransientError
 from bartleby.collectors.models.completions import FILTERED
+from bartleby.collectors.models.http_ceilings import deadline
 from bartleby.collectors.models.http_errors import from_status, hide
 from bartleby.errors import BartlebyError, ModelError
 
@@ -26,7 +27,7 @@ class Filtered(Exception):  # noqa: N818 - how an attempt ended
 
 
 @asynccontextmanager
-async def translated(name: str, key: str, secrets: Sequence[str]) -> AsyncIterator[None]:
+async def translated(name: str, key: str, secrets: Sequence[str], silence: float) -> AsyncIterator[None]:
     """Turn the SDK's exceptions into ours, without any of the secrets in the message.
 
     Parameters
@@ -37,12 +38,15 @@ async def translated(name: str, key: str, secrets: Sequence[str]) -> AsyncIterat
         The environment variable with the key, for the message.
     secrets
         Texts that must never be told.
+    silence
+        Seconds after which a silent server is given up.
     """
     import httpx2
     import openai
 
     try:
-        yield
+        async with deadline(name, silence):
+            yield
     except openai.APIStatusError as error:
         raise _from_error(name, key, error, secrets) from None
     except openai.APIConnectionError as error:

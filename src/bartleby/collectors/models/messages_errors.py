@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.http_ceilings import deadline
 from bartleby.collectors.models.http_errors import from_status, hide
 from bartleby.errors import BartlebyError, ModelError
 
@@ -22,7 +23,7 @@ SPENT = frozenset({"contract_spend_limit_reached", "enforced_spend_limit_reached
 
 
 @asynccontextmanager
-async def translated(name: str, secrets: Sequence[str]) -> AsyncIterator[None]:
+async def translated(name: str, secrets: Sequence[str], silence: float | None = None) -> AsyncIterator[None]:
     """Turn the SDK's exceptions into ours, without any of the secrets in the message.
 
     Parameters
@@ -31,12 +32,15 @@ async def translated(name: str, secrets: Sequence[str]) -> AsyncIterator[None]:
         The model's name, for the message.
     secrets
         Texts that must never be told.
+    silence
+        Seconds after which a silent server is given up; None where the whole may take any time.
     """
     import anthropic
     import httpx2
 
     try:
-        yield
+        async with deadline(name, silence):
+            yield
     except anthropic.APIStatusError as error:
         raise _from_error(name, error, secrets) from None
     except anthropic.APITimeoutError:

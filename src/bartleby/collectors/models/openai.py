@@ -189,7 +189,7 @@ class OpenAIModel:
 
     async def _send(self, body: Mapping[str, Any]) -> Response:
         client = self._opened()
-        async with translated(self.name, self.key or KEY, secrets_of(client)):
+        async with translated(self.name, self.key or KEY, secrets_of(client), self.timeout):
             # The answer is read as it was sent: the SDK's objects would hold any JSON without checking it.
             try:
                 return await client.post("/chat/completions", body=body, cast_to=self._response)
@@ -214,7 +214,7 @@ class OpenAIModel:
     async def _listed(self, client: AsyncOpenAI) -> dict[str, Any] | None:
         """Return what the list of models says of this one; not every server has such a list."""
         try:
-            async with translated(self.name, self.key or KEY, secrets_of(client)):
+            async with translated(self.name, self.key or KEY, secrets_of(client), self.timeout):
                 response = await client.get("/models", cast_to=self._response)
             listed = mappings(mapping(body_json(response.content)).get("data"))
             found = next((each for each in listed if each.get("id") == self.model), None)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bartleby.collectors.models.base import Capabilities
 from bartleby.collectors.models.completions import Dialect
+from bartleby.collectors.models.http_ceilings import client_settings
 from bartleby.errors import ModelError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def new_client(
 
     fast = importlib.util.find_spec("aiohttp") is not None
     transport = openai.DefaultAioHttpClient if fast else openai.DefaultAsyncHttpxClient
-    http = transport(timeout=timeout, event_hooks={"response": [hear]})
+    http = transport(**client_settings(timeout, hear))
     try:
         return openai.AsyncOpenAI(
             api_key=key, base_url=server, max_retries=0, timeout=timeout, http_client=http
