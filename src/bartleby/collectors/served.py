@@ -10,6 +10,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from bartleby.exchange import Exchange
@@ -101,6 +102,7 @@ def is_other(served: str, asked: Iterable[str]) -> bool:
     return not any(_same(served, name) for name in asked)
 
 
+@lru_cache(256)
 def _same(one: str, other: str) -> bool:
     """Return whether two names are of one model: equal, or one of them names a state of the other."""
     left, right = _plain(one), _plain(other)

@@ -162,7 +162,8 @@ def _gather(
             rows.refused.append(reading[1])
             rows.turn.append(reading[2])
             rows.turns.append(reading[3])
-            rows.add_own(own)
+            served = own.get(SERVED)
+            rows.add_own(own if served is None else {**own, SERVED: kept.setdefault(served, served)})
     for values in rows.own.values():
         values.extend([None] * (len(rows.trial) - len(values)))
     return rows
