@@ -50,14 +50,13 @@ def overdispersion(robust: RobustCovariance, maximum: Maximum, data: ChoiceData)
     """
     if robust.n_clusters < 2:
         return 1.0
-    information = maximum.information[0]
     alone = int(np.sum(robust.leverages > 1 - 1e-9))
-    directions = len(information) - alone
+    directions = maximum.estimated.shape[1] - alone
     if directions <= 0:
         return 1.0
     drawn = not data.exact and bool(np.all(data.counts == np.round(data.counts)))
     least = 1.0 if drawn else _LEAST_DISPERSION
-    return max(least, float(np.sum(robust.covariance * information)) / directions)
+    return float(max(least, robust.dispersion() / directions))
 
 
 def score_rows(data: ChoiceData, layout: Layout, estimated: Floats) -> sparse.csr_array:

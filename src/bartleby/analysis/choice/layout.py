@@ -8,6 +8,7 @@ component where no baseline was named.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,7 +69,7 @@ class Layout:
     baseline: str | None
     placed: npt.NDArray[np.bool_]
 
-    @property
+    @cached_property
     def contrasts(self) -> Floats:
         """Each term as a contrast of the estimated parameters (T, q); zeros for the baseline."""
         basis, n_nodes = self.design.basis, len(self.nodes)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-__all__ = ["EMPTY", "EVERY", "Directions", "Matrix", "eigenpairs", "owners"]
+__all__ = ["EMPTY", "EVERY", "Directions", "Matrix", "eigenpairs", "members", "owners"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -43,17 +43,38 @@ class Directions(Protocol):
     def lengths(self, contrasts: Floats) -> Floats:
         """Return the model's variances of contrasts (c, p): their squared lengths when whitened (c,)."""
 
-    def parts(self, contrasts: Floats, chosen: Integers | slice = EVERY) -> Floats:
-        """Return how far contrasts (c, p) go along directions: all, or those chosen (k, c)."""
+    def coordinates(self, contrasts: Floats) -> Floats:
+        """Return contrasts (c, p) in the coordinates that `along` takes (p, c)."""
 
-    def covariance(self, sums: Matrix, factor: Floats) -> Floats:
-        """Return the covariance (p, p) from scores by cluster (G, p), with factors (k,) along directions."""
+    def along(self, coordinates: Floats, chosen: Integers | slice = EVERY) -> Floats:
+        """Return how far contrasts go along directions: all, or those chosen (k, c)."""
 
-    def products(self, amounts: Floats, clusters: Integers) -> Floats:
-        """Return inner products, between some clusters, of the sums of amounts (k,) times directions."""
+    def corrected(self, sums: Matrix, factor: Floats) -> Matrix:
+        """Return scores by cluster (G, p) with factors (k,) along directions, for `coordinates`."""
 
-    def square(self, amounts: Floats) -> float:
-        """Return the sum of squares of these inner products between all clusters."""
+    def covariance(self, corrected: Matrix) -> Floats:
+        """Return the covariance (p, p) from corrected scores."""
+
+    def dispersion(self, corrected: Matrix) -> float:
+        """Return the trace of the covariance from corrected scores times the information."""
+
+    def square(
+        self, amounts: Floats, chosen: Integers | slice = EVERY, owner: Integers | None = None
+    ) -> float:
+        """Return the sum of squares of inner products between different clusters.
+
+        They are of the sums of amounts (k,) times directions: of all, or of those chosen, which belong to
+        clusters `owner`, numbered from 0.
+        """
+
+
+def members(directions: Directions, clusters: Integers) -> tuple[Integers, Integers]:
+    """Return the directions of some clusters, and which of these each belongs to."""
+    ends = np.append(directions.starts, len(directions.leverages))
+    sizes = ends[clusters + 1] - ends[clusters]
+    owner = np.repeat(np.arange(len(clusters)), sizes)
+    first = ends[clusters] - np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    return first[owner] + np.arange(len(owner)), owner
 
 
 def owners(directions: Directions) -> npt.NDArray[np.intp]:

@@ -49,32 +49,45 @@ class DenseDirections:
         lengths: Floats = np.sum((contrasts @ self.whitener) ** 2, axis=1)
         return lengths
 
-    def parts(self, contrasts: Floats, chosen: Integers | slice = EVERY) -> Floats:
-        """Return how far contrasts (c, p) go along directions: all, or those chosen (k, c)."""
-        along: Floats = self.rows[chosen] @ (contrasts @ self.whitener).T
+    def coordinates(self, contrasts: Floats) -> Floats:
+        """Return contrasts (c, p) in whitened coordinates (p, c)."""
+        whitened: Floats = (contrasts @ self.whitener).T
+        return whitened
+
+    def along(self, coordinates: Floats, chosen: Integers | slice = EVERY) -> Floats:
+        """Return how far contrasts go along directions: all, or those chosen (k, c)."""
+        along: Floats = self.rows[chosen] @ coordinates
         return along
 
-    def covariance(self, sums: Matrix, factor: Floats) -> Floats:
-        """Return the covariance (p, p) from scores by cluster (G, p), with factors (k,) along directions."""
+    def corrected(self, sums: Matrix, factor: Floats) -> Floats:
+        """Return scores by cluster (G, p) with factors (k,) along directions, for `coordinates`."""
         whitened = sums @ self.whitener
         part = np.einsum("kp,kp->k", self.rows, whitened[owners(self)])
         whitened += self._sums((factor - 1.0) * part)
-        half = whitened @ self.whitener.T
+        return np.asarray(whitened, dtype=np.float64)
+
+    def covariance(self, corrected: Matrix) -> Floats:
+        """Return the covariance (p, p) from corrected scores."""
+        half = corrected @ self.whitener.T
         covariance: Floats = half.T @ half
         return covariance
 
-    def products(self, amounts: Floats, clusters: Integers) -> Floats:
-        """Return inner products, between some clusters, of the sums of amounts (k,) times directions."""
-        sums = self._sums(amounts)[clusters]
-        inner: Floats = sums @ sums.T
-        return inner
+    def dispersion(self, corrected: Matrix) -> float:
+        """Return the trace of the covariance from corrected scores times the information."""
+        return float(np.sum(np.asarray(corrected) ** 2))
 
-    def square(self, amounts: Floats) -> float:
-        """Return the sum of squares of these inner products between all clusters."""
-        sums = self._sums(amounts)
+    def square(
+        self, amounts: Floats, chosen: Integers | slice = EVERY, owner: Integers | None = None
+    ) -> float:
+        """Return the sum of squares of inner products between different clusters; see `Directions`."""
+        if owner is None:
+            sums, owner = self._sums(amounts), owners(self)
+        else:
+            sums = np.zeros((int(owner.max(initial=-1)) + 1, self.width))
+            np.add.at(sums, owner, amounts[:, None] * self.rows[chosen])
         # |A A'| = |A'A|: the smaller of the two.
         inner = sums @ sums.T if len(sums) < self.width else sums.T @ sums
-        return float(np.sum(inner**2))
+        return float(np.sum(inner**2) - np.sum(np.bincount(owner, amounts**2) ** 2))
 
     def _sums(self, amounts: Floats) -> Floats:
         sums: Floats = np.add.reduceat(amounts[:, None] * self.rows, self.starts, axis=0)

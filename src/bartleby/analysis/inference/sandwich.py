@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import linalg, sparse
 
 from bartleby.analysis.inference.cluster_directions import Directions, Matrix
 from bartleby.analysis.inference.dense_clusters import dense_directions
@@ -36,6 +37,10 @@ _ABSORBED = 1e-9
 """A leverage within this of 1 means that a direction is known from one cluster alone."""
 _EXACT = 1e-18
 """A variance within this, relative to that of the model, is rounding where clusters do not vary at all."""
+_FIRM = 1e-5
+"""Least pivot of the root, of a unit diagonal, from which on an inverse needs no eigenvectors."""
+_NUMBERS = 1_000_000
+_BLOCK = 256
 _DENSE = 250_000
 """Numbers up to which sparse rows are written out: small problems are quicker that way."""
 
@@ -46,20 +51,50 @@ class RobustCovariance:
 
     Parameters
     ----------
-    covariance
-        The p x p covariance; NaN throughout if there is one cluster.
     kind
         `CR0`, `CR1` or `CR2`.
     n_clusters
         Clusters that have any information.
     directions
         Each cluster's information, taken apart.
+    scores
+        Scores of clusters, corrected along these directions (G, ...).
     """
 
-    covariance: Floats
     kind: Kind
     n_clusters: int
     directions: Directions = field(repr=False)
+    scores: Matrix = field(repr=False)
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """The p x p covariance; NaN throughout if there is one cluster."""
+        covariance = self.directions.covariance(self.scores) * self._stretch
+        return covariance if self.n_clusters > 1 else np.full_like(covariance, np.nan)
+
+    def dispersion(self) -> float:
+        """Return the trace of the covariance times the information."""
+        return self.directions.dispersion(self.scores) * self._stretch
+
+    @property
+    def _stretch(self) -> float:
+        return self.n_clusters / (self.n_clusters - 1) if self.kind == "CR1" and self.n_clusters > 1 else 1.0
+
+    def variances(self, contrasts: npt.ArrayLike) -> Floats:
+        """Return variances of contrasts (k, p), also of those that cannot be estimated robustly."""
+        rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
+        if self.n_clusters < 2:
+            return np.full(len(rows), np.nan)
+        if not sparse.issparse(self.scores) or "covariance" in self.__dict__:
+            variances: Floats = np.sum((rows @ self.covariance) * rows, axis=1)
+            return variances
+        # Much less than the whole covariance takes, where scores touch few of the parameters.
+        coordinates = self.directions.coordinates(rows)
+        found = np.zeros(len(rows))
+        step = max(1, _NUMBERS // max(len(rows), 1))
+        for begin in range(0, self.scores.shape[0], step):
+            found += np.square(self.scores[begin : begin + step] @ coordinates).sum(axis=0)
+        return found * self._stretch
 
     @property
     def leverages(self) -> Floats:
@@ -101,7 +136,7 @@ class RobustCovariance:
         and no standard error.
         """
         rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
-        variance = np.sum((rows @ self.covariance) * rows, axis=1)
+        variance = self.variances(rows)
         known = self._is_robust(rows) & (variance > _EXACT * self.directions.lengths(rows))
         return np.where(known, np.sqrt(np.maximum(variance, 0.0)), np.nan)
 
@@ -111,7 +146,10 @@ class RobustCovariance:
             return np.zeros(len(contrasts), dtype=bool)
         lengths = self.directions.lengths(contrasts)
         alone = np.flatnonzero(self.leverages > 1 - _ABSORBED)
-        lost = np.sum(self.directions.parts(contrasts, alone) ** 2, axis=0)
+        if len(alone) == 0:
+            return lengths > 0
+        coordinates = self.directions.coordinates(contrasts)
+        lost = np.sum(self.directions.along(coordinates, alone) ** 2, axis=0)
         known: npt.NDArray[np.bool_] = (lengths > 0) & (lost <= 1e-8 * lengths)
         return known
 
@@ -176,12 +214,8 @@ def cluster_covariance(
     place = (scored, np.arange(len(scored)))
     gather = sparse.csr_array((np.ones(len(scored)), place), shape=(clusters, len(scored)))
     sums: Any = gather @ row_scores
-    covariance = directions.covariance(sums, _adjustment(directions.leverages, kind))
-    if kind == "CR1" and clusters > 1:
-        covariance *= clusters / (clusters - 1)
-    if clusters < 2:
-        covariance = np.full_like(covariance, np.nan)
-    return RobustCovariance(covariance, kind, clusters, directions)
+    corrected = directions.corrected(sums, _adjustment(directions.leverages, kind))
+    return RobustCovariance(kind, clusters, directions, corrected)
 
 
 def _prepared(rows: Rows, written_out: bool) -> Matrix:
@@ -196,7 +230,7 @@ def _directions(roots: Matrix, owner: Codes) -> Directions:
     """Return the directions of clusters from rows sorted by cluster."""
     if isinstance(roots, sparse.csr_array):
         information = (roots.T @ roots).toarray()
-        return sparse_directions(_whitener(information), information, roots, owner)
+        return sparse_directions(_inverse(information), information, roots, owner)
     return dense_directions(_whitener(roots.T @ roots), roots, owner)
 
 
@@ -212,6 +246,32 @@ def _check_shapes(scores: Matrix, score_codes: Codes, roots: Matrix, root_codes:
         problems.append("some clusters have scores and no information")
     if problems:
         raise DataError(problems)
+
+
+def _inverse(information: Floats) -> Floats:
+    """Return the inverse of R'R: from its root, or from its eigenvectors where it is near to having none."""
+    scale = np.sqrt(np.diag(information))
+    if np.all(np.isfinite(scale)) and np.all(scale > 0):
+        scaled = information / scale
+        scaled /= scale[:, None]
+        root, failed = linalg.lapack.dpotrf(scaled.T, lower=1, overwrite_a=1)
+        if not failed and np.min(np.diagonal(root)) > _FIRM:
+            inverse = _mirrored(linalg.lapack.dpotri(root, lower=1, overwrite_c=1)[0]).T
+            inverse /= scale
+            inverse /= scale[:, None]
+            return inverse
+    whitener = _whitener(information)
+    return np.asarray(whitener @ whitener.T)
+
+
+def _mirrored(matrix: Floats) -> Floats:
+    """Write the lower triangle of a matrix over its upper one, in place."""
+    for begin in range(0, len(matrix), _BLOCK):
+        own = slice(begin, begin + _BLOCK)
+        lower = np.tril(matrix[own, own])
+        matrix[own, own] = lower + np.tril(lower, -1).T
+        matrix[own, begin + _BLOCK :] = matrix[begin + _BLOCK :, own].T
+    return matrix
 
 
 def _whitener(information: Floats) -> Floats:

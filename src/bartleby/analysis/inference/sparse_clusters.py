@@ -7,6 +7,7 @@ between its own rows in the metric of the inverse information, and these are loo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -21,11 +22,20 @@ __all__ = ["SparseDirections", "bilinear", "sparse_directions"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 Codes: TypeAlias = npt.NDArray[np.integer]
+Padded: TypeAlias = tuple[Codes, Floats]
 
 _SHORT = 16
 """Rows of a cluster up to which their inner products are looked up one by one."""
 _BATCH = 1_000_000
 """Numbers looked up, or written out, at a time."""
+_LARGE = 40_000
+"""Numbers of contrasts from which on it pays to look for what they share."""
+_SAMPLE = 15
+"""Contrasts whose median is taken for what all share."""
+_SMALL = 200
+"""Parameters up to which sparse matrices are not worth their making."""
+_FEW = 30
+"""Numbers a parameter may have of its own where contrasts share the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,37 +64,76 @@ class SparseDirections:
 
     def lengths(self, contrasts: Floats) -> Floats:
         """Return the model's variances of contrasts (c, p)."""
-        lengths: Floats = np.sum((contrasts @ self.inverse) * contrasts, axis=1)
+        lengths: Floats = np.einsum("cp,pc->c", contrasts, self.coordinates(contrasts))
         return lengths
 
-    def parts(self, contrasts: Floats, chosen: Integers | slice = EVERY) -> Floats:
-        """Return how far contrasts (c, p) go along directions: all, or those chosen (k, c)."""
-        return np.asarray(self.rows[chosen] @ (self.inverse @ contrasts.T))
+    def coordinates(self, contrasts: Floats) -> Floats:
+        """Return contrasts (c, p) times the inverse (p, c)."""
+        if contrasts.size < _LARGE:
+            return np.asarray(self.inverse @ contrasts.T)
+        # What is measured against one mean shares nearly all of its numbers.
+        shared = np.median(contrasts[:: max(1, len(contrasts) // _SAMPLE)], axis=0)
+        own = sparse.csr_array(contrasts - shared)
+        if own.nnz > contrasts.size / len(self.inverse) * _FEW:
+            return np.asarray(self.inverse @ contrasts.T)
+        # The inverse is symmetric, so that a row can stand for a column.
+        times = np.asarray(own @ self.inverse)
+        times += shared @ self.inverse
+        return times.T
 
-    def covariance(self, sums: Matrix, factor: Floats) -> Floats:
-        """Return the covariance (p, p) from scores by cluster (G, p), with factors (k,) along directions."""
+    def along(self, coordinates: Floats, chosen: Integers | slice = EVERY) -> Floats:
+        """Return how far contrasts go along directions: all, or those chosen (k, c)."""
+        if isinstance(chosen, slice) or coordinates.shape[1] > 1:
+            return np.asarray(self.rows[chosen] @ coordinates)
+        places, values = self.padded
+        return np.asarray(
+            np.einsum("kw,kwc->kc", values[chosen], coordinates[places[chosen]]), dtype=np.float64
+        )
+
+    @cached_property
+    def padded(self) -> Padded:
+        """Places and values of the numbers of each row, as many for all (k, w)."""
+        return _padded(self.rows)
+
+    def corrected(self, sums: Matrix, factor: Floats) -> sparse.csr_array:
+        """Return scores by cluster (G, p) with factors (k,) along directions, for `coordinates`."""
         scores, owner = sparse.csr_array(sums), owners(self)
-        part = bilinear(self.rows, self.inverse, scores[owner])
-        corrected = scores + self._gather(owner, (factor - 1.0) * part, len(self.starts)) @ self.rows
-        meat = (corrected.T @ corrected).toarray()
-        covariance: Floats = self.inverse @ meat @ self.inverse
+        part = bilinear(self.padded, self.inverse, _padded(scores[owner]))
+        gathered = self._gather(owner, (factor - 1.0) * part, len(self.starts)) @ self.rows
+        return sparse.csr_array(scores + gathered)
+
+    def covariance(self, corrected: Matrix) -> Floats:
+        """Return the covariance (p, p) from corrected scores."""
+        meat = sparse.csr_array(corrected.T @ corrected)
+        covariance: Floats = np.asarray(meat @ self.inverse).T @ self.inverse
         return covariance
 
-    def products(self, amounts: Floats, clusters: Integers) -> Floats:
-        """Return inner products, between some clusters, of the sums of amounts (k,) times directions."""
-        ends = np.append(self.starts[1:], len(self.leverages))
-        sizes = ends[clusters] - self.starts[clusters]
-        first = np.repeat(self.starts[clusters] - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
-        chosen = first + np.arange(sizes.sum())
-        owner = np.repeat(np.arange(len(clusters)), sizes)
-        sums = self._gather(owner, amounts[chosen], len(clusters)) @ self.rows[chosen]
-        return np.asarray(sums @ (sums @ self.inverse).T)
+    def dispersion(self, corrected: Matrix) -> float:
+        """Return the trace of the covariance from corrected scores times the information."""
+        meat = sparse.coo_array(corrected.T @ corrected)
+        return float(meat.data @ self.inverse[meat.row, meat.col])
 
-    def square(self, amounts: Floats) -> float:
-        """Return the sum of squares of these inner products between all clusters."""
-        sums = self._gather(owners(self), amounts, len(self.starts)) @ self.rows
-        inner = (sums.T @ sums).toarray() @ self.inverse
-        return float(np.sum(inner * inner.T))
+    def square(
+        self, amounts: Floats, chosen: Integers | slice = EVERY, owner: Integers | None = None
+    ) -> float:
+        """Return the sum of squares of inner products between different clusters; see `Directions`."""
+        owner = owners(self) if owner is None else owner
+        places, values = self.padded[0][chosen], self.padded[1][chosen] * amounts[:, None]
+        there, place = np.unique(places, return_inverse=True)
+        if len(there) * 2 > self.width:
+            there, place = np.arange(self.width), places
+        place = place.reshape(values.shape)
+        metric = self.inverse if len(there) == self.width else self.inverse[np.ix_(there, there)]
+        shape = (int(owner.max(initial=-1)) + 1, len(there))
+        if len(there) <= _SMALL:
+            sums = np.zeros(shape)
+            np.add.at(sums, (owner[:, None], place), values)
+            inner = sums.T @ sums @ metric
+        else:
+            starts = np.searchsorted(owner, np.arange(shape[0] + 1)) * values.shape[1]
+            listed = sparse.csr_array((values.ravel(), place.ravel(), starts), shape=shape)
+            inner = np.asarray((sparse.csr_array(listed.T) @ listed) @ metric)
+        return float(np.sum(inner * inner.T) - np.sum(np.bincount(owner, amounts**2) ** 2))
 
     @staticmethod
     def _gather(owner: Codes, amounts: Floats, clusters: int) -> sparse.csr_array:
@@ -93,14 +142,14 @@ class SparseDirections:
 
 
 def sparse_directions(
-    whitener: Floats, information: Floats, rows: sparse.csr_array, owner: Codes
+    inverse: Floats, information: Floats, rows: sparse.csr_array, owner: Codes
 ) -> SparseDirections:
     """Return the directions of clusters; as `dense_directions`, of rows that are not whitened.
 
     Parameters
     ----------
-    whitener
-        L with L L' = inverse of the information (p, p).
+    inverse
+        Of the information (p, p).
     information
         R'R (p, p).
     rows
@@ -108,7 +157,7 @@ def sparse_directions(
     owner
         Cluster of each row (n,), numbers from 0 of which all occur.
     """
-    inverse = whitener @ whitener.T
+    whitener: Floats = np.linalg.cholesky(inverse) if np.bincount(owner).max(initial=0) > _SHORT else inverse
     sizes = np.bincount(owner)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     found: list[tuple[npt.NDArray[np.int64], sparse.csr_array, Floats]] = []
@@ -127,10 +176,10 @@ def sparse_directions(
     return _sorted(inverse, found)
 
 
-def bilinear(left: sparse.csr_array, metric: Floats, right: sparse.csr_array) -> Floats:
-    """Return a_i' metric b_i for the rows a_i and b_i of two sparse matrices (n, p)."""
-    result = np.empty(left.shape[0])
-    (left_at, left_value), (right_at, right_value) = _padded(left), _padded(right)
+def bilinear(left: Padded, metric: Floats, right: Padded) -> Floats:
+    """Return a_i' metric b_i for the rows a_i and b_i of two sparse matrices (n, p): places and values."""
+    (left_at, left_value), (right_at, right_value) = left, right
+    result = np.empty(len(left_at))
     step = max(1, _BATCH // max(left_at.shape[1] * right_at.shape[1], 1))
     for begin in range(0, len(result), step):
         part = slice(begin, begin + step)
@@ -139,7 +188,7 @@ def bilinear(left: sparse.csr_array, metric: Floats, right: sparse.csr_array) ->
     return result
 
 
-def _padded(rows: sparse.csr_array) -> tuple[Codes, Floats]:
+def _padded(rows: sparse.csr_array) -> Padded:
     """Return the places and values of the numbers of sparse rows, filled up with zeros at place 0."""
     lengths = np.diff(rows.indptr)
     width = int(lengths.max(initial=1))
@@ -157,7 +206,10 @@ def _short(inverse: Floats, rows: sparse.csr_array, size: int) -> tuple[sparse.c
     one, other = np.arange(size)[None, :, None], np.arange(size)[None, None, :]
     left = np.broadcast_to(start + one, (clusters, size, size)).ravel()
     right = np.broadcast_to(start + other, (clusters, size, size)).ravel()
-    inner = bilinear(rows[left], inverse, rows[right]).reshape(clusters, size, size)
+    places, values = _padded(rows)
+    inner = bilinear((places[left], values[left]), inverse, (places[right], values[right])).reshape(
+        clusters, size, size
+    )
     vectors, leverages = eigenpairs(inner)
     mixed = sparse.csr_array((vectors.ravel(), (left, right)), shape=(rows.shape[0],) * 2)
     return sparse.csr_array(mixed @ rows), leverages.ravel()
