@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,9 @@ import pandas as pd
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy import special
 
+from bartleby.analysis.choice import contrast_intervals
 from bartleby.analysis.choice.attributes import regress_items
 from bartleby.analysis.choice.bootstrap import expanded_tail, reported_replicates
-from bartleby.analysis.choice.contrast_intervals import contrast_intervals
 from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.model import MOST_ADAPTIVE
@@ -65,20 +66,10 @@ def fitted(data: ChoiceData, clusters: tuple[str, ...] = ("pair",)) -> GroupFit:
 
 def intervals(fit: GroupFit, terms: list[int], cluster: str | None = "pair") -> tuple[Floats, Floats]:
     """Return the bounds of some terms as `choice_model` reports them; -1 is the slot effect."""
-    found = contrast_intervals(
-        fit.layout.design,
-        fit.data.counts[None],
-        fit.maximum,
-        fit.layout.contrasts[terms],
-        level=LEVEL,
-        covariance=np.linalg.pinv(fit.maximum.information[0], hermitian=True),
-        robust=fit.robust,
-        scale=fit.scale,
-        penalised=fit.penalised,
-        unit="trials",
-        cluster=cluster,
-    )
-    return found.low, found.high
+    clusters = () if cluster is None else (cluster,)
+    rows = fit.rows(ChoiceOptions(baseline=fit.data.items[-1], clusters=clusters))
+    low, high = (np.array([rows[term][side] for term in terms]) for side in ("low", "high"))
+    return low, high
 
 
 def all_pairs(n_items: int, repeats: int) -> tuple[Integers, Integers]:
@@ -169,6 +160,36 @@ def sparse(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
             for index, term in enumerate(terms):
                 truth = SLOT if term == 50 else float(utility[term])
                 yield f"{names[index]}, {name}", low[index], high[index], truth
+
+
+def separated(population: str, n_items: int, degree: int) -> Scenario:
+    """Return sparse pairs in which some items never or always win, by how their intervals are made.
+
+    `profile` refits all items; `square-and-add` is what takes its place with many items. Only data sets with
+    a separated item count, against the last item.
+    """
+
+    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
+        data, trials = template(*sparse_pairs(rng, n_items, degree))
+        done = 0
+        while done < replications:
+            utility = POPULATIONS[population](rng, n_items)
+            utility -= utility[-1]
+            fit = fitted(drawn(data, trials, utility[data.first] - utility[data.second] + SLOT, rng))
+            apart = set(fit.separation.items)
+            if not apart or not fit.converged:
+                continue
+            done += 1
+            terms = list(range(n_items - 1))
+            for name, most in (("profile", math.inf), ("square-and-add", 0)):
+                with mock.patch.object(contrast_intervals, "_MOST_REFITTED", most):
+                    low, high = intervals(fit, terms)
+                for term in terms:
+                    kind = "separated" if term in apart else "others"
+                    base = " from a separated baseline" if n_items - 1 in apart else ""
+                    yield f"{kind}{base}, {name}", low[term], high[term], float(utility[term])
+
+    return scenario
 
 
 def _sandwich(data: ChoiceData, terms: list[int]) -> tuple[Floats, Floats]:
@@ -337,6 +358,7 @@ POPULATIONS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "t-3": lambda rng, size: rng.standard_t(3, size=size),
     "two-groups": _two_groups,
     "equal": lambda _, size: np.zeros(size),
+    "one-far": _one_far,
     "far-baseline": lambda rng, size: _one_far(rng, size, last=3.0),
 }
 
@@ -345,6 +367,11 @@ SCENARIOS: dict[str, Scenario] = {
     "dense": pairs_alike(0.0, 4),
     "clustered": pairs_alike(0.7, 10),
     "sparse": sparse,
+    **{
+        f"separated-{population}-{items}-{degree}": separated(population, items, degree)
+        for population in POPULATIONS
+        for items, degree in ((20, 4), (40, 6), (80, 6))
+    },
     **{
         f"{'varying-' if varying else ''}{design}-{population}-{items}-{number}": rounds(
             population, items, number, random_rounds=random, varying=varying

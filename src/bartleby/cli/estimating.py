@@ -58,9 +58,15 @@ def _add_choice(estimators: Commands) -> None:
     )
     choice.add_argument(
         "--bias-reduced",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         default=None,
-        help="Firth's bias reduction (without it: where the data are separated)",
+        help="Firth's bias reduction always, or never (default: where the data are separated)",
+    )
+    choice.add_argument(
+        "--intervals",
+        choices=("profile", "wald", "none"),
+        help="profiles for all terms of a bias-reduced fit, for none, or no intervals, which is quickest "
+        "(default: profiles for separated items)",
     )
     choice.add_argument(
         "--probabilities",
@@ -261,6 +267,7 @@ def _choice(options: argparse.Namespace) -> int:
         ties=options.ties,
         slot=not options.no_slot,
         bias_reduced=options.bias_reduced,
+        intervals=options.intervals,
         opted_out=options.opted_out,
         refusals=options.refusals,
         probabilities=options.probabilities,

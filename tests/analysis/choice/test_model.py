@@ -535,3 +535,61 @@ def test_results_are_json() -> None:
     data = json.loads(fit.to_json())
     assert data["estimates"][0]["term"] == "Baltimore"
     assert data["settings"]["seed"] == 0
+
+
+def _with_an_item_that_never_wins(*, n_items: int = 12) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    utility = rng.normal(size=n_items)
+    utility[3] = -np.inf
+    first, second = np.array([(i, j) for i in range(n_items) for j in range(n_items) if i != j]).T
+    took = rng.random(len(first)) < 1 / (1 + np.exp(utility[second] - utility[first] - 0.3))
+    names = np.array([f"i{at:02d}" for at in range(n_items)])
+    outcome = np.where(took, "chose_first", "chose_second")
+    return pd.DataFrame({"first": names[first], "second": names[second], "outcome": outcome})
+
+
+def test_only_a_separated_item_gets_a_profile_and_others_the_usual_intervals() -> None:
+    table = _with_an_item_that_never_wins()
+    rows = choice_model(table, baseline="i00").to_frame().set_index("term")
+    profile = rows["method"].str.contains("profile penalised likelihood")
+    assert list(rows.index[profile]) == ["i03"]
+    assert rows.loc["i01", "method"].endswith("CR2 by pair, Satterthwaite t")
+    without = table[(table["first"] != "i03") & (table["second"] != "i03")]
+    alone = choice_model(without, baseline="i00", bias_reduced=True).to_frame().set_index("term")
+    widths = [frame.loc["i01", "high"] - frame.loc["i01", "low"] for frame in (rows, alone)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.1)
+
+
+def test_a_separated_baseline_gives_every_item_a_profile() -> None:
+    rows = choice_model(_with_an_item_that_never_wins(), baseline="i03").to_frame().set_index("term")
+    items = rows.index.str.startswith("i") & (rows.index != "i03")
+    assert rows.loc[items, "method"].str.contains("profile penalised likelihood").all()
+
+
+@pytest.mark.parametrize("baseline", [None, "i00", "i03"])
+def test_an_items_own_profile_is_close_to_that_with_all_items_refitted(
+    monkeypatch: pytest.MonkeyPatch, baseline: str | None
+) -> None:
+    table = _with_an_item_that_never_wins()
+    refitted = choice_model(table, baseline=baseline).to_frame().set_index("term")
+    monkeypatch.setattr("bartleby.analysis.choice.contrast_intervals._MOST_REFITTED", 0)
+    own = choice_model(table, baseline=baseline).to_frame().set_index("term")
+    changed = own["method"].str.contains("square-and-add")
+    assert changed["i03"] or baseline == "i03"
+    width = refitted["high"] - refitted["low"]
+    for side in ("low", "high"):
+        assert ((own[side] - refitted[side]).abs() / width)[changed].max() < 0.05
+
+
+def test_intervals_can_be_chosen() -> None:
+    table = _with_an_item_that_never_wins()
+    none = choice_model(table, intervals="none").to_frame()
+    assert none[["low", "high", "std_error"]].isna().all(axis=None)
+    assert none["method"].str.endswith("no interval requested").all()
+    wald = choice_model(table, intervals="wald").to_frame()
+    assert not wald["method"].str.contains("profile").any()
+    every = choice_model(table, intervals="profile").to_frame()
+    assert every["method"].str.contains("profile").all()
+    np.testing.assert_allclose(none["estimate"], every["estimate"], atol=1e-12)
+    with pytest.raises(SettingError, match="intervals='likelihood': must be one of profile, wald, none"):
+        choice_model(table, intervals="likelihood")  # type: ignore[arg-type]

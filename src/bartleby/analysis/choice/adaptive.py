@@ -188,5 +188,4 @@ def spanning(
         low=np.minimum(found.low, low),
         high=np.maximum(found.high, high),
         df=np.full(len(estimates), np.nan),
-        method=f"{found.method}; adaptive pairs: halfway to, and spanning, a normal population",
-    )
+    ).named(after="; adaptive pairs: halfway to, and spanning, a normal population")

@@ -12,7 +12,12 @@ import numpy.typing as npt
 
 from bartleby.analysis.choice.adaptive import PopulationFit, population_fit, spanning
 from bartleby.analysis.choice.bradley_terry import Maximum, maximise
-from bartleby.analysis.choice.contrast_intervals import ContrastIntervals, contrast_intervals, no_intervals
+from bartleby.analysis.choice.contrast_intervals import (
+    ContrastIntervals,
+    Profiles,
+    contrast_intervals,
+    no_intervals,
+)
 from bartleby.analysis.choice.covariance import inverse_information, overdispersion, robust_covariance
 from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.layout import (
@@ -24,6 +29,7 @@ from bartleby.analysis.choice.layout import (
     order_confounded,
 )
 from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.own_profiles import own_profiles
 from bartleby.analysis.choice.pair_design import without_order
 from bartleby.analysis.choice.separation import Separation
 from bartleby.analysis.choice.warnings import adaptive_warning, cluster_warnings, data_warnings
@@ -116,7 +122,7 @@ class GroupFit:
                 "level": options.level,
                 "n": n,
                 "n_clusters": n_clusters,
-                "method": found.method,
+                "method": found.method[at],
                 "df": df,
             }
             if names[at] is not None and names[at] == options.baseline:
@@ -175,7 +181,7 @@ def fit_group(
         notes.append("the fit did not converge: no estimate is reported")
         reasons = dict.fromkeys(layout.terms, "did not converge")
     # Exact probabilities have no variance of draws, so that what varies is how prompts depart from the model.
-    varies = bool(options.clusters) or data.exact
+    varies = (bool(options.clusters) or data.exact) and options.intervals != "none"
     robust = robust_covariance(data, layout, maximum) if varies and maximum.converged[0] else None
     scale = 1.0
     if robust is not None:
@@ -194,25 +200,40 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
     size = len(fit.layout.terms)
     if not fit.converged:
         return no_intervals(size, "did not converge")
+    if options.intervals == "none":
+        return no_intervals(size, "no interval requested")
     named = "Bradley-Terry, bias-reduced (Firth)" if fit.penalised else "Bradley-Terry, maximum likelihood"
     named += " of exact probabilities" if fit.data.exact else ""
     reference = "" if options.baseline else ", sum-to-zero"
     if fit.robust is not None and fit.robust.n_clusters < 2:
         return no_intervals(size, f"{named}{reference}; one cluster, no interval")
+    own = None
+    if fit.penalised and fit.separation.separated:
+        # Where the position effect is separated, so is everything that is compared across positions.
+        items = () if fit.separation.slot else fit.separation.items
+        own = own_profiles(fit.layout, fit.data.counts, fit.maximum.estimated[0], items, scale=fit.scale)
     found = contrast_intervals(
         fit.layout.design,
         fit.data.counts[None],
         fit.maximum,
         fit.layout.contrasts,
         level=options.level,
-        covariance=fit.plain_covariance,
         robust=fit.robust,
         scale=fit.scale,
         penalised=fit.penalised,
         unit="trials",
         cluster=options.cluster_name,
+        profiles=_profiles(fit, options),
+        own=own,
     )
-    return replace(found, method=f"{named}{reference}; {found.method}")
+    return found.named(f"{named}{reference}; ")
+
+
+def _profiles(fit: GroupFit, options: ChoiceOptions) -> Profiles:
+    """Return which terms get a profile."""
+    if options.intervals == "profile":
+        return "all"
+    return "separated" if options.intervals is None and fit.separation.separated else "none"
 
 
 def _unplaced(layout: Layout, options: ChoiceOptions) -> dict[str, str]:

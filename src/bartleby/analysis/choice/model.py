@@ -17,7 +17,7 @@ from bartleby.analysis.choice.data import ChoiceData, choice_data
 from bartleby.analysis.choice.expected import Probabilities
 from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.layout import NEITHER
-from bartleby.analysis.choice.options import ChoiceOptions, Exits, Ties
+from bartleby.analysis.choice.options import ChoiceOptions, Exits, Intervals, Ties
 from bartleby.analysis.choice.result import ChoiceFit
 from bartleby.analysis.choice.table import pair_cluster, read_choices
 from bartleby.analysis.tables.accounting import bound_warnings
@@ -49,6 +49,7 @@ def choice_model(
     adaptive: bool | None = None,
     seed: int = 0,
     probabilities: Probabilities = "auto",
+    intervals: Intervals | None = None,
 ) -> ChoiceFit:
     """Estimate how much a model would rather do each item than another.
 
@@ -78,7 +79,7 @@ def choice_model(
     slot
         Estimate the effect of being shown first. Without it the order is taken as not recorded.
     bias_reduced
-        Firth's bias-reduced estimates with profile intervals: None uses them where the data are separated.
+        Firth's bias-reduced estimates: None uses them where the data are separated.
     opted_out, refusals
         `neither` makes these outcomes a choice of an outside option, with a utility of its own in a
         three-way choice; `left_out` fits the model to the choices between the two items.
@@ -93,6 +94,10 @@ def choice_model(
         `auto` fits them instead of the drawn answers wherever they are known for nine of ten choices, `use`
         insists on them, `ignore` fits the drawn answers. They are used only where the model counts nothing
         but choices of one of the two items. `method` and `settings` report what was used.
+    intervals
+        None takes profiles of the penalised likelihood for terms of which separated items make up more than
+        5% of the variance, and the usual intervals for all others; `profile` takes profiles for every term
+        of a bias-reduced fit, `wald` the usual intervals for every term, `none` no intervals, the quickest.
 
     Returns
     -------
@@ -113,8 +118,10 @@ def choice_model(
     -----
     The probability of taking the first item i over j is L(u_i - u_j + slot), L the logistic function
     (Bradley & Terry 1952; Davidson & Beaver 1977). Intervals are CR2 with Satterthwaite degrees of freedom
-    (Pustejovsky & Tipton 2018), or the profile of the penalised likelihood (Firth 1993; Heinze & Schemper
-    2002) with its deviance divided by the overdispersion between clusters. Of adaptive pairs:
+    (Pustejovsky & Tipton 2018). Separated items have the profile of the penalised likelihood (Firth 1993;
+    Heinze & Schemper 2002) with its deviance divided by the overdispersion between clusters; where refitting
+    all items would take too long, that of the item alone, and the variance of the others by square-and-add
+    (Zou & Donner 2008). Of adaptive pairs:
     `bartleby.analysis.choice.adaptive`.
 
     Exact probabilities enter as expected counts of the trials (the fractional logit of Papke & Wooldridge
@@ -138,6 +145,7 @@ def choice_model(
         seed,
         probabilities,
         adaptive,
+        intervals,
     )
     options.check()
     table = read_choices(

@@ -11,10 +11,11 @@ from bartleby.analysis.tables.grouping import Estimand, level_problems
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
 
-__all__ = ["ChoiceOptions", "Exits", "Ties", "unknown_words"]
+__all__ = ["ChoiceOptions", "Exits", "Intervals", "Ties", "unknown_words"]
 
 Ties: TypeAlias = Literal["none", "half", "davidson", "rao-kupper"]
 Exits: TypeAlias = Literal["left_out", "neither"]
+Intervals: TypeAlias = Literal["profile", "wald", "none"]
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "ties": ("none", "half", "davidson", "rao-kupper"),
@@ -22,6 +23,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "refusals": ("left_out", "neither"),
     "estimand": ("these_items", "new_items"),
     "probabilities": ("auto", "use", "ignore"),
+    "intervals": ("profile", "wald", "none"),
 }
 
 
@@ -42,6 +44,7 @@ class ChoiceOptions:
     seed: int = 0
     probabilities: Probabilities = "auto"
     adaptive: bool | None = None
+    intervals: Intervals | None = None
 
     def check(self) -> None:
         """Raise SettingError for whatever is not allowed, all of it at once."""
@@ -52,6 +55,8 @@ class ChoiceOptions:
             estimand=self.estimand,
             probabilities=self.probabilities,
         )
+        if self.intervals is not None:
+            problems += unknown_words(intervals=self.intervals)
         problems += level_problems(self.level)
         problems += _unlike(
             seed=self.seed, slot=self.slot, bias_reduced=self.bias_reduced, adaptive=self.adaptive
@@ -132,6 +137,7 @@ class ChoiceOptions:
             "seed": self.seed,
             "probabilities": self.probabilities,
             "adaptive": self.adaptive,
+            "intervals": self.intervals,
         }
 
 

@@ -36,7 +36,7 @@ def data_warnings(
     notes = []
     if separation.separated:
         remedy = (
-            "bias-reduced estimates with profile intervals are reported"
+            "bias-reduced estimates are reported, with profile intervals of the separated items"
             if penalised
             else "these have no finite maximum-likelihood estimate; bias_reduced=True gives one"
         )

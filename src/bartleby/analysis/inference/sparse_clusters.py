@@ -119,10 +119,10 @@ class SparseDirections:
         """Return the sum of squares of inner products between different clusters; see `Directions`."""
         owner = owners(self) if owner is None else owner
         places, values = self.padded[0][chosen], self.padded[1][chosen] * amounts[:, None]
-        there, place = np.unique(places, return_inverse=True)
+        there: Codes = np.unique(places)
         if len(there) * 2 > self.width:
-            there, place = np.arange(self.width), places
-        place = place.reshape(values.shape)
+            there = np.arange(self.width)
+        place = np.searchsorted(there, places)
         metric = self.inverse if len(there) == self.width else self.inverse[np.ix_(there, there)]
         shape = (int(owner.max(initial=-1)) + 1, len(there))
         if len(there) <= _SMALL:
@@ -157,7 +157,10 @@ def sparse_directions(
     owner
         Cluster of each row (n,), numbers from 0 of which all occur.
     """
-    whitener: Floats = np.linalg.cholesky(inverse) if np.bincount(owner).max(initial=0) > _SHORT else inverse
+    whitener = np.asarray(
+        np.linalg.cholesky(inverse) if np.bincount(owner).max(initial=0) > _SHORT else inverse,
+        dtype=np.float64,
+    )
     sizes = np.bincount(owner)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     found: list[tuple[npt.NDArray[np.int64], sparse.csr_array, Floats]] = []

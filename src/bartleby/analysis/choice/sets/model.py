@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -195,7 +194,7 @@ def _rows(
     rows = []
     for at, term in enumerate(layout.terms):
         row: dict[str, Any] = {name: float(value[at]) for name, value in zip(numbers, values, strict=True)}
-        row |= {"term": term, "n": offered[at] if at < size else sets.count.sum(), "method": found.method}
+        row |= {"term": term, "n": offered[at] if at < size else sets.count.sum(), "method": found.method[at]}
         if term in reasons:
             row |= {**dict.fromkeys(numbers, math.nan), "method": reasons[term]}
         elif term == baseline:
@@ -242,7 +241,7 @@ def _intervals(
         unit="sets",
         cluster=cluster,
     )
-    return replace(found, method=f"{named}; {found.method}"), n_clusters
+    return found.named(f"{named}; "), n_clusters
 
 
 def _robust(sets: Sets, design: SetDesign, top: Maximum) -> RobustCovariance:
