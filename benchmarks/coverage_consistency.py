@@ -22,7 +22,7 @@ from scipy.special import expit
 
 from bartleby.analysis.choice.sets.data import CHOSEN, NONE_CHOSEN, Sets
 from bartleby.analysis.choice.sets.model import fit_sets
-from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement, excess_of, with_room
+from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement, excess_of
 from bartleby.analysis.consistency.kappa import kappa_of
 from bartleby.analysis.consistency.transitivity import transitivity
 from bartleby.analysis.consistency.triads import (
@@ -32,6 +32,7 @@ from bartleby.analysis.consistency.triads import (
     largest_cyclic_share,
     number_of_triads,
 )
+from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit, independent_rate
 from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
 

@@ -13,6 +13,7 @@ import argparse
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,14 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import betaincinv, expit, stdtrit
 
-from bartleby.analysis.inference.means import skewed_bounds, skewed_intervals, tails
+from bartleby.analysis.inference.few_clusters import FewClusters, widened
+from bartleby.analysis.inference.means import (
+    clustered_spread,
+    mean_fit,
+    skewed_bounds,
+    skewed_intervals,
+    tails,
+)
 from bartleby.analysis.rates.contrasts import clustered_contrast
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import Design
@@ -39,6 +47,11 @@ POPULATIONS: dict[str, tuple[Draw, float]] = {
     "exponential": (lambda rng, size: rng.exponential(1, size), 1.0),
     "lognormal, sd 1 of logs": (lambda rng, size: rng.lognormal(0, 1, size), math.exp(0.5)),
     "t with 3 df": (lambda rng, size: rng.standard_t(3, size), 0.0),
+    "gamma of shape 0.5": (lambda rng, size: rng.gamma(0.5, 1, size), 0.5),
+    "two tails of lognormal, 3 to 1": (
+        lambda rng, size: np.where(rng.random(size) < 0.75, 1, -1) * rng.lognormal(0, 0.9, size),
+        0.5 * math.exp(0.405),
+    ),
     "1 for 80%, 5 for 20%": (
         lambda rng, size: np.where(rng.random(size) < 0.2, 5.0, 1.0) + rng.normal(0, 0.2, size),
         1.8,
@@ -84,21 +97,47 @@ def t_interval(estimate: Floats, parts: Floats, df: Floats) -> tuple[Floats, Flo
 def means(rng: np.random.Generator, replications: int) -> Iterator[str]:
     """Yield rows of means over items."""
     for name, (draw, truth) in POPULATIONS.items():
-        for size in (8, 12, 20, 40):
+        for size in (10, 12, 20, 40):
             estimate, parts, df = parts_of(*answers(rng, draw(rng, (replications, size)), unequal=True))
             plain = t_interval(estimate, parts, df)
-            # As `mean_fit`: Hall's transformation with the working model's degrees of freedom.
+            # As `mean_fit`: Hall's transformation with the working model's degrees of freedom, and room.
             _, skew = tails(parts, np.full(size, float(size)), df)
             error = np.sqrt(np.sum(parts**2, axis=1))
             low, high = skewed_bounds(estimate, error, np.asarray(stdtrit(df, 0.975), dtype=np.float64), skew)
-            default = np.minimum(low, plain[0]), np.maximum(high, plain[1])
+            bounds = np.minimum(low, plain[0]), np.maximum(high, plain[1])
+            few = FewClusters(
+                size, 0.0, (-size * parts.min(axis=1), size * parts.max(axis=1)), one_sample=True
+            )
+            default = widened(bounds, estimate, (error, df), few, 0.95)
             yield row(f"mean, {name}, {size} items", truth, {"default": default, "t": plain})
 
 
+def ratings(rng: np.random.Generator, replications: int) -> Iterator[str]:
+    """Yield rows of means of answers from 1 to 7, with the scale stated."""
+    for name, (draw, _) in POPULATIONS.items():
+        centre = 2.0 if "lognormal" in name or "80%" in name else 3.5
+
+        def rounded(rng: np.random.Generator, items: Floats, shift: float = centre) -> tuple[Floats, Floats]:
+            values = shift + items[..., None] + rng.normal(0, 1, (*items.shape, 5))
+            total: Floats = np.clip(np.rint(values), 1, 7).sum(axis=-1)
+            return total, np.full_like(items, 5.0)
+
+        truth = float(rounded(rng, draw(rng, (1, 400_000)))[0].mean()) / 5
+        for size in (6, 8, 12, 20, 40):
+            totals, n = rounded(rng, draw(rng, (replications, size)))
+            fits = [
+                [mean_fit(spread, 0.95, limits=(1.0, 7.0)), mean_fit(spread, 0.95, skewness=False)]
+                for spread in (clustered_spread(*both) for both in zip(totals, n, strict=True))
+            ]
+            ends = np.array([[(fit.low, fit.high) for fit in pair] for pair in fits])
+            found = {"default": (ends[:, 0, 0], ends[:, 0, 1]), "t": (ends[:, 1, 0], ends[:, 1, 1])}
+            yield row(f"rating from 1 to 7, {name}, {size} items", truth, found)
+
+
 def two_arms(
-    one: tuple[Floats, Floats], two: tuple[Floats, Floats], *, shared: bool
+    one: tuple[Floats, Floats], two: tuple[Floats, Floats], *, shared: bool, numeric: bool = False
 ) -> dict[str, tuple[Floats, Floats]]:
-    """Return intervals of the difference of two arms from sums and numbers by item."""
+    """Return intervals of the difference of two arms' rates (or means) from sums and numbers by item."""
     (mean, parts, df), (other, other_parts, other_df) = parts_of(*one), parts_of(*two)
     sizes = [parts.shape[1], other_parts.shape[1]]
     if shared:
@@ -111,7 +150,30 @@ def two_arms(
         freedom = scale.sum(axis=0) ** 2 / (scale[0] ** 2 / df + scale[1] ** 2 / other_df)
     gap = mean - other
     default = skewed_intervals(gap, joined, few, df=freedom, level=0.95)
+    if numeric:
+        error = np.sqrt(np.sum(joined**2, axis=1))
+        unshown = one_sample(joined) if shared else pooled(one, two)
+        default = widened(default, gap, (error, freedom), unshown, 0.95)
     return {"default": default, "t": t_interval(gap, joined, freedom)}
+
+
+def one_sample(parts: Floats) -> FewClusters:
+    """Return what few clusters do not show of a paired difference, as `few_clusters` does."""
+    size = parts.shape[1]
+    return FewClusters(size, 0.0, (-size * parts.min(axis=1), size * parts.max(axis=1)), one_sample=True)
+
+
+def pooled(one: tuple[Floats, Floats], two: tuple[Floats, Floats]) -> FewClusters:
+    """Return the pooled variance of a difference between other items, as `few_clusters` does."""
+    squares, weights, n, clusters = 0.0, 0.0, 0.0, 0
+    for totals, sizes in (one, two):
+        whole = sizes.sum(axis=1, keepdims=True)
+        residual = totals / sizes - totals.sum(axis=1, keepdims=True) / whole
+        squares = squares + np.sum(sizes * residual**2, axis=1)
+        weights = weights + np.sum((sizes / whole) ** 2, axis=1)
+        n, clusters = n + whole[:, 0], clusters + sizes.shape[1]
+    variance = squares / n * clusters / (clusters - 2) * weights
+    return FewClusters(clusters, variance, (0.0, 0.0), one_sample=False)
 
 
 def differences(rng: np.random.Generator, replications: int) -> Iterator[str]:
@@ -122,13 +184,17 @@ def differences(rng: np.random.Generator, replications: int) -> Iterator[str]:
             yield row(
                 f"difference, {name}, {sizes[0]} and {sizes[1]} other items",
                 0.0,
-                two_arms(*arms, shared=False),
+                two_arms(*arms, shared=False, numeric=True),
             )
         for size in (10, 20):
             base = rng.normal(0, 1, (replications, size))
             effect = draw(rng, (replications, size))
             arms = [answers(rng, items, unequal=False) for items in (base + effect, base)]
-            yield row(f"difference, {name}, the same {size} items", centre, two_arms(*arms, shared=True))
+            yield row(
+                f"difference, {name}, the same {size} items",
+                centre,
+                two_arms(*arms, shared=True, numeric=True),
+            )
 
 
 def rates(rng: np.random.Generator, replications: int) -> Iterator[str]:
@@ -231,28 +297,38 @@ def power_data(
 
 def effects(rng: np.random.Generator, replications: int) -> Iterator[str]:
     """Yield rows of slopes of a rating, or of harm that one item in eight has: none, in truth."""
-    for name in ("normal", "lognormal, sd 1 of logs", "1 for 80%, 5 for 20%"):
+    for name in ("normal", "exponential", "lognormal, sd 1 of logs", "1 for 80%, 5 for 20%"):
         for items, harmful in ((16, False), (40, False), (40, True)):
             found = np.array([slope(rng, POPULATIONS[name][0], items, harmful) for _ in range(replications)])
             what = "harm of 5" if harmful else "a rating of all"
             yield row(
-                f"effect of {what}, {name}, {items} items", 0.0, {"default": (found[:, 0], found[:, 1])}
+                f"effect of {what}, {name}, {items} items",
+                0.0,
+                {"default": (found[:, 0], found[:, 1]), "t": (found[:, 2], found[:, 3])},
             )
 
 
-def slope(rng: np.random.Generator, draw: Draw, items: int, harmful: bool) -> tuple[float, float]:
+def slope(rng: np.random.Generator, draw: Draw, items: int, harmful: bool) -> tuple[float, ...]:
     """Return the interval of one slope, from the regression behind `effects`."""
     totals, n = answers(rng, draw(rng, (1, items)), unequal=True)
     rating = (np.arange(items) < 5).astype(float) if harmful else rng.normal(0, 1, items)
     matrix = np.column_stack([np.ones(items), rating])
     design = Design(matrix, ("Intercept", "x"), pd.DataFrame({"x": rating}), None)
     fit = regress_linear(Counted(design, totals[0], n[0], np.arange(items)), independent=False)
+    slope = replace(fit, marginal=False).rows(0.95)[1]
     error, df = (float(part[0]) for part in fit.errors(np.array([[0.0, 1.0]])))
     half = float(stdtrit(df, 0.975)) * error
-    return float(fit.beta[1]) - half, float(fit.beta[1]) + half
+    return slope["low"], slope["high"], float(fit.beta[1]) - half, float(fit.beta[1]) + half
 
 
-KINDS = {"rate": rates, "mean": means, "difference": differences, "power": powers, "effect": effects}
+KINDS = {
+    "rate": rates,
+    "mean": means,
+    "difference": differences,
+    "power": powers,
+    "effect": effects,
+    "rating": ratings,
+}
 
 
 def main() -> None:

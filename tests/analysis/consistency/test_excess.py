@@ -15,8 +15,8 @@ from bartleby.analysis.consistency.excess import (
     excess_disagreement,
     excess_of,
     repeat_agreement,
-    with_room,
 )
+from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.means import skewed_bounds
 from bartleby.analysis.inference.unit_means import Units

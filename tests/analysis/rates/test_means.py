@@ -17,6 +17,7 @@ from bartleby.analysis.rates.differences import difference
 from bartleby.analysis.rates.effects import effects
 from bartleby.analysis.rates.means import mean
 from bartleby.analysis.rates.rates import rate
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
 
 Floats = npt.NDArray[np.float64]
@@ -172,9 +173,64 @@ def test_the_interval_that_allows_for_skewness_holds_that_of_t_and_reaches_into_
     plain, skewed = (mean(trials, "tokens", method=method).frame.iloc[0] for method in ("t", "auto"))
     assert skewed["low"] <= plain["low"]
     assert skewed["high"] > plain["high"] + (plain["high"] - plain["estimate"]) / 2
+
+
+def test_a_mean_leaves_room_for_clusters_beyond_the_farthest_seen() -> None:
     symmetric = pd.DataFrame({"item": np.arange(12), "tokens": np.linspace(-1, 1, 12)})
-    plain, same = (mean(symmetric, "tokens", method=method).frame.iloc[0] for method in ("t", "auto"))
-    assert [same["low"], same["high"]] == pytest.approx([plain["low"], plain["high"]])
+    row = mean(symmetric, "tokens").frame.iloc[0]
+    # By hand: the rule of three of 12, each 2 + 9/5 times as far as the farthest, which is 1 away.
+    room = 2.9957 / 14.9957 * 3.8 / np.sqrt(11 / 12)
+    assert [row["low"], row["high"]] == pytest.approx([-room, room], rel=1e-4)
+    within = mean(symmetric, "tokens", scale=(-1, 3)).frame.iloc[0]
+    assert [within["low"], within["high"]] == pytest.approx(
+        [-plain_half(symmetric), 2.9957 / 14.9957 * 3], rel=1e-4
+    )
+
+
+def plain_half(table: pd.DataFrame) -> float:
+    row = mean(table, "tokens", method="t").frame.iloc[0]
+    return float(row["high"] - row["estimate"])
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_fewer_than_ten_clusters_have_a_mean_and_a_paired_difference_only_on_a_scale(paired: bool) -> None:
+    trials = ratings(items=9)
+
+    def estimate(**options: Any) -> Estimates:  # noqa: ANN401 - settings of two estimators
+        if paired:
+            return difference(trials, "rating", between="wording", paired="item", **options)
+        return mean(trials, "rating", **options)
+
+    free = estimate()
+    assert np.isnan(free.frame["low"].item())
+    assert "fewer than 10 clusters" in free.frame["method"].item()
+    assert any("scale=" in text for text in free.warnings)
+    assert np.isfinite(estimate(scale=(1, 7)).frame["low"].item())
+    assert np.isfinite(estimate(method="t").frame["low"].item())
+
+
+def test_clusters_that_are_all_alike_have_room_up_to_the_ends_of_the_scale() -> None:
+    trials = pd.DataFrame({"item": np.arange(20) // 2, "rating": 1})
+    row = mean(trials, "rating", scale=(1, 7)).frame.iloc[0]
+    assert [row["low"], row["high"]] == pytest.approx([1, 1 + 6 * 2.9957 / 12.9957], rel=1e-4)
+
+
+def test_a_small_arm_that_hardly_varies_does_not_make_a_difference_certain() -> None:
+    few, many = [1.0, 1.1, 0.9, 1.0, 1.0], [0.0, 5.0] * 10
+    values = [*few, *many]
+    trials = pd.DataFrame({"item": np.arange(25), "score": values, "harm": np.repeat(["yes", "no"], [5, 20])})
+    # By hand: two thirds of its own variance and a third of that with one standard deviation for all.
+    own = np.var(few, ddof=1) / 5 + np.var(many, ddof=1) / 20
+    pooled = (np.var(few) * 5 + np.var(many) * 20) / 23 * (1 / 5 + 1 / 20)
+    row = effects(trials, "score ~ harm").frame.iloc[1]
+    assert row["std_error"] ** 2 == pytest.approx(own)
+    half = stats.t.ppf(0.975, 1.5 * row["df"]) * np.sqrt(2 / 3 * own + pooled / 3)
+    assert row["high"] - row["estimate"] == pytest.approx(half)
+    at_zero = effects(trials, "score ~ harm", level=1 - row["p_value"]).frame.iloc[1]
+    assert min(abs(at_zero["low"]), abs(at_zero["high"])) == pytest.approx(0, abs=1e-6)
+    for cluster in (None, False):
+        gap = difference(trials, "score", between="harm", cluster=cluster).frame.iloc[0]
+        assert gap["high"] - gap["estimate"] == pytest.approx(half, rel=1e-6)
 
 
 def test_missing_numbers_are_bounded_by_a_scale_that_is_stated_or_observed() -> None:
@@ -183,7 +239,7 @@ def test_missing_numbers_are_bounded_by_a_scale_that_is_stated_or_observed() -> 
     stated = mean(trials, "rating", scale=(0, 10))
     row = stated.frame.iloc[0]
     for end, value in (("low", 0), ("high", 10)):
-        extreme = mean(trials.fillna({"rating": value}), "rating").frame.iloc[0]
+        extreme = mean(trials.fillna({"rating": value}), "rating", scale=(0, 10)).frame.iloc[0]
         assert row[f"bound_{end}"] == pytest.approx(extreme[end])
     assert row["missing"] == 4
     assert not any("counted as not rating" in text for text in stated.warnings)
@@ -334,8 +390,18 @@ def test_the_order_of_rows_changes_no_printed_digit() -> None:
 
 def test_an_interval_ends_where_the_stated_scale_does_and_nowhere_without_one() -> None:
     table = pd.DataFrame({"item": list("aabbcc"), "rating": [7.0, 7.0, 7.0, 6.0, 2.0, 3.0]})
-    free, within = mean(table, "rating").frame, mean(table, "rating", scale=(1, 7)).frame
+    free, within = (mean(table, "rating", method="t", scale=scale).frame for scale in (None, (1, 7)))
     assert free["high"].item() > 7
     assert within["high"].item() == within["bound_high"].item() == 7
     assert within["low"].item() == max(free["low"].item(), 1)
     assert within["estimate"].item() == free["estimate"].item()
+    arms = pd.concat(
+        [table.assign(arm="a", rating=[7.0] * 5 + [4]), table.assign(arm="b", rating=[1.0] * 5 + [4])]
+    )
+    gaps = [
+        difference(arms, "rating", between="arm", reference="b", cluster=False, method=method, scale=(1, 7))
+        for method in ("t", "auto")
+    ]
+    for gap in gaps:
+        assert gap.frame["high"].item() == 6
+    assert difference(arms, "rating", between="arm", reference="b", cluster=False).frame["high"].item() > 6

@@ -14,9 +14,9 @@ from bartleby.analysis.consistency.excess import (
     excess_disagreement,
     excess_of,
     repeat_agreement,
-    with_room,
 )
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
+from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.unit_means import Units, share_of
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit, clustered_variance, critical_value
 from bartleby.analysis.inference.means import skewed_bounds
 from bartleby.analysis.inference.square_and_add import mover_difference
@@ -25,7 +26,6 @@ __all__ = [
     "excess_disagreement",
     "excess_of",
     "repeat_agreement",
-    "with_room",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -108,43 +108,6 @@ def excess_of(cells: pd.DataFrame, units: Units, level: float, *, by_item: bool 
     if by_item:
         return fit
     return with_room(fit, units.n_clusters(by_item=False), level, limits=(-math.inf, 1.0))
-
-
-def with_room(
-    fit: RateFit, clusters: int, level: float, *, limits: tuple[float, float] = (0.0, 1.0)
-) -> RateFit:
-    """Return an interval of a mean over clusters that leaves room for clusters unlike any in the sample.
-
-    Parameters
-    ----------
-    fit
-        The mean and its interval; NaN bounds stay.
-    clusters
-        Number of them.
-    level
-        Of the interval.
-    limits
-        Values that a cluster cannot pass; no room is left towards an infinite one.
-
-    Notes
-    -----
-    If a fifth of pairs is torn and the others never are, one in six samples of eight pairs holds none that is
-    torn, and nothing in such a sample varies as pairs do. With up to fifty clusters there is room for as many
-    more at a limit as the rule of three has (-log(1 - level), three at 95%: had 3/n of all been such, a
-    sample of n would hold one 95% of the time; Hanley & Lippman-Hand 1983); with ninety and more for a third.
-    """
-    if clusters < 2 or math.isnan(fit.low):
-        return fit
-    unseen = -math.log(1 - level) * min(max(5.5 - clusters / 20, 1.0), 3.0) / 3
-    part = unseen / (clusters + unseen)
-    low, high = (
-        fit.estimate + (limit - fit.estimate) * part if math.isfinite(limit) else bound
-        for limit, bound in zip(limits, (fit.low, fit.high), strict=True)
-    )
-    if low >= fit.low and high <= fit.high:
-        return fit
-    method = f"{fit.method}, room for clusters unlike these"
-    return replace(fit, low=min(low, fit.low), high=max(high, fit.high), method=method)
 
 
 def _excess_seen(cells: pd.DataFrame, units: Units, level: float, *, by_item: bool) -> RateFit:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from bartleby.analysis.consistency.excess import with_room
+from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.unit_means import Units, mean_of, share_of
 

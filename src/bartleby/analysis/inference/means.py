@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from bartleby.analysis.inference.few_clusters import UNSHOWN, FewClusters, unseen_share, widened
 from bartleby.analysis.inference.intervals import RateFit, critical_value, undefined
 
 __all__ = [
@@ -49,6 +50,10 @@ class MeanSpread:
         How the standard error was found, or why there is none.
     units
         Clusters or rows that it rests on.
+    far
+        How far below and above the others the farthest cluster is.
+    varies
+        Whether clusters differ.
     """
 
     estimate: float
@@ -57,6 +62,8 @@ class MeanSpread:
     skew: float
     method: str
     units: float
+    far: tuple[float, float] = (0.0, 0.0)
+    varies: bool = True
 
     @property
     def doubtful(self) -> bool:
@@ -139,7 +146,13 @@ def _critical_values(df: Floats, level: float) -> Floats:
     return np.interp(1 / df, inverse, known)
 
 
-def mean_fit(spread: MeanSpread, level: float, *, skewness: bool = True) -> RateFit:
+def mean_fit(
+    spread: MeanSpread,
+    level: float,
+    *,
+    skewness: bool = True,
+    limits: tuple[float, float] = (-math.inf, math.inf),
+) -> RateFit:
     """Return the interval of a mean.
 
     Parameters
@@ -149,22 +162,36 @@ def mean_fit(spread: MeanSpread, level: float, *, skewness: bool = True) -> Rate
     level
         Of the interval.
     skewness
-        Whether the t interval is extended to what Hall's transformation reaches.
+        Whether the t interval is extended to what Hall's transformation reaches, and leaves room for clusters
+        unlike those seen (`few_clusters.widened`).
+    limits
+        Values that a mean cannot pass: infinite where no scale is stated.
 
     Notes
     -----
     Both intervals together, because Hall's alone is too short where tails are heavy on both sides.
     """
     estimate, error = spread.estimate, spread.std_error
-    if not error > 0:
+    room_alone = skewness and not spread.varies and spread.units > 1 and all(map(math.isfinite, limits))
+    if not (error > 0 or room_alone):
         return undefined(spread.method.removeprefix("undefined, "), estimate)
+    if room_alone:
+        # No farthest cluster says how far others could be: only the scale does.
+        part = unseen_share(spread.units, level)
+        low, high = (estimate + part * (limit - estimate) for limit in limits)
+        return RateFit(estimate, math.nan, low, high, spread.df, "room for clusters unlike these, all alike")
     critical = critical_value(level, spread.df)
     low, high = estimate - critical * error, estimate + critical * error
     if not skewness:
+        low, high = max(low, limits[0]), min(high, limits[1])
         return RateFit(estimate, error, low, high, spread.df, f"t, {spread.method}")
     skewed = skewed_bounds(estimate, error, critical, spread.skew)
     low, high = float(min(low, skewed[0])), float(max(high, skewed[1]))
-    return RateFit(estimate, error, low, high, spread.df, f"t with skewness, {spread.method}")
+    few = FewClusters(spread.units, 0.0, spread.far, one_sample=True)
+    low, high = map(float, widened((low, high), estimate, (error, spread.df), few, level, limits=limits))
+    if math.isnan(low):
+        return undefined(UNSHOWN, estimate)
+    return RateFit(estimate, error, low, high, spread.df, f"t with skewness and room, {spread.method}")
 
 
 def clustered_spread(totals: Floats, n: Floats) -> MeanSpread:
@@ -210,11 +237,12 @@ def _spread(spread: MeanSpread, parts: Floats, counts: Floats, size: float) -> M
     """Return the spread completed by what units contribute to the mean; values of one part are of `size`."""
     units, variance = float(counts.sum()), float(counts @ parts**2)
     if variance <= (1e-12 * size) ** 2:
-        return replace(spread, method=f"undefined, no variation ({spread.method})")
+        return replace(spread, method=f"undefined, no variation ({spread.method})", varies=False)
     # The third moment without the bias of few units; of two there is none.
     unbiased = math.sqrt(units * (units - 1)) / (units - 2) if units > 2 else 0.0
     skew = float(counts @ parts**3) / variance**1.5 * unbiased
-    return replace(spread, std_error=math.sqrt(variance), skew=skew)
+    far = units * max(-float(parts.min()), 0.0), units * max(float(parts.max()), 0.0)
+    return replace(spread, std_error=math.sqrt(variance), skew=skew, far=far)
 
 
 def stratified_spread(

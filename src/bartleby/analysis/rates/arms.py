@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,6 +42,8 @@ class Comparison:
         Whether the outcome is a number, so that means are compared, and not rates.
     scale
         The lowest and the highest value of the outcome, which missing trials may have had.
+    limits
+        Values that a difference of means cannot pass: infinite where no scale is stated.
     """
 
     between: str
@@ -54,6 +57,7 @@ class Comparison:
     second: str | None = None
     numeric: bool = False
     scale: tuple[float, float] = (0.0, 1.0)
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
 
 def contrast_of(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast, float]:
@@ -76,10 +80,12 @@ def _mean_contrast(used: list[pd.DataFrame], options: Comparison) -> Contrast:
     """Return the contrast of two arms' means."""
     if options.cluster is None or any(arm.empty for arm in used):
         numbers = [[arm[name].to_numpy(dtype=float) for name in ("_event", "count")] for arm in used]
-        return independent_mean_contrast([(values, counts) for values, counts in numbers])
+        pairs = [(values, counts) for values, counts in numbers]
+        return independent_mean_contrast(pairs, options.limits)
     columns = [options.cluster, *([options.second] if options.second else [])]
     units = [_units(moments_by(arm, columns)) for arm in used]
-    return mean_contrast(units[0], units[1], stratified=options.estimand == "these_items")
+    stratified = options.estimand == "these_items"
+    return mean_contrast(units[0], units[1], stratified=stratified, limits=options.limits)
 
 
 def _units(sums: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +127,7 @@ def _paired_contrast(used: list[pd.DataFrame], options: Comparison) -> tuple[Con
     ]
     stratified = options.estimand == "these_items"
     if options.numeric:
-        return mean_contrast(units[0], units[1], stratified=stratified), n
+        return mean_contrast(units[0], units[1], stratified=stratified, limits=options.limits), n
     return clustered_contrast(units[0], units[1], stratified=stratified, paired=True), n
 
 

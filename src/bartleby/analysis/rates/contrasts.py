@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.inference.few_clusters import UNSHOWN, FewClusters, few_clusters, widened
 from bartleby.analysis.inference.intervals import (
     RateFit,
     clustered_rates,
@@ -83,6 +84,10 @@ class Contrast:
         The data and the covariance, as part of the method.
     tails
         For an interval of t that allows for skewness; None where square-and-add is the better one.
+    few
+        For means: what few clusters do not show.
+    limits
+        Values that a difference of means cannot pass.
     """
 
     estimates: tuple[float, float]
@@ -93,6 +98,8 @@ class Contrast:
     n_clusters: float
     words: str
     tails: Tails | None = None
+    few: FewClusters | None = None
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
     def estimate(self) -> float:
         """Return the difference."""
@@ -112,6 +119,8 @@ class Contrast:
         if spread and method == "t":
             return self.t_interval, self.df, f"t, {self.words}"
         if spread and method == "auto" and self.tails is not None:
+            if math.isnan(self.skewed_interval(0.5)[0]):
+                return self.skewed_interval, math.nan, f"undefined, {UNSHOWN}"
             return self.skewed_interval, self.tails.df, f"t with skewness, {self.words}"
         if not self.arms:
             return self.t_interval, math.nan, "undefined, no variation or one cluster"
@@ -138,10 +147,15 @@ class Contrast:
         critical, estimate = critical_value(level, self.tails.df), self.estimate()
         low, high = skewed_bounds(estimate, self.std_error, critical, self.tails.skew)
         half = critical * self.std_error
-        return self._within(float(min(low, estimate - half)), float(max(high, estimate + half)))
+        low, high = float(min(low, estimate - half)), float(max(high, estimate + half))
+        if self.few is not None:
+            spread = self.std_error, self.df
+            low, high = widened((low, high), estimate, spread, self.few, level, limits=self.limits)
+        return self._within(float(low), float(high))
 
     def _within(self, low: float, high: float) -> tuple[float, float]:
-        return (max(low, -1.0), min(high, 1.0)) if self.arms else (low, high)
+        limits = (-1.0, 1.0) if self.arms else self.limits
+        return max(low, limits[0]), min(high, limits[1])
 
 
 def independent_contrast(
@@ -274,7 +288,13 @@ def _way_tails(arm: pd.DataFrame, reference: pd.DataFrame, name: str, df: float)
     return Tails(float(skew), float(freedom))
 
 
-def mean_contrast(arm: pd.DataFrame, reference: pd.DataFrame, *, stratified: bool) -> Contrast:
+def mean_contrast(
+    arm: pd.DataFrame,
+    reference: pd.DataFrame,
+    *,
+    stratified: bool,
+    limits: tuple[float, float] = (-math.inf, math.inf),
+) -> Contrast:
     """Return the contrast of two means of clusters, which may share clusters.
 
     Parameters
@@ -285,11 +305,14 @@ def mean_contrast(arm: pd.DataFrame, reference: pd.DataFrame, *, stratified: boo
         two-way clustering.
     stratified
         Whether it is about exactly these items.
+    limits
+        Values that a difference cannot pass.
 
     Notes
     -----
     CR2 with Satterthwaite's degrees of freedom of a model with one mean an arm: a paired t test where each
-    cluster has one value in either arm. Stratified, the two variances and their degrees of freedom add up.
+    cluster has one value in either arm. By one way of clustering there is room for what few clusters do not
+    show (`few_clusters.widened`). Stratified, the two variances and their degrees of freedom add up.
     """
     parts, n_clusters = (arm, reference), _clusters(arm, reference)
     if stratified:
@@ -298,11 +321,30 @@ def mean_contrast(arm: pd.DataFrame, reference: pd.DataFrame, *, stratified: boo
         freedom = np.array([spread.df for spread in spreads])
         error, df = math.sqrt(squares.sum()), float(squares.sum() ** 2 / np.sum(squares**2 / freedom))
         means = [spread.estimate for spread in spreads]
-        return _mean_contrast(means, (error, df), n_clusters, "stratified by item", Tails(0.0, df))
+        fit = _mean_contrast(means, (error, df), n_clusters, "stratified by item", Tails(0.0, df))
+        return replace(fit, limits=limits)
     joint, contrast = _joint(arm, reference), np.array([[1.0, -1.0]])
     error, df = float(joint.standard_errors(contrast)[0]), float(joint.degrees_of_freedom(contrast)[0])
     means = [float(part["events"].sum() / part["n"].sum()) for part in parts]
-    return _mean_contrast(means, (error, df), n_clusters, _robust_words(joint), _tails(arm, reference, df))
+    fit = _mean_contrast(means, (error, df), n_clusters, _robust_words(joint), _tails(arm, reference, df))
+    few = None if isinstance(joint, TwoWay) else _few(parts)
+    return replace(fit, limits=limits, few=few)
+
+
+def _few(arms: tuple[pd.DataFrame, pd.DataFrame]) -> FewClusters:
+    """Return what few clusters do not show of the difference of two arms' means."""
+    codes = pd.factorize(pd.concat([arm["cluster"] for arm in arms]))[0]
+    size = int(codes.max()) + 1
+    owners = codes[: len(arms[0])], codes[len(arms[0]) :]
+    events, n = (
+        np.stack(
+            [np.bincount(own, arm[name], size) for own, arm in zip(owners, arms, strict=True)], axis=1
+        ).astype(float)
+        for name in ("events", "n")
+    )
+    residual = events - n * (events.sum(axis=0) / n.sum(axis=0))
+    inverse, contrast = np.diag(1 / n.sum(axis=0)), np.array([1.0, -1.0])
+    return few_clusters((residual, n, n.sum(axis=1), residual.sum(axis=1)), inverse, contrast)
 
 
 def _stratified_mean(units: pd.DataFrame) -> MeanSpread:
@@ -311,7 +353,9 @@ def _stratified_mean(units: pd.DataFrame) -> MeanSpread:
     return stratified_spread(means * trials, trials, squares, weights)
 
 
-def independent_mean_contrast(arms: list[tuple[Floats, Floats]]) -> Contrast:
+def independent_mean_contrast(
+    arms: list[tuple[Floats, Floats]], limits: tuple[float, float] = (-math.inf, math.inf)
+) -> Contrast:
     """Return the contrast of two samples of independent values, each with how often it occurs.
 
     The same as with every row as its own cluster: HC2, with Satterthwaite's degrees of freedom.
@@ -327,7 +371,9 @@ def independent_mean_contrast(arms: list[tuple[Floats, Floats]]) -> Contrast:
     error = float(np.hypot(*errors))
     cubes = errors**3 * [spread.skew for spread in spreads]
     tails = Tails(float(cubes[0] - cubes[1]) / error**3, df) if error > 0 else None
-    return _mean_contrast(means, (error, df), float(n.sum()), "independent rows", tails)
+    fit = _mean_contrast(means, (error, df), float(n.sum()), "independent rows", tails)
+    pooled = float((n - 1) @ (n * errors**2) / (n.sum() - 2) * (1 / n).sum())
+    return replace(fit, limits=limits, few=FewClusters(n.sum(), pooled, (0.0, 0.0), one_sample=False))
 
 
 def _mean_contrast(

@@ -7,6 +7,7 @@ the whole call, and, if a margin is given, a test of equivalence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from bartleby.analysis.inference.equivalence import check_margin, tost_interval
 from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.few_clusters import UNSHOWN
 from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.rates.arms import Comparison, contrast_of
 from bartleby.analysis.rates.means import Scale, scale_of, scale_text
@@ -81,7 +83,8 @@ def difference(
         The largest difference that would not matter, or (low, high), in units of the outcome: adds a test of
         equivalence (TOST).
     scale
-        As in `mean`: the lowest and the highest value of a numeric outcome.
+        As in `mean`: the lowest and the highest value of a numeric outcome. A difference of means over the
+        same clusters needs one where these are fewer than ten, or `method="t"`.
     adjust
         `holm`, `bh` or None, over all rows of this call.
 
@@ -159,6 +162,7 @@ def difference(
         both.second,
         numeric,
         scale_of(table, scale) if numeric else (0.0, 1.0),
+        _limits(scale_of(table, scale)) if numeric and scale is not None else (-math.inf, math.inf),
     )
     warnings = missing_warnings(table, [*groups, between])
     warnings += [clusters.warning] if clusters.warning else []
@@ -193,6 +197,11 @@ def difference(
     }
     frame_out = estimate_frame(rows, [*groups, between, "reference"])
     return Estimates(frame_out, table.accounting(bounds), tuple(warnings), settings)
+
+
+def _limits(scale: Scale) -> Scale:
+    """Return what a difference of two means on a scale cannot pass."""
+    return scale[0] - scale[1], scale[1] - scale[0]
 
 
 def _reference(cells: pd.DataFrame, between: str, reference: object) -> object:
@@ -235,9 +244,9 @@ def _compare(
         cases.append(WorstCase(term, row["low"], row["high"], extremes, row["missing"], total))
         if np.isnan(row["low"]):
             why = ", or nothing varies" if options.numeric else ""
-            warnings.append(
-                f"{term}: no interval, because an arm has no usable trial or only one cluster{why}"
-            )
+            reason = f"because an arm has no usable trial or only one cluster{why}"
+            unshown = UNSHOWN in row["method"]
+            warnings.append(f"{term}: no interval{': ' + UNSHOWN if unshown else ', ' + reason}")
         rows.append({**key, **row})
     return rows
 

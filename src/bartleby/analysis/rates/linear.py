@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
+from bartleby.analysis.inference.few_clusters import few_clusters
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.regression import Regression, clustered_regression
 
@@ -33,15 +37,30 @@ def regress_linear(data: Counted, *, independent: bool) -> Regression:
 
     Notes
     -----
-    Standard errors are CR2 with the degrees of freedom of R's clubSandwich, those of independent rows HC2.
+    Standard errors are CR2 with the degrees of freedom of R's clubSandwich, those of independent rows HC2;
+    intervals by one way of clustering allow for what few clusters do not show (`few_clusters.widened`).
     Coefficients are in units of the outcome; a marginal effect is the average slope or change, and differs
     from a coefficient where the formula has interactions or transformations.
     """
-    beta, _ = least_squares(data)
+    beta, inverse = least_squares(data)
     scores = data.design.matrix * (data.events - data.n * (data.design.matrix @ beta))[:, None]
     root = data.design.matrix * np.sqrt(data.n)[:, None]
     words = "least squares, HC2, independent rows" if independent else "least squares, CR2"
-    return clustered_regression(data, beta, (scores, root), words, link="identity")
+    fit = clustered_regression(data, beta, (scores, root), words, link="identity")
+    if len(data.ways()) != 1:
+        return fit
+    residual = data.events - data.n * (data.design.matrix @ beta)
+    return replace(fit, few=partial(few_clusters, _by_cluster(data, scores, residual), inverse))
+
+
+def _by_cluster(data: Counted, scores: Floats, residual: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return sums by cluster of scores, of the design (G, p), of rows and of residuals (G,)."""
+    names, code = np.unique(data.ways()[0], return_inverse=True)
+    columns = np.column_stack([scores, data.design.matrix * data.n[:, None], data.n, residual])
+    sums = np.stack([np.bincount(code, column, len(names)) for column in columns.T], axis=1).astype(float)
+    sums = sums[sums[:, -2] > 0]
+    width = scores.shape[1]
+    return sums[:, :width], sums[:, width:-2], sums[:, -2], sums[:, -1]
 
 
 def _scaled(data: Counted) -> Floats:

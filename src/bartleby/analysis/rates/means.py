@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.means import (
     MeanSpread,
     clustered_spread,
@@ -76,11 +75,11 @@ def mean(
         `new_items`: the mean over items like these; `these_items`: over exactly these, asked again.
     method
         `t`: plus and minus t standard errors (CR2, Satterthwaite); `auto`: extended to what Hall's (1992)
-        transformation for skewness reaches, which matters with few clusters.
+        transformation for skewness reaches, with room for clusters unlike those seen.
     scale
         The lowest and the highest value that the outcome can have, such as `(1, 7)`. Worst-case bounds need
         them; by default they are those observed anywhere in the table. Intervals end where a stated scale
-        does.
+        does, and need one with fewer than ten clusters.
 
     Returns
     -------
@@ -96,8 +95,9 @@ def mean(
 
     Notes
     -----
-    `bartleby.analysis.inference.means`. Undefined, with the reason as its method: one cluster, one value,
-    no variation. Clusters that are few and very skewed make the interval too short, and a warning says so.
+    `bartleby.analysis.inference.means`, and for the room `few_clusters` beside it. Undefined, with the reason
+    as its method: one cluster, one value; and without a stated scale no variation, or fewer than ten clusters
+    (or rows, where these are independent), which do not show how far others would differ.
     """
     check_settings(level, estimand, method=(method, ("auto", "t")))
     frame = as_frame(trials)
@@ -162,16 +162,13 @@ def _mean_row(
     used = part[part["_event"].notna()]
     spread = mean_spread(used, options.clusters, options.estimand)
     skewness = options.method == "auto" and options.estimand == "new_items"
-    fit = _within(mean_fit(spread, options.level, skewness=skewness), options.limits)
+    fit = mean_fit(spread, options.level, skewness=skewness, limits=options.limits)
     total = float(part["count"].sum())
     missing = total - float(used["count"].sum())
     worst = [spread, spread]
     if missing:
         worst = [mean_spread(filled(part, end), options.clusters, options.estimand) for end in options.scale]
-    fits = [
-        _within(mean_fit(side, options.level, skewness=options.method == "auto"), options.limits)
-        for side in worst
-    ]
+    fits = [mean_fit(side, options.level, skewness=skewness, limits=options.limits) for side in worst]
     if math.isnan(fit.low):
         warnings.append(f"{label}: no interval: {fit.method.removeprefix('undefined, ')}")
     elif spread.doubtful and options.estimand == "new_items":
@@ -196,13 +193,6 @@ def _mean_row(
     }
     extremes = (worst[0].estimate, worst[1].estimate)
     return row, WorstCase(label, fit.low, fit.high, extremes, missing, total)
-
-
-def _within(fit: RateFit, limits: Scale) -> RateFit:
-    """Return an interval without values that no mean on the stated scale can have."""
-    if math.isnan(fit.low):
-        return fit
-    return replace(fit, low=max(fit.low, limits[0]), high=min(fit.high, limits[1]))
 
 
 def _deviation(used: pd.DataFrame) -> float:
@@ -241,7 +231,8 @@ def _crossed_spread(
     joint = two_way_covariance((totals - n * estimate)[:, None], np.sqrt(n)[:, None], np.stack(codes, axis=1))
     error, df = float(joint.standard_errors([[1.0]])[0]), float(joint.degrees_of_freedom([[1.0]])[0])
     skew = max((way.skew for way in ways), key=abs)
-    return MeanSpread(estimate, error, df, skew, "CR2, two-way", fewer.units)
+    far = max(way.far[0] for way in ways), max(way.far[1] for way in ways)
+    return MeanSpread(estimate, error, df, skew, "CR2, two-way", fewer.units, far)
 
 
 def moments_by(used: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, ndtr, stdtr
 
-from bartleby.analysis.inference.intervals import critical_value
+from bartleby.analysis.inference.few_clusters import FewClusters, widened
+from bartleby.analysis.inference.intervals import critical_value, p_from_interval
 from bartleby.analysis.inference.logistic import (
     Cells,
     LogisticFit,
@@ -73,6 +74,8 @@ class Regression:
         `logit`, or `identity` for least squares, whose coefficients have no exponentials.
     warnings
         What a reader must know.
+    few
+        What few clusters do not show of a contrast (p,), for intervals that allow for it.
     """
 
     data: Counted
@@ -86,13 +89,15 @@ class Regression:
     marginal: bool = True
     link: Link = "logit"
     warnings: tuple[str, ...] = ()
+    few: Callable[[Floats], FewClusters] | None = field(default=None, repr=False)
 
     def rows(self, level: float) -> list[dict[str, Any]]:
         """Return coefficients, their exponentials and average marginal effects as rows of estimates."""
         errors, df = self.errors(np.eye(len(self.beta), len(self.beta) + (self.spread is not None)))
         coefficients = []
         for at, term in enumerate(self.data.design.columns):
-            row = self._row("coefficient", term, (self.beta[at], errors[at], df[at]), level)
+            contrast = np.eye(len(self.beta))[at]
+            row = self._row("coefficient", term, (self.beta[at], errors[at], df[at]), level, contrast)
             if self.profile is not None:
                 row["low"], row["high"], row["p_value"] = self.profile(at, level)
             coefficients.append(row)
@@ -106,15 +111,19 @@ class Regression:
             return []
         errors, df = self.errors(np.array([effect.gradient for effect in effects]))
         return [
-            self._row("marginal_effect", effect.term, (effect.estimate, error, freedom), level)
+            self._row(
+                "marginal_effect", effect.term, (effect.estimate, error, freedom), level, effect.gradient
+            )
             for effect, error, freedom in zip(effects, errors, df, strict=True)
         ]
 
     def _row(
-        self, quantity: str, term: str, numbers: tuple[float, float, float], level: float
+        self, quantity: str, term: str, numbers: Interval, level: float, contrast: Floats
     ) -> dict[str, Any]:
         estimate, error, df = (float(number) for number in numbers)
         low, high, p = _t_interval(estimate, error, df, level)
+        if self.few is not None and error > 0 and df > 0:
+            low, high, p = _widened_interval(estimate, error, df, level, self.few(contrast))
         return {
             "quantity": quantity,
             "term": term,
@@ -318,6 +327,17 @@ def _t_interval(estimate: float, error: float, df: float, level: float) -> Inter
         return math.nan, math.nan, math.nan
     half = critical_value(level, df) * error
     return estimate - half, estimate + half, _p_value(abs(estimate) / error, df)
+
+
+def _widened_interval(estimate: float, error: float, df: float, level: float, few: FewClusters) -> Interval:
+    """Return the t interval widened by what few clusters do not show, and its p value."""
+
+    def interval(level: float) -> tuple[float, float]:
+        low, high, _ = _t_interval(estimate, error, df, level)
+        low, high = widened((low, high), estimate, (error, df), few, level)
+        return float(low), float(high)
+
+    return *interval(level), p_from_interval(interval)
 
 
 def _ratio(row: dict[str, Any], name: str) -> dict[str, Any]:
