@@ -261,7 +261,9 @@ def hard_redirected(scenarios: int, repeats: int, kind: str, *, uneven: bool = F
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         item = np.repeat(np.arange(scenarios), sizes(rng, scenarios, repeats, uneven=uneven))
         number = numbers(rng, logs(rng, scenarios)[item])
-        table = pd.DataFrame({"item": item.astype(str), "outcome": "opted_out", "redirections": number})
+        table = pd.DataFrame(
+            {"item": item.astype(str), "outcome": "opted_out", "redirections": number, "turns": 12}
+        )
         row = last_resort(table.assign(redirections=number.astype(int))).frame.iloc[-1]
         yield "mean", row["low"], row["high"], truth
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.exits.table import exclude, exit_outcome, read_exits
+from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.unit_means import Clusters, mean_within
 from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings, fit_rate
@@ -45,6 +46,7 @@ def last_resort(
     cluster: str | bool | None = None,
     level: float = 0.95,
     estimand: Estimand = "new_items",
+    turns: str = "turns",
     seed: int = 0,
 ) -> Estimates:
     """Estimate how many redirections came before an exit.
@@ -55,6 +57,8 @@ def last_resort(
         As in `exits`.
     redirections
         The column that counts the turns in which the model declined or redirected before it left.
+    turns
+        The column of turns offered, if there is one: no conversation can have had more redirections.
 
     Returns
     -------
@@ -66,14 +70,23 @@ def last_resort(
     ------
     DataError, SettingError
         Naming everything that is wrong.
+
+    Notes
+    -----
+    The mean is one within limits, 0 and the turns offered (twice the most counted where there is no such
+    column), with room for scenarios unlike those seen (`few_clusters.with_room`).
     """
     check_settings(level, estimand)
     frame = as_frame(trials)
     names = column_names(frame)
     missing_columns(names, redirections=redirections)
     groups, clusters = group_names(names, by), choose_cluster(frame, cluster)
-    keys = [*groups, redirections, *([clusters.column] if clusters.column else [])]
-    table = read_events(frame, exit_outcome(frame, outcome), keys=keys, may_be_empty=[*groups, redirections])
+    offered = [turns] if turns in names else []
+    keys = list(
+        dict.fromkeys([*groups, redirections, *offered, *([clusters.column] if clusters.column else [])])
+    )
+    may_be_empty = [*groups, redirections, *offered]
+    table = read_events(frame, exit_outcome(frame, outcome), keys=keys, may_be_empty=may_be_empty)
     table = exclude(table, table.cells["_event"] == 0, NOT_AN_EXIT)
     cells = table.cells[table.cells["_event"] == 1].copy()
     number = pd.to_numeric(cells[redirections], errors="coerce").astype(float)
@@ -91,8 +104,7 @@ def last_resort(
     most = min(int(number.max()), MOST) if number.notna().any() else 0
     rows: list[dict[str, Any]] = []
     known = cells[cells["_number"].notna()]
-    # As many as were counted, and twice as many as need not be the most that there can be.
-    top = max(2 * float(number.max()), 1.0) if number.notna().any() else 1.0
+    top = _most_possible(number, table.cells[turns] if offered else None)
     for key, part in split_groups(known, groups) if len(known) else []:
         found = _resort_rows(part, redirections, (most, top), options)
         rows += [{**key, **row} for row in found]
@@ -102,6 +114,16 @@ def last_resort(
     frame_out = estimate_frame(rows, [*groups, "quantity", redirections])
     settings = settings_of(groups, clusters, level, estimand, seed)
     return Estimates(frame_out, table.accounting(), tuple(warnings), settings)
+
+
+def _most_possible(number: pd.Series[float], turns: pd.Series[Any] | None) -> float:
+    """Return the most redirections that a conversation can have: the turns offered, where these are known."""
+    counted = float(number.max()) if number.notna().any() else 0.0
+    offered = math.nan if turns is None else float(pd.to_numeric(turns, errors="coerce").max())
+    if offered > 0:
+        return max(offered, counted)
+    # As many as were counted, and twice as many as need not be the most that there can be.
+    return max(2 * counted, 1.0)
 
 
 def _resort_rows(
@@ -131,9 +153,10 @@ def _mean(part: pd.DataFrame, top: float, options: RateOptions) -> tuple[RateFit
         )
         return fit, float(n.sum())
     kind: Clusters = "these" if options.estimand == "these_items" else "new"
-    return mean_within(total, n, variance=variance, top=top, level=options.level, clusters=kind), float(
-        len(sums)
-    )
+    fit = mean_within(total, n, variance=variance, top=top, level=options.level, clusters=kind)
+    if kind == "new":
+        fit = with_room(fit, len(sums), options.level, limits=(0.0, top))
+    return fit, float(len(sums))
 
 
 def follows_request(

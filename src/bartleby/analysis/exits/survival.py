@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from bartleby.analysis.exits.survival_variance import Influence, clustered, independent, stratified
+from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import (
     RateFit,
     clustered_rate,
@@ -119,7 +120,12 @@ class Status:
         n = left + self.stayed[:, at] * self.seen[at]
         if self.kind == "rows":
             return independent_rate(float(left.sum()), float(n.sum()), level)
-        return (stratified_rate if self.kind == "these" else clustered_rate)(left, n, level)
+        if self.kind == "these":
+            return stratified_rate(left, n, level)
+        fit = clustered_rate(left, n, level)
+        # Weights of those censored before say less of how scenarios differ than answers do. Without them it
+        # is the rate of exits, and stays that.
+        return fit if self.seen[at] >= 1 - 1e-12 else with_room(fit, int(np.count_nonzero(n)), level)
 
     def mean(self, staying: Floats, level: float) -> RateFit:
         """Return the mean of turns stayed beyond the first, given the curve up to the horizon (H - 1,)."""
