@@ -57,4 +57,5 @@ def test_a_share_of_one_has_an_interval_by_item_as_well() -> None:
     low, high = np.triu_indices(6, 1)
     found = share_of(units([1.0] * 15, list(zip(low, high, strict=True))), 0.95, by_item=True)
     assert found.estimate == found.high == 1
-    assert 0.2 < found.low < 1
+    # By hand: Wilson of sqrt(15 * 2.5 / 2) with t of 1.5 degrees of freedom.
+    assert found.low == pytest.approx(0.1068, abs=1e-4)

@@ -88,8 +88,8 @@ def share_of(units: Units, level: float, *, by_item: bool = False) -> RateFit:
     Notes
     -----
     By cluster: `clustered_rate`. By item: a t interval on the logit scale with the variance over units that
-    share an item (`shared_item_variance`) and `item_degrees` degrees of freedom, half of what units of
-    their own would have, because twice as many covered only 92% of the time at 20 items.
+    share an item (`shared_item_variance`) and `item_degrees` degrees of freedom, about half of what units
+    of their own would have, because twice as many covered only 92% of the time at 20 items.
     """
     if len(units.value) == 0:
         return RateFit(math.nan, math.nan, math.nan, math.nan, math.nan, "undefined, nothing to compare")
@@ -215,12 +215,13 @@ def logit_interval(
 
 
 def item_degrees(n_items: int) -> float:
-    """Return degrees of freedom of a variance over K items: (K - 1) / 2.
+    """Return degrees of freedom of a variance over K items: (K - 3) / 2.
 
     A unit takes two of K items and the variance is a difference of sums, so it is less well known than
-    K - 1 degrees of freedom would say; the half was chosen by simulation.
+    K - 1 degrees of freedom would say; half of K - 3 was chosen by simulation (of K - 1 is too many for ten
+    items).
     """
-    return max((n_items - 1) / 2, 1.0)
+    return max((n_items - 3) / 2, 1.0)
 
 
 def shared_item_variance(residual: Floats, items: npt.NDArray[np.integer], weight: Floats) -> float:
