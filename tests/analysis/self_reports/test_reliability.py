@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.stats import chi2, pearsonr, spearmanr
 from scipy.stats import f as f_distribution
-from scipy.stats import pearsonr, spearmanr
 
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.self_reports.reliability import (
@@ -99,8 +99,8 @@ def test_reliabilities_of_a_handful_of_clusters_have_no_interval() -> None:
     for of in (alpha_interval, icc_interval):
         few = of(answers, np.arange(90) // 10, np.ones(90), level=0.95)
         assert np.isnan(few.low)
-        assert "fewer than 10 clusters" in few.method
-        assert of(answers, np.arange(90) // 9, np.ones(90), level=0.95).low < few.estimate
+        assert "fewer than 12 clusters" in few.method
+        assert of(answers, np.arange(90) // 7, np.ones(90), level=0.95).low < few.estimate
 
 
 def test_a_jackknife_of_independent_pairs_is_near_fishers_interval() -> None:
@@ -151,6 +151,24 @@ def test_correlations_are_those_of_scipy(ranks: bool) -> None:
     assert fit.estimate == pytest.approx(known)
     half = np.tanh(np.arctanh(known) + 1.96 / np.sqrt(77)) - known
     assert fit.high - fit.estimate == pytest.approx(half, rel=0.25)
+
+
+@pytest.mark.parametrize("ranks", [False, True])
+def test_a_correlation_is_no_better_known_than_the_spread_between_clusters(ranks: bool) -> None:
+    rng = np.random.default_rng(5)
+    item = np.repeat(np.arange(12), 12)
+    shared = rng.normal(0, 1, 12)[item]
+    pairs = shared[:, None] + rng.normal(0, 0.1, (144, 2))
+    fit = correlation_interval(pairs, item, np.ones(144), ranks=ranks, level=0.95)
+    # Nearly all variance is between 12 clusters: it may be a fifth of what it is, and r falls as it does.
+    least = 11 / chi2.ppf(0.975, 11)
+    assert fit.low <= least * fit.estimate / (1 + (least - 1) * fit.estimate)
+    turned = correlation_interval(pairs * [1, -1], item, np.ones(144), ranks=ranks, level=0.95)
+    assert [-turned.high, -turned.low] == pytest.approx([fit.low, fit.high])
+    counted = correlation_interval(pairs, item, np.full(144, 2.0), ranks=ranks, level=0.95)
+    assert counted.low == pytest.approx(fit.low, abs=0.02)
+    few = correlation_interval(pairs, item // 2, np.ones(144), ranks=ranks, level=0.95)
+    assert np.isnan(few.low)
 
 
 def test_a_behaviour_that_never_varies_has_no_correlation() -> None:
