@@ -58,7 +58,7 @@ def last_resort(
     redirections
         The column that counts the turns in which the model declined or redirected before it left.
     turns
-        The column of turns offered, if there is one: no conversation can have had more redirections.
+        The column of turns offered or had, if there is one: the most in any conversation bounds the mean.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def last_resort(
 
     Notes
     -----
-    The mean is one within limits, 0 and the turns offered (twice the most counted where there is no such
-    column), with room for scenarios unlike those seen (`few_clusters.with_room`).
+    The mean is one within limits, 0 and the most turns of any conversation (twice the most redirections
+    counted where there is no such column), with room for scenarios unlike those seen (`few_clusters.with_room`).
     """
     check_settings(level, estimand)
     frame = as_frame(trials)
@@ -117,7 +117,7 @@ def last_resort(
 
 
 def _most_possible(number: pd.Series[float], turns: pd.Series[Any] | None) -> float:
-    """Return the most redirections that a conversation can have: the turns offered, where these are known."""
+    """Return the most redirections that a conversation can have: the most turns, where these are known."""
     counted = float(number.max()) if number.notna().any() else 0.0
     offered = math.nan if turns is None else float(pd.to_numeric(turns, errors="coerce").max())
     if offered > 0:
