@@ -157,7 +157,8 @@ class _Lines:
     def update(self, n: float = 1, /) -> None:
         self._count += int(n)
         now = time.monotonic()
-        if now >= self._next:
+        done = self.total is not None and self._count >= self.total  # what comes next says so
+        if now >= self._next and not done:
             self._next = now + LINE
             sys.stderr.write(f"bartleby: {self._name}: {self._state(now - self._began)}\n")
 
