@@ -74,7 +74,8 @@ def last_resort(
     Notes
     -----
     The mean is one within limits, 0 and the most turns of any conversation (twice the most redirections
-    counted where there is no such column), with room for scenarios unlike those seen (`few_clusters.with_room`).
+    counted where there is no such column), with room for scenarios unlike those seen
+    (`few_clusters.with_room`).
     """
     check_settings(level, estimand)
     frame = as_frame(trials)
