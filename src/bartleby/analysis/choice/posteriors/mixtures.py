@@ -296,26 +296,22 @@ def _labels(
 ) -> Labels:
     """Draw the component of items (K, n), their utilities measured with noise of some variance."""
     one = mixture.weights.shape[1] == 1
-    weights, means, variances = (
-        part if one else part[:, owner] for part in (mixture.weights, mixture.means, mixture.variances)
-    )
-    spread = variances if noise is None else variances + noise[..., None]
-    height = u[..., None] - means
-    height *= height
-    height /= -2 * spread
+    # Components come first: NumPy works along long axes, and these are few.
+    parts = (mixture.weights, mixture.means, mixture.variances)
+    by_component = (part.transpose(2, 0, 1) for part in parts)
+    weights, means, variances = (part if one else part[..., owner] for part in by_component)
+    spread = variances if noise is None else variances + noise
+    chance = u - means
+    chance *= chance
+    chance /= -2 * spread
     with np.errstate(divide="ignore"):
-        height += np.log(weights)
-    height -= height.max(axis=-1, keepdims=True)
-    np.exp(height, out=height)
-    height /= np.sqrt(spread)
-    chance = [height[..., 0]]
-    for at in range(1, COMPONENTS):
-        chance.append(chance[-1] + height[..., at])
+        chance += np.log(weights)
+    chance -= chance.max(axis=0)
+    np.exp(chance, out=chance)
+    chance /= np.sqrt(spread)
+    np.cumsum(chance, axis=0, out=chance)
     level = rng.random(u.shape) * chance[-1]
-    labels: Labels = np.zeros(u.shape, dtype=np.int8)
-    for reached in chance[:-1]:
-        labels += reached < level
-    return labels
+    return np.asarray((chance[:-1] < level).sum(axis=0), dtype=np.int8)
 
 
 def _means(count: Floats, mean: Floats, variances: Floats, rng: np.random.Generator) -> Floats:
