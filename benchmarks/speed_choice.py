@@ -58,8 +58,8 @@ TASKS = (
     Task("bootstrap100", 100, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 25),
     Task("bootstrap500", 500, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 20),
     Task("robust500", 500, 1_000_000, ("ours-robust",), 0),
-    Task("share40", 40, 800, ("ours-share",), 0, 3),
-    Task("share320", 320, 6_400, ("ours-share",), 0, 3),
+    Task("share40", 40, 480, ("ours-share",), 0, 3),
+    Task("share320", 320, 3_840, ("ours-share",), 0),
 )
 MEMORY_GOAL = 4
 
@@ -139,12 +139,26 @@ def ours_robust(data: Choices, replicates: int) -> tuple[Callable[[], Any], Call
 
 
 def ours_share(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
-    """Share of items below the first of them, by Bartleby, after the fit."""
+    """Share of items below a baseline, by Bartleby, after the fit; see `with_baseline`."""
     del replicates
     from bartleby.analysis.choice.model import choice_model
 
-    fit = choice_model(data.table(), baseline=data.names()[0], cluster=False)
+    fit = choice_model(with_baseline(data.items).table(), baseline=f"item {data.items:03d}")
     return fit.share_below, lambda found: {"point": [float(found.to_frame()["estimate"].iloc[0])]}
+
+
+def with_baseline(items: int, seed: int = 3) -> Choices:
+    """Return choices among items at -3 and +1 logits, and of each of them with a baseline, twice."""
+    rng = np.random.default_rng(seed)
+    utility = np.append(np.where(rng.random(items) < 0.2, -3, 1) + 0.5 * rng.normal(size=items), 0.0)
+    own = np.arange(items)
+    others = [(own + step) % items for step in rng.choice(np.arange(1, items), 4, replace=False)]
+    first = np.tile(own, 6)
+    second = np.concatenate([*others, np.full(2 * items, items)])
+    first, second = np.append(first, second), np.append(second, first)
+    chance = 1 / (1 + np.exp(utility[second] - utility[first] - 0.7))
+    won = rng.random(len(first)) < chance
+    return Choices(first.astype(np.int32), second.astype(np.int32), won, items + 1)
 
 
 def evalica_point(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
