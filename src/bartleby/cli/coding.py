@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command
+from bartleby.cli.printing import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +126,7 @@ def _code(options: argparse.Namespace) -> int:
 
     if options.check:
         study = judging_study(options.source, book, samples=options.samples, context=options.context)
-        print(check(study, options.coder))
+        say(check(study, options.coder))
         return 0
     if options.log is None:
         raise SettingError("--log: a judge's replies are kept; name a file, such as --log runs/judge.db")
@@ -171,10 +172,10 @@ def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace, read: 
             pass
     else:
         write_tables(counted(), options.output)
-    print(f"{read}; {counts['units']} units coded")
-    print(f"{counts['codings']} codings, {counts['missing']} missing (refused or not readable)")
+    say(f"{read}; {counts['units']} units coded")
+    say(f"{counts['codings']} codings, {counts['missing']} missing (refused or not readable)")
     for name in (each for each in counts if each.startswith("code ")):
-        print(f"  {name.removeprefix('code ')}: {counts[name]}")
+        say(f"  {name.removeprefix('code ')}: {counts[name]}")
     return 0
 
 
@@ -233,5 +234,5 @@ def _table(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def _print(found: Estimates, options: argparse.Namespace) -> int:
-    print(found.to_json() if options.json else found.summary())
+    say(found.to_json() if options.json else found.summary(), json=options.json)
     return 0

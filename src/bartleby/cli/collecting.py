@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command, duration
 from bartleby.cli.exit_codes import ABOUT, code_of_battery, code_of_run
+from bartleby.cli.printing import say
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -118,10 +119,10 @@ def _show_plan(options: argparse.Namespace, study: str, model: str | None, *, ex
     from bartleby.verbs.running import check
 
     plan = check(study, model, batch=options.batch, count=not options.offline)
-    print(plan)
+    say(plan)
     if examples:
         for number, example in enumerate(plan.examples, start=1):
-            print(f"\n--- trial {number} ---\n{example}")
+            say(f"\n--- trial {number} ---\n{example}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -149,7 +150,7 @@ def _run(options: argparse.Namespace) -> int:
         max_calls=options.max_calls,
         max_time=options.max_time,
     )
-    print(summary)
+    say(summary)
     return code_of_run(summary)
 
 
@@ -169,9 +170,9 @@ def _run_battery(options: argparse.Namespace) -> int:
         max_cost=options.max_cost,
         max_calls=options.max_calls,
         max_time=options.max_time,
-        told=lambda pair: print(pair, flush=True),
+        told=say,
     )
-    print(summary.last_line())
+    say(summary.last_line())
     return code_of_battery(summary)
 
 
@@ -183,7 +184,7 @@ def _status(options: argparse.Namespace) -> int:
 
     given = Path(options.log)
     for log in logs_in(given) if given.is_dir() else [given]:
-        print(status(log))
+        say(status(log))
     return 0
 
 
@@ -191,7 +192,7 @@ def _export(options: argparse.Namespace) -> int:
     from bartleby.verbs.logs import export
 
     rows = export(options.log, options.output, unit=options.unit)
-    print(f"{rows:,} {options.unit}s written to {options.output}")
+    say(f"{rows:,} {options.unit}s written to {options.output}")
     return 0
 
 
@@ -205,5 +206,5 @@ def _report(options: argparse.Namespace) -> int:
         baseline=options.baseline,
         level=options.level,
     )
-    print(f"look at {page}")
+    say(f"look at {page}")
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bartleby.cli import coding, patterns
 from bartleby.cli.arguments import add_command
+from bartleby.cli.printing import say
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _table(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def _print(estimates: Estimates, options: argparse.Namespace) -> int:
-    print(estimates.to_json() if options.json else estimates.summary())
+    say(estimates.to_json() if options.json else estimates.summary(), json=options.json)
     return 0
 
 
@@ -280,7 +281,7 @@ def _choice(options: argparse.Namespace) -> int:
     shares = fit.share_below(options.share_by, margin=options.margin)
     if options.json:
         return _print(joined(fit, shares), options)
-    print(fit.summary(), shares.summary(), sep="\n\n")
+    say(fit.summary(), shares.summary(), sep="\n\n")
     return 0
 
 

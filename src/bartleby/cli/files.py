@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command
+from bartleby.cli.printing import say
 
 if TYPE_CHECKING:
     from bartleby.cli.arguments import Commands
@@ -36,8 +37,8 @@ def _init(options: argparse.Namespace) -> int:
     from bartleby.verbs.research import init
 
     for path in init(options.folder):
-        print(path)
-    print(f"\nnext: cd {options.folder} && bartleby check studies/task_preferences.py")
+        say(path)
+    say(f"\nnext: cd {options.folder} && bartleby check studies/task_preferences.py")
     return 0
 
 
@@ -46,5 +47,5 @@ def _studies(_: argparse.Namespace) -> int:
 
     for file in available():
         study = load(file)
-        print(f"{study.name:<24}{study.count():>8,} trials  {study.title or ''}  ({file})")
+        say(f"{study.name:<24}{study.count():>8,} trials  {study.title or ''}  ({file})")
     return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command
+from bartleby.cli.printing import say
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ def _label(options: argparse.Namespace) -> int:
             seed=options.seed,
             counts=read,
         )
-        print(f"{count} units to label in {store}, from {read}")
+        say(f"{count} units to label in {store}, from {read}")
     if options.imported is not None:
-        print(f"{import_labels(store, options.imported)} labels added to {store}")
+        say(f"{import_labels(store, options.imported)} labels added to {store}")
     if options.export is not None:
-        print(f"{export_labels(store, options.export)} labels written to {options.export}")
+        say(f"{export_labels(store, options.export)} labels written to {options.export}")
     if options.imported is None and options.export is None:
         _serve(store, options)
     return 0
@@ -98,14 +98,13 @@ def _serve(store: Path, options: argparse.Namespace) -> None:
     with opened(store) as labels:
         server = LabelServer(labels, options.labeller, options.port)
         try:
-            print(
-                f"Label at {server.address}\nEvery label is kept at once; Ctrl-C ends the page.", flush=True
-            )
+            say(f"Label at {server.address}\nEvery label is kept at once; Ctrl-C ends the page.")
             if not options.no_browser:
                 webbrowser.open(server.address)
             server.serve()
         except KeyboardInterrupt:
             done = len(labels.done(options.labeller))
-            sys.stderr.write(f"\n{done} of {len(labels.units())} units labelled by {options.labeller}\n")
+            text = f"\n{done} of {len(labels.units())} units labelled by {options.labeller}"
+            say(text, error=True)
         finally:
             server.close()

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from bartleby.cli import coding, collecting, estimating, files, labelling
 from bartleby.cli.exit_codes import FAILED, INTERRUPTED
+from bartleby.cli.printing import Parser, plain_warnings, say
 from bartleby.errors import BartlebyError
 from bartleby.progress import in_lines
 
@@ -21,16 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see `cli.exit_codes`)."""
     try:
         options = build_parser().parse_args(arguments)
-        with in_lines():
+        with in_lines(), plain_warnings():
             return int(options.run(options))
     except BartlebyError as error:
-        sys.stderr.write("".join(f"bartleby: error: {line}\n" for line in str(error).splitlines()))
+        say("".join(f"bartleby: error: {line}\n" for line in str(error).split("\n")), end="", error=True)
         return FAILED
     except KeyboardInterrupt as stopped:
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a third one has nothing left to stop
         said = str(stopped) or "interrupted; a run can be resumed with the same command"
-        sys.stderr.write(f"bartleby: {said}\n")
+        say(f"bartleby: {said}", error=True)
         if getattr(stopped, "abandoned", False):
             sys.stderr.flush()
             os._exit(INTERRUPTED)  # the thread that was left behind would be waited for
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="bartleby",
         description="Measure what language models would prefer not to do, with confidence intervals.",
         epilog="example: bartleby run task_preferences --model local/smollm2 --log runs/smollm2.db",
@@ -61,5 +62,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from bartleby import __version__
 
-        sys.stdout.write(f"bartleby {__version__}\n")
+        say(f"bartleby {__version__}")
         parser.exit()

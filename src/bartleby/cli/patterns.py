@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bartleby.cli.arguments import add_command
+from bartleby.cli.printing import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,7 +203,7 @@ def _running(pattern: Pattern) -> Callable[[argparse.Namespace], int]:
         if options.cluster == "none":
             settings["cluster"] = False
         found = function(table, *leading, **settings)
-        print(found.to_json() if options.json else found.summary())
+        say(found.to_json() if options.json else found.summary(), json=options.json)
         return 0
 
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib
 import pytest
@@ -119,3 +120,21 @@ def test_visible_text_can_always_be_written_and_is_stable(text: str) -> None:
 
 def test_clipping_keeps_one_line() -> None:
     assert clip("one\ntwo   three", 9) == "one two…"
+
+
+def test_names_with_control_characters_leave_an_svg_that_can_be_read(tmp_path: Path) -> None:
+    evil = "cl\x1b[2Jass\x00\u202e\ud800 -- $x$"
+    with style():
+        picture = new_picture(4, 3)
+        axes = picture.add_subplot()
+        axes.plot([0, 1], [0, 1], label=evil)
+        axes.set_xticks([0, 1], [evil, "b"])
+        axes.set_title(evil.replace("$", ""))
+        axes.annotate(evil, (0.5, 0.5))
+        axes.legend(title=evil)
+    for ending, file in zip(("pdf", "svg", "png"), save(picture, tmp_path / "a"), strict=True):
+        assert file.stat().st_size > 0, ending
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    ElementTree.fromstring(text)  # noqa: S314 - written just now
+    assert "⟨U+001B⟩" in text
+    assert axes.get_xticklabels()[0].get_text().startswith("cl⟨U+001B⟩[2Jass⟨U+0000⟩")

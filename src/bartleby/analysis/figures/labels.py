@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["clip", "visible"]
+__all__ = ["HIDDEN", "clip", "visible"]
 
-_HIDDEN = re.compile(
+HIDDEN = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, all but tab and line feed
     "\u00ad\u061c\u180e\u200b\u200e\u200f"  # soft hyphen, marks of direction, zero-width space
@@ -32,7 +32,7 @@ def visible(text: object) -> str:
     text
         Anything; what is not a string is turned into one.
     """
-    return _HIDDEN.sub(_shown, str(text).replace("\r\n", "\n"))
+    return HIDDEN.sub(_shown, str(text).replace("\r\n", "\n"))
 
 
 def clip(text: object, length: int) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -20,7 +20,9 @@ import matplotlib.style
 from cycler import cycler
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from bartleby.analysis.figures.labels import HIDDEN, visible
 from bartleby.analysis.figures.pdf_fonts import plain_fonts
 from bartleby.errors import SettingError
 
@@ -168,7 +170,11 @@ class Picture(Figure):
     description: str = ""
 
     def draw(self, renderer: RendererBase) -> None:
-        """Draw it; a character that no installed font has is drawn as a box, without a warning."""
+        """Draw it; a character that no installed font has is drawn as a box, without a warning.
+
+        Hidden characters are shown: names are other people's text, and one ESC makes an SVG unreadable.
+        """
+        _show_hidden(self)
         with _quiet_about_glyphs():
             super().draw(renderer)
 
@@ -181,6 +187,22 @@ class Picture(Figure):
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=150)
         return buffer.getvalue()
+
+
+def _show_hidden(figure: Figure) -> None:
+    """Make hidden characters visible in every text of a figure, and in the labels that its axes make."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for formatter in (axis.get_major_formatter(), axis.get_minor_formatter()):
+                if not isinstance(formatter.format_ticks, partial):
+                    setattr(formatter, "format_ticks", partial(_visible_ticks, formatter.format_ticks))  # noqa: B010 - a method of the library's
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and HIDDEN.search(text.get_text()):
+            text.set_text(visible(text.get_text()))
+
+
+def _visible_ticks(format_ticks: Callable[[list[float]], list[str]], values: list[float]) -> list[str]:
+    return [visible(text) for text in format_ticks(values)]
 
 
 @contextmanager
@@ -278,6 +300,7 @@ _METADATA: Mapping[str, dict[str, Any]] = {
 def _laid_out(figure: Figure) -> Iterator[None]:
     """Find room for all labels once, so that it is the same in every format, and keep it meanwhile."""
     engine = figure.get_layout_engine()
+    _show_hidden(figure)
     with style(), _quiet_about_glyphs():
         if engine is not None:
             engine.execute(figure)
