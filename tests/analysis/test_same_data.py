@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 import bartleby as bb
 from bartleby.analysis.choice.result import ChoiceFit
 from bartleby.analysis.tables.estimates import Estimates
-from bartleby.analysis.tables.files import read_table, write_table
+from bartleby.analysis.tables.files import open_table, read_table, write_table
 
 RNG = np.random.default_rng(20)
 ITEMS = ["007", "7", "1e3", "1000", "poème", "'=x"]
@@ -197,6 +198,20 @@ def in_file(ending: str) -> Callable[[pd.DataFrame, Path], object]:
     return written_and_read
 
 
+def in_folder(table: pd.DataFrame, folder: Path) -> object:
+    """Write a table in two files of one folder."""
+    parts = folder / "parts"
+    shutil.rmtree(parts, ignore_errors=True)
+    for number, half in enumerate((table.iloc[: len(table) // 3], table.iloc[len(table) // 3 :])):
+        write_table(half, parts / f"part_{number}.parquet")
+    return open_table(parts)
+
+
+def opened(table: pd.DataFrame, folder: Path) -> object:
+    write_table(table, folder / "opened.parquet")
+    return open_table(folder / "opened.parquet")
+
+
 FORMS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     "pandas": lambda table, _: table,
     "polars": lambda table, _: polars.from_pandas(table),
@@ -205,6 +220,8 @@ FORMS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     "csv": in_file(".csv"),
     "jsonl": in_file(".jsonl"),
     "parquet": in_file(".parquet"),
+    "opened": opened,
+    "folder": in_folder,
 }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bartleby.analysis.tables.estimates import Estimates
+    from bartleby.analysis.tables.stored import StoredTable
     from bartleby.cli.arguments import Commands
     from bartleby.verbs.coded import SourceCounts
 
@@ -227,10 +228,10 @@ def _counts(given: list[int] | None) -> tuple[float, float] | None:
     return None if given is None else (given[0], given[1])
 
 
-def _table(options: argparse.Namespace) -> pd.DataFrame:
-    from bartleby.analysis.tables.files import read_table
+def _table(options: argparse.Namespace) -> StoredTable | pd.DataFrame:
+    from bartleby.analysis.tables.files import open_table
 
-    return read_table(options.file)
+    return open_table(options.file)
 
 
 def _print(found: Estimates, options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bartleby.analysis.tables.estimates import Estimates
+    from bartleby.analysis.tables.stored import StoredTable
     from bartleby.cli.arguments import Commands
 
 __all__ = ["add_commands"]
@@ -247,10 +248,10 @@ def _add_refusals(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _table(options: argparse.Namespace) -> pd.DataFrame:
-    from bartleby.analysis.tables.files import read_table
+def _table(options: argparse.Namespace) -> StoredTable | pd.DataFrame:
+    from bartleby.analysis.tables.files import open_table
 
-    return read_table(options.file)
+    return open_table(options.file)
 
 
 def _print(estimates: Estimates, options: argparse.Namespace) -> int:

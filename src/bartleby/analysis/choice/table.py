@@ -276,7 +276,7 @@ def _count_problems(frame: Frame) -> list[str]:
         return [f"column 'count': must be numbers of trials, 0 or more, and holds {dtype}"]
     column = nw.col("count")
     bad = column.is_null() | (column < 0) | (~column.is_null() & (column - column != 0))
-    found = distinct_rows(frame.filter(bad), ["count"])
+    found = distinct_rows(frame.select("count").filter(bad), ["count"])
     if found.empty:
         return []
     shown = ", ".join("empty" if pd.isna(value) else f"{value:g}" for value in found["count"].head(3))

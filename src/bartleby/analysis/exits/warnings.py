@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import narwhals as nw
 import pandas as pd
 
 from bartleby.analysis.tables.counts import Frame, column_names, count_rows
@@ -144,8 +143,8 @@ def same_text_warnings(frame: Frame) -> list[str]:
     told = []
     for name in (each for each in _WORDINGS if each in names):
         others = [each for each in _WORDINGS if each in names and each != name]
-        pairs = count_rows(frame.filter(~nw.col("template").is_null()), ["template", name, *others])
-        pairs = pairs[pairs[name].notna()]
+        pairs = count_rows(frame, ["template", name, *others])
+        pairs = pairs[pairs["template"].notna() & pairs[name].notna()]
         values = pairs.groupby(["template", *others], dropna=False)[name].unique()
         same = [natural_order(found) for found in values if len(found) > 1]
         if same:

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 from formulaic import Formula, ModelSpec
 from formulaic.errors import FormulaicError
 
 from bartleby.analysis.rates.formula_rules import FUNCTIONS, expansion_problem, formula_problems
-from bartleby.analysis.tables.counts import Frame
+from bartleby.analysis.tables.counts import Frame, declared_categories
 from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError, SettingError
 
@@ -145,7 +144,7 @@ def as_predictors(cells: pd.DataFrame, terms: Terms, frame: Frame) -> pd.DataFra
     columns = {}
     problems = []
     for name in terms.predictors:
-        order, plain = _categories(frame, name), cells[name].infer_objects()
+        order, plain = declared_categories(frame, name), cells[name].infer_objects()
         if plain.dtype.kind in "mM":
             problems.append(
                 f"formula: {name!r} holds times ({plain.dtype}): make a column of numbers or of categories"
@@ -165,16 +164,6 @@ def _category(values: pd.Series[Any], order: list[Any] | None) -> pd.Series[Any]
         order = natural_order(present)
     kept = [each for each in order if each in present]
     return pd.Series(pd.Categorical(values, categories=kept), index=values.index)
-
-
-def _categories(frame: Frame, name: str) -> list[Any] | None:
-    """Return the categories of a column in the order that the table gives them, None if it gives none."""
-    native = frame.to_native()
-    if isinstance(native, pd.DataFrame):
-        dtype = native[name].dtype
-        return list(dtype.categories) if isinstance(dtype, pd.CategoricalDtype) else None
-    dtype = frame.collect_schema()[name]
-    return list(dtype.categories) if isinstance(dtype, nw.Enum) else None
 
 
 def make_design(terms: Terms, data: pd.DataFrame, *, leave_out_constant: bool = False) -> Design:

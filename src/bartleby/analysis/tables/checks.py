@@ -15,6 +15,7 @@ import pandas as pd
 
 from bartleby.analysis.tables.counts import Frame, column_names, distinct_rows
 from bartleby.analysis.tables.labels import is_label, label_text, natural_order
+from bartleby.analysis.tables.stored import StoredTable
 from bartleby.errors import DataError
 from bartleby.outcome import Outcome
 
@@ -96,6 +97,8 @@ def refuse_repeats(frame: Frame) -> None:
 
 def _twice(frame: Frame, keys: Sequence[str]) -> pd.Series[Any]:
     """Return the ids of the trials of which several rows have the same keys."""
+    if isinstance(frame, StoredTable):
+        return frame.repeated(keys, "trial")
     native = frame.to_native()
     if isinstance(native, pd.DataFrame):
         again = native.duplicated([*keys]) & native["trial"].notna()

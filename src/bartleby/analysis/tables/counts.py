@@ -2,14 +2,15 @@
 
 Everything an estimator needs from a table is how often each combination of labels occurred, so a million
 rows cost a group-by and nothing more. Any frame that `narwhals` reads will do: pandas, polars, PyArrow, a
-DuckDB relation, a PySpark or Dask frame.
+DuckDB relation, a PySpark or Dask frame; and the path of a file, of which only the needed columns are read
+where its format allows that (Parquet).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import narwhals as nw
@@ -19,13 +20,25 @@ import pandas as pd
 from narwhals.exceptions import NarwhalsError
 from scipy import sparse
 
+from bartleby.analysis.tables.codes import Coded, code_values, codes_by_appearance, narrowest
+from bartleby.analysis.tables.files import open_table
 from bartleby.analysis.tables.labels import is_label, label_key, label_text
+from bartleby.analysis.tables.stored import StoredTable
 from bartleby.errors import DataError
 
-__all__ = ["Frame", "as_frame", "column_names", "count_rows", "distinct_rows", "first_row", "narrowest"]
+__all__ = [
+    "Frame",
+    "as_frame",
+    "column_names",
+    "count_rows",
+    "declared_categories",
+    "distinct_rows",
+    "first_row",
+    "narrowest",
+]
 
 Frame: TypeAlias = Any
-"""What `narwhals` reads: an eager or lazy frame of any engine."""
+"""What `narwhals` reads: an eager or lazy frame of any engine; or a `StoredTable`."""
 
 Labels: TypeAlias = npt.NDArray[np.object_] | pd.api.extensions.ExtensionArray
 Codes: TypeAlias = npt.NDArray[np.signedinteger[Any]]
@@ -34,42 +47,48 @@ Counted: TypeAlias = tuple[list[Codes], npt.NDArray[np.floating[Any]]]
 
 _TABLE_CELLS = 4_000_000
 """The most combinations of labels that are counted in one flat array."""
-_RANGE = 65_536
-"""Whole numbers within such a range can be their own codes."""
 _PIECE = 1 << 17
 """Rows whose flat codes stand in memory at once: more are no quicker."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Coded:
-    """A column as codes of its labels: label number `codes - low`; -1 is missing."""
-
-    codes: npt.NDArray[np.integer[Any] | np.bool_]
-    low: int
-    labels: pd.Index[Any]
-
-
 def as_frame(trials: object) -> Frame:
-    """Return a table as a narwhals frame.
+    """Return a table as a narwhals frame; of a path, the table in that file or folder (see `open_table`).
 
     Raises
     ------
     DataError
-        It is not a table that narwhals reads.
+        It is not a table that narwhals reads, or the file cannot be read.
     """
+    if isinstance(trials, (str, Path)):
+        trials = open_table(trials)
+    if isinstance(trials, StoredTable):
+        return trials
     try:
         return nw.from_native(trials)
     except (TypeError, NarwhalsError) as error:
         kind = type(trials).__name__
         raise DataError(
-            f"trials: a {kind} is not a table; give a pandas, polars, PyArrow, DuckDB or PySpark frame"
+            f"trials: a {kind} is not a table; give a pandas, polars, PyArrow, DuckDB or PySpark frame, "
+            "or the path of a file"
         ) from error
 
 
 def column_names(frame: Frame) -> list[str]:
     """Return the names of a frame's columns, in order."""
     # What the columns hold is not asked of a frame that knows their names.
-    return list(frame.columns if isinstance(frame, nw.DataFrame) else frame.collect_schema().names())
+    return list(frame.collect_schema().names() if isinstance(frame, nw.LazyFrame) else frame.columns)
+
+
+def declared_categories(frame: Frame, name: str) -> list[Any] | None:
+    """Return the categories of a column in the order that the table gives them, None if it gives none."""
+    if isinstance(frame, StoredTable):
+        return frame.categories(name)
+    native = frame.to_native()
+    if isinstance(native, pd.DataFrame):
+        dtype = native[name].dtype
+        return list(dtype.categories) if isinstance(dtype, pd.CategoricalDtype) else None
+    kind = frame.collect_schema()[name]
+    return list(kind.categories) if isinstance(kind, nw.Enum) else None
 
 
 def count_rows(
@@ -103,9 +122,15 @@ def count_rows(
         same whatever the order of the rows and the engine. Rows of weight 0 may leave a count of 0. Columns
         that name things are text.
     """
-    native = frame.to_native()
-    if isinstance(native, pd.DataFrame):
-        counted = _count_pandas(native, list(keys), weight, name, coded)
+    stored = isinstance(frame, StoredTable)
+    native = None if stored else frame.to_native()
+    if stored:
+        weights = None if weight is None else frame.select(weight).to_native()[weight]
+        counted = _count_coded({key: frame.coded(key) for key in keys}, len(frame), weights, name, coded)
+    elif isinstance(native, pd.DataFrame):
+        columns = {key: code_values(native[key]) for key in keys}
+        weights = None if weight is None else native[weight]
+        counted = _count_coded(columns, len(native), weights, name, coded)
     else:
         sum_of = nw.len() if weight is None else nw.col(weight).sum()
         counted = _collect(frame.group_by(*keys).agg(sum_of.alias("_bartleby_count")))
@@ -118,7 +143,7 @@ def _in_order(counted: pd.DataFrame, keys: list[str], categories: Collection[str
     """Return counted rows sorted by their keys: numbers by size, then text, then what is missing."""
     ranks = []
     for key in keys:
-        coded = _by_appearance(counted[key])
+        coded = codes_by_appearance(counted[key])
         codes, labels = coded.codes.astype(np.int64), coded.labels
         if is_label(key):
             again, texts = pd.factorize(np.array([*map(label_text, labels.tolist())], dtype=object))
@@ -153,7 +178,7 @@ def distinct_rows(frame: Frame, columns: Sequence[str]) -> pd.DataFrame:
 
 def first_row(frame: Frame, condition: nw.Expr) -> int | None:
     """Return the number (from 1) of the first row that meets a condition; None if lazy or not found."""
-    if not isinstance(frame, nw.DataFrame):
+    if isinstance(frame, nw.LazyFrame):
         return None
     found = frame.with_row_index("_bartleby_row").filter(condition)
     return int(found["_bartleby_row"][0]) + 1 if len(found) else None
@@ -164,53 +189,42 @@ def _collect(frame: Frame) -> pd.DataFrame:
     return eager.to_pandas().reset_index(drop=True)
 
 
-def _count_pandas(
-    data: pd.DataFrame, keys: list[str], weight: str | None, name: str, categories: Collection[str]
+def _count_coded(
+    columns: Mapping[str, Coded],
+    n_rows: int,
+    weight: pd.Series[Any] | None,
+    name: str,
+    categories: Collection[str],
 ) -> pd.DataFrame:
-    """Count a pandas frame by way of integer codes: labels are looked up once, and then only added."""
-    weights = None if weight is None else data[weight].to_numpy(dtype=float)
-    coded = [_coded(data[key]) for key in keys]
+    """Count rows by way of integer codes: labels are looked up once, and then only added."""
+    weights = None if weight is None else weight.to_numpy(dtype=float)
+    coded = list(columns.values())
     if _cells(coded) > _TABLE_CELLS:
-        # Whole numbers with gaps take cells that stay empty; by appearance they have none.
-        coded = [_by_appearance(data[key]) for key in keys]
+        # Whole numbers with gaps take cells that stay empty.
+        coded = [_without_gaps(column) for column in coded]
     count = _count_grouped if _cells(coded) > _TABLE_CELLS else _count_flat
-    parts, total = count(coded, len(data), weights)
-    columns = {
-        key: _categories_at(each.labels, part) if key in categories else _labels_at(each.labels, part)
-        for key, part, each in zip(keys, parts, coded, strict=True)
+    parts, total = count(coded, n_rows, weights)
+    counted = {
+        key: _categories_at(column.labels, part) if key in categories else _labels_at(column.labels, part)
+        for key, part, column in zip(columns, parts, coded, strict=True)
     }
-    return pd.DataFrame({**columns, name: total})
+    return pd.DataFrame({**counted, name: total})
 
 
-def _coded(values: pd.Series[Any]) -> _Coded:
-    """Return codes of labels; whole numbers that lie close together are their own codes, without hashing."""
-    kind = values.dtype
-    narrow = isinstance(kind, np.dtype) and (kind.kind in "bi" or (kind.kind == "u" and kind.itemsize < 8))
-    if narrow and len(values):
-        numbers = values.to_numpy()
-        low, high = int(numbers.min()), int(numbers.max())
-        if high - low < min(_RANGE, len(values)):
-            labels: pd.Index[Any] = pd.RangeIndex(low, high + 1)
-            return _Coded(numbers, low, labels.astype(bool) if kind.kind == "b" else labels)
-    return _by_appearance(values)
+def _without_gaps(column: Coded) -> Coded:
+    """Return a column of whole numbers that are their own codes with codes in order of appearance."""
+    if not isinstance(column.labels, pd.RangeIndex):
+        return column
+    codes, found = pd.factorize(column.codes)
+    return Coded(codes.astype(np.int32), 0, pd.Index(found.astype(np.int64)))
 
 
-def _by_appearance(values: pd.Series[Any]) -> _Coded:
-    """Return codes of labels in order of category or appearance, as narrow as they come."""
-    array = values.array
-    if isinstance(array, pd.Categorical):
-        # Not by way of `values.cat`, which copies the codes.
-        return _Coded(array.codes, 0, array.categories)
-    codes, labels = pd.factorize(values)
-    return _Coded(codes.astype(np.int32), 0, pd.Index(labels))
-
-
-def _cells(coded: Sequence[_Coded]) -> float:
+def _cells(coded: Sequence[Coded]) -> float:
     """Return the number of combinations of labels, missing being one of each; a float cannot overflow."""
     return math.prod(float(len(each.labels) + 1) for each in coded)
 
 
-def _count_flat(coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
+def _count_flat(coded: Sequence[Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
     """Count in one flat array of all combinations, in pieces so that wide codes stay few."""
     cells = int(_cells(coded))
     size = max(1, min(_PIECE, n_rows))
@@ -268,7 +282,7 @@ class _SparseTally:
         self.sums += self._row.toarray(out=self._piece)[0]
 
 
-def _taken_apart(flat: Codes, coded: Sequence[_Coded]) -> list[Codes]:
+def _taken_apart(flat: Codes, coded: Sequence[Coded]) -> list[Codes]:
     """Return the number of each key's label from the numbers of combinations, -1 for a missing one."""
     parts = []
     for each in reversed(coded):
@@ -279,12 +293,7 @@ def _taken_apart(flat: Codes, coded: Sequence[_Coded]) -> list[Codes]:
     return parts[::-1]
 
 
-def narrowest(cells: int) -> type[np.signedinteger[Any]]:
-    """Return the narrowest integers that can number so many cells: less to move, more at once."""
-    return next(kind for kind in (np.int16, np.int32, np.int64) if cells <= np.iinfo(kind).max)
-
-
-def _flat_codes(coded: Sequence[_Coded], piece: slice, flat: Codes, room: Codes) -> Codes:
+def _flat_codes(coded: Sequence[Coded], piece: slice, flat: Codes, room: Codes) -> Codes:
     """Fill an array with the numbers of the combinations of labels of some rows, with room for as many.
 
     Integers wrap around, and the numbers that come out fit, so it does not matter whether what goes in does.
@@ -303,7 +312,7 @@ def _flat_codes(coded: Sequence[_Coded], piece: slice, flat: Codes, room: Codes)
     return flat
 
 
-def _count_grouped(coded: Sequence[_Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
+def _count_grouped(coded: Sequence[Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
     """Count where a flat array of all combinations would be too large."""
     table = pd.DataFrame({str(at): each.codes for at, each in enumerate(coded)})
     names = list(table.columns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterable
@@ -14,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.tables.labels import CANONICAL_NUMBER, is_label, label_text
+from bartleby.analysis.tables.stored import StoredTable, labels_in_text
 from bartleby.errors import DataError
 
-__all__ = ["read_table", "write_table", "write_tables"]
+__all__ = ["open_table", "read_table", "write_table", "write_tables"]
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
@@ -25,6 +25,11 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _GUARDED = re.compile(r"'*(?:[=+\-@\t\r]|$)")
 """Texts that get an apostrophe before them in CSV: formulas, empty texts (an empty cell is a missing one),
 and texts from which reading would take an apostrophe off."""
+_TEXT = pd.StringDtype(storage="pyarrow", na_value=np.nan)
+_PIECE = 50_000
+"""Lines of a CSV file that are read at once."""
+_SPELLINGS = 2**4 + 2**5
+"""In so many ways `true` and `false` can be spelled with large and small letters."""
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _DECIMAL_COMMA = re.compile(r"-?(0|[1-9]\d{0,14})(,\d+)?", re.ASCII)
 
@@ -42,56 +47,91 @@ def read_table(path: str | Path) -> pd.DataFrame:
         A `.csv` file (UTF-8, one header line; an empty cell is missing, and nothing else is; the apostrophe
         that `write_table` puts before formulas is taken off), with commas, or with semicolons or tabs where
         the header has more of those (or Excel's line `sep=;` says so): numbers may then have decimal commas.
-        A `.jsonl` (one object a line) or a `.parquet` file.
+        A `.jsonl` (one object a line) or a `.parquet` file, or a folder of Parquet files, read as one table.
 
     Raises
     ------
     DataError
         If it cannot be read, is of another kind, or has no rows.
     """
+    opened = open_table(path)
+    return opened.to_pandas() if isinstance(opened, StoredTable) else opened
+
+
+def open_table(path: str | Path) -> StoredTable | pd.DataFrame:
+    """Return the table in a file or folder for estimators: of Parquet, only the needed columns are read.
+
+    Parameters
+    ----------
+    path
+        As for `read_table`, whose values it has.
+
+    Raises
+    ------
+    DataError
+        As `read_table`.
+    """
     path = Path(path)
+    if path.suffix == ".parquet" or path.is_dir():
+        if not path.exists():
+            raise DataError(f"{path}: cannot be read: there is no such file")
+        return StoredTable(path)
     _check_ending(path)
     try:
-        if path.suffix == ".csv":
-            table = _read_csv(path)
-        elif path.suffix == ".jsonl":
-            table = _read_jsonl(path)
-        else:
-            table = pd.read_parquet(path)
+        table = _read_csv(path) if path.suffix == ".csv" else _read_jsonl(path)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+        raise DataError(
+            f"{path}: byte {_first_bad_byte(path, error)} is not UTF-8; save the file as UTF-8"
+        ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise DataError(f"{path}: not readable as {path.suffix[1:]}: {_first_line(error)}") from None
     if table.empty:
         raise DataError(f"{path}: the table has no rows; allowed: at least one row after the header")
-    for name in filter(is_label, map(str, table.columns)):
-        table[name] = _in_text(table[name])
-    return table
+    return labels_in_text(table)
+
+
+def _first_bad_byte(path: Path, error: UnicodeDecodeError) -> int:
+    """Return where a file stops being UTF-8; a decoder of pieces only says where in its piece."""
+    try:
+        path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as whole:
+        return whole.start
+    return error.start
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    data = path.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{path}: this is UTF-16, as Excel's 'Unicode text'; save it as 'CSV UTF-8'")
-    text, delimiter = _delimiter(data.decode("utf-8-sig"), path)
-    # "none" and "NA" are levels and labels in this field, so only an empty cell is missing.
-    try:
-        table = pd.read_csv(
-            io.StringIO(text, newline=""),
-            sep=delimiter,
-            dtype=object,
-            keep_default_na=False,
-            na_values=[""],
-            index_col=False,
-        )
-    except ValueError as error:
-        raise DataError(
-            f"{path}: not readable as csv: {_first_line(error)} (read with the delimiter "
-            f"{_DELIMITERS[delimiter]!r})"
-        ) from None
-    return table.apply(lambda column: _typed(column, decimal_comma=delimiter != ","))
+    with path.open("rb") as raw:
+        if raw.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+            raise DataError(f"{path}: this is UTF-16, as Excel's 'Unicode text'; save it as 'CSV UTF-8'")
+    with path.open(encoding="utf-8-sig", newline="") as opened:
+        start = opened.read(65_536)
+        rest, delimiter = _delimiter(start, path)
+        opened.seek(0)
+        opened.read(len(start) - len(rest))
+        # "none" and "NA" are levels and labels in this field, so only an empty cell is missing. Pieces are
+        # turned into Arrow's text at once: a text of Python's takes five times the room.
+        try:
+            pieces = pd.read_csv(
+                opened,
+                sep=delimiter,
+                dtype=_TEXT,
+                keep_default_na=False,
+                na_values=[""],
+                index_col=False,
+                chunksize=_PIECE,
+            )
+            table = pd.concat(list(pieces), ignore_index=True)
+        except UnicodeDecodeError:
+            raise
+        except ValueError as error:
+            raise DataError(
+                f"{path}: not readable as csv: {_first_line(error)} (read with the delimiter "
+                f"{_DELIMITERS[delimiter]!r})"
+            ) from None
+    # Column by column, so that what is typed takes the place of its text.
+    return pd.DataFrame({name: _typed(table.pop(name), decimal_comma=delimiter != ",") for name in [*table]})
 
 
 def _delimiter(text: str, path: Path) -> tuple[str, str]:
@@ -126,7 +166,9 @@ def _typed(column: pd.Series[Any], *, decimal_comma: bool) -> pd.Series[Any]:
     """Return a column of a CSV file as labels, numbers, True and False, or text."""
     known = column.dropna()
     distinct = pd.Index(known.unique())
-    if not is_label(str(column.name)) and len(distinct):
+    if distinct.empty:
+        return column.astype(np.float64)
+    if not is_label(str(column.name)):
         if decimal_comma and all(map(_DECIMAL_COMMA.fullmatch, distinct)):
             plain = pd.Index([each.replace(",", ".") for each in distinct])
         else:
@@ -135,11 +177,13 @@ def _typed(column: pd.Series[Any], *, decimal_comma: bool) -> pd.Series[Any]:
             whole = not column.isna().any() and all(each.lstrip("-").isdigit() for each in plain)
             numbers = dict(zip(distinct, map(int if whole else float, plain), strict=True))
             return column.map(numbers).astype(np.int64 if whole else np.float64)
-        if {each.lower() for each in distinct} <= {"true", "false"}:
+        if len(distinct) <= _SPELLINGS and {each.lower() for each in distinct} <= {"true", "false"}:
             flags = column.map(lambda value: value.lower() == "true", na_action="ignore")
             return flags if column.isna().any() else flags.astype(bool)
-    plain_text = {each: each[1:] if _is_guarded(each) else each for each in distinct}
-    return column.map(plain_text, na_action="ignore")
+    guarded = [each for each in distinct if _is_guarded(each)]
+    return (
+        column.replace(dict(zip(guarded, (each[1:] for each in guarded), strict=True))) if guarded else column
+    )
 
 
 def _is_guarded(text: str) -> bool:
@@ -147,29 +191,33 @@ def _is_guarded(text: str) -> bool:
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
-    rows = []
-    for number, line in enumerate(path.read_bytes().decode("utf-8-sig").split("\n"), 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path}: not readable as jsonl: line {number}: {error}") from None
-            if not isinstance(row, dict):
-                raise DataError(
-                    f"{path}: line {number} is a {type(row).__name__}; allowed: one object a line"
-                )
-            # Before pandas makes one type of a column: 1000 beside a missing one would become 1000.0.
-            rows.append({name: label_text(value) if is_label(name) else value for name, value in row.items()})
-    return pd.DataFrame(rows)
+    columns: dict[str, list[Any]] = {}
+    size, once = 0, dict[str, str]()
+    with path.open(encoding="utf-8-sig", newline="\n") as opened:
+        for number, line in enumerate(opened, 1):
+            if not line.strip():
+                continue
+            for name, value in _json_row(path, number, line).items():
+                values = columns.setdefault(name, [])
+                values.extend([np.nan] * (size - len(values)))
+                # A text that is there a million times is kept once.
+                values.append(once.setdefault(value, value) if isinstance(value, str) else value)
+            size += 1
+    for values in columns.values():
+        values.extend([np.nan] * (size - len(values)))
+    # Column by column, so that what is typed takes the place of its values.
+    return pd.DataFrame({name: pd.Series(columns.pop(name)) for name in [*columns]}, index=range(size))
 
 
-def _in_text(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column of labels as text."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.rename_categories(label_text)
-    if isinstance(column.dtype, pd.StringDtype) or pd.api.types.is_datetime64_any_dtype(column):
-        return column
-    return column.map(label_text, na_action="ignore")
+def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as jsonl: line {number}: {error}") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{path}: line {number} is a {type(row).__name__}; allowed: one object a line")
+    # Before pandas makes one type of a column: 1000 beside a missing one would become 1000.0.
+    return {name: label_text(value) if is_label(name) else value for name, value in row.items()}
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

@@ -195,7 +195,7 @@ def _check_counts(frame: Frame) -> None:
         raise DataError(f"column 'count': must be numbers of trials, 0 or more, and holds {dtype}")
     column = nw.col("count")
     wrong = column.is_null() | (column < 0) | (~column.is_null() & (column - column != 0))
-    found = distinct_rows(frame.filter(wrong), ["count"])["count"].head(3)
+    found = distinct_rows(frame.select("count").filter(wrong), ["count"])["count"].head(3)
     if len(found):
         shown = ", ".join("empty" if pd.isna(value) else f"{value:g}" for value in found)
         raise DataError(
