@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from bartleby.collectors.bodies import Body
 from bartleby.collectors.environment import redact
+from bartleby.collectors.packing import Packing
 from bartleby.collectors.schema import storable
 from bartleby.collectors.spent import TOKENS, counted, tokens_of, with_raw
 from bartleby.collectors.writer import Writer
@@ -40,7 +41,6 @@ _START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, st
 _BODY = "INSERT OR IGNORE INTO bodies (hash, body, before) VALUES (?, ?, ?)"
 _ANSWER = """UPDATE attempts SET ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
     cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
-_REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
 _FAIL = """UPDATE attempts SET ok = 0, kind = ?, message = ?, status = ?, input_tokens = ?,
     output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _OPEN = "SELECT number, key, first, requests, composed, id FROM batches WHERE ending IS NULL ORDER BY number"
@@ -112,6 +112,8 @@ class BatchLog:
         The log's.
     session
         Number of this session.
+    packing
+        Writes its replies.
     take_numbers
         Sets attempt numbers in a row aside, and returns the first.
     begun
@@ -126,6 +128,7 @@ class BatchLog:
         reader: sqlite3.Connection,
         session: int,
         *,
+        packing: Packing,
         take_numbers: Callable[[int], int],
         begun: dict[int, dict[int, int]],
         count_failure: Callable[[], None],
@@ -133,6 +136,7 @@ class BatchLog:
         self._writer = writer
         self._reader = reader
         self._session = session
+        self._packing = packing
         self._take_numbers = take_numbers
         self._begun = begun
         self._count_failure = count_failure
@@ -194,7 +198,7 @@ class BatchLog:
         """Store a reply, without waiting for the disk: `committed` does, for many together."""
         text = storable(reply.to_json())
         self._writer.put(_ANSWER, (reply.request_id, *tokens_of(reply.usage), attempt))
-        self._writer.put(_REPLY, (attempt, place.trial, place.ask, text))
+        self._packing.put(attempt, place.trial, place.ask, text)
         self._begun.setdefault(place.trial, {})[place.ask] = place.attempt
 
     def failed(self, attempt: int, kind: str, error: Exception | TransientError) -> None:

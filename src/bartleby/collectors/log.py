@@ -23,6 +23,7 @@ from bartleby.collectors.environment import redact
 from bartleby.collectors.frozen import Frozen
 from bartleby.collectors.migration import bring_up
 from bartleby.collectors.opening import begin_session, plan_trials, scalar, take_lock
+from bartleby.collectors.packing import Packing, add_whole
 from bartleby.collectors.schema import connect, explain, in_order, storable
 from bartleby.collectors.spent import Spent, StoredReply, counted, tokens_of, with_raw
 from bartleby.collectors.writer import Writer
@@ -38,7 +39,6 @@ _FAIL = """UPDATE attempts SET seconds = ?, ok = 0, kind = ?, message = ?, statu
     input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _ANSWER = """UPDATE attempts SET seconds = ?, ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
     cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
-_REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
 _BODY = "INSERT OR IGNORE INTO bodies (hash, body, before) VALUES (?, ?, ?)"
 _TOTALS = f"""SELECT coalesce(sum(ok = 1), 0), coalesce(sum(coalesce({counted("input_tokens")}, 0)
     + coalesce({counted("output_tokens")}, 0)), 0), coalesce(sum(CASE WHEN ok = 1 THEN aversive END), 0)
@@ -67,6 +67,7 @@ class Log:
         self._session = session
         self._reader = connection
         self._writer = Writer(connection, path)
+        self._packing = Packing(connection, self._writer)
         self._next_attempt = scalar(connection, "SELECT coalesce(max(number), 0) FROM attempts") + 1
         self._retried: frozenset[str] = frozenset()
         self.attempts_before = scalar(connection, "SELECT count(*) FROM attempts")
@@ -99,6 +100,7 @@ class Log:
             connection = connect(path)
             try:
                 session = begin_session(path, connection, frozen)
+                add_whole(connection)
                 log = cls(path, lock, connection, session)
             except BaseException:
                 connection.close()
@@ -172,7 +174,7 @@ class Log:
         """Store a reply, and wait until it is on the disk."""
         text = storable(reply.to_json())
         self._writer.put(_ANSWER, (seconds, reply.request_id, *tokens_of(reply.usage), number))
-        self._writer.put(_REPLY, (number, trial, ask, text))
+        self._packing.put(number, trial, ask, text)
         await self._writer.committed()
 
     def trial_ended(
@@ -203,8 +205,8 @@ class Log:
     def stored(self, trial: int) -> dict[int, StoredReply]:
         """Return the replies that a trial had in earlier sessions, by number of the ask."""
         rows = self._reader.execute(
-            "SELECT r.ask, a.hash, r.reply, a.seconds FROM replies r JOIN attempts a ON a.number = r.attempt "
-            "WHERE r.trial = ?",
+            "SELECT r.ask, a.hash, whole(r.reply), a.seconds "
+            "FROM replies r JOIN attempts a ON a.number = r.attempt WHERE r.trial = ?",
             (trial,),
         )
         # What came in a batch has no time of its own.
@@ -219,6 +221,7 @@ class Log:
             self._writer,
             self._reader,
             self._session,
+            packing=self._packing,
             take_numbers=self._take_numbers,
             begun=self.begun,
             count_failure=self._one_more_failure,

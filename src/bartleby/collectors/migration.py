@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bartleby.collectors.schema import ADDED, VERSION, explain, is_new, layout_of, require_whole
+from bartleby.collectors.schema import ADDED, NEW, VERSION, explain, is_new, layout_of, require_whole
 from bartleby.errors import LogError
 
 __all__ = ["bring_up"]
@@ -64,10 +64,12 @@ def _write(connection: sqlite3.Connection, path: Path, copy: Path, version: int)
     with closing(sqlite3.connect(copy, isolation_level=None)) as target:
         connection.backup(target)
         target.execute("BEGIN")
-        for added in (ADDED[each] for each in range(version + 1, VERSION + 1)):
-            for table, columns in added.items():
+        for step in range(version + 1, VERSION + 1):
+            for table, columns in ADDED.get(step, {}).items():
                 for column in columns:
                     target.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+            for statement in NEW.get(step, ()):
+                target.execute(statement)
         target.execute(f"PRAGMA user_version = {VERSION}")
         target.execute("COMMIT")
         require_whole(path, target)

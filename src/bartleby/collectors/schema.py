@@ -1,7 +1,8 @@
 """The layout of a log: one SQLite file a run, and how such a file is opened.
 
 A log is written ahead (WAL) and synced at every commit, so what was committed survives a killed process
-and a lost machine. Texts are JSON or plain text that anybody can read with the `sqlite3` shell.
+and a lost machine. Texts are JSON or plain text that anybody can read with the `sqlite3` shell; long replies
+are packed (`packing` says how, and how to read them there).
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bartleby.collectors.packing import show_whole
 from bartleby.errors import LogError
 
 __all__ = [
     "ADDED",
     "APPLICATION_ID",
+    "NEW",
     "VERSION",
     "connect",
     "create",
@@ -33,10 +36,13 @@ __all__ = [
 APPLICATION_ID = 0x42415254
 """What marks an SQLite file as a log of ours: the letters BART."""
 
-VERSION = 2
+VERSION = 3
 """Version of the layout: a log of a newer one is refused, one of an older one is brought up (`migration`)."""
 
 PAGE_SIZE = 16384
+
+PACKS = "CREATE TABLE packs (number INTEGER PRIMARY KEY, packed BLOB NOT NULL)"
+"""Long replies, compressed together."""
 
 TABLES = (
     # The frozen study, its fingerprint, the model and its description, when it was made and finished.
@@ -62,12 +68,14 @@ TABLES = (
         seconds REAL, ok INTEGER, kind TEXT, message TEXT, status INTEGER, request_id TEXT,
         input_tokens INTEGER, output_tokens INTEGER, cache_read_tokens INTEGER,
         cache_write_tokens INTEGER, listener TEXT, aversive INTEGER)""",
-    # The reply to each ask, apart from the attempts so that counting them need not read it.
+    # The reply to each ask, apart from the attempts so that counting them need not read it. A packed one
+    # is the name of its pack and line.
     """CREATE TABLE replies (attempt INTEGER PRIMARY KEY REFERENCES attempts, trial INTEGER NOT NULL,
         ask INTEGER NOT NULL, reply TEXT NOT NULL, UNIQUE (trial, ask))""",
     """CREATE TABLE outcomes (trial INTEGER PRIMARY KEY REFERENCES trials, outcome TEXT NOT NULL,
         refused INTEGER, turn INTEGER, turns INTEGER, columns TEXT, message TEXT, asks INTEGER NOT NULL,
         input_tokens INTEGER, output_tokens INTEGER, seconds REAL, ended REAL NOT NULL, turn_rows TEXT)""",
+    PACKS,
 )
 
 ADDED: Mapping[int, Mapping[str, tuple[str, ...]]] = {
@@ -79,6 +87,9 @@ ADDED: Mapping[int, Mapping[str, tuple[str, ...]]] = {
     }
 }
 """By version: the columns that came with it, by table; always at the end, and empty in what was there."""
+
+NEW: Mapping[int, tuple[str, ...]] = {3: (PACKS,)}
+"""By version: the statements that make the tables that came with it."""
 
 _FULL = ("SQLITE_FULL",)
 _BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -168,8 +179,7 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
             if is_new(connection):
                 raise LogError(f"log {path}: nothing was ever recorded in it")
             version = layout_of(path, connection)
-            if version < VERSION:
-                _show_as_newest(connection, version)
+            _show_as_newest(connection, version)
             connection.execute("BEGIN")
             yield connection
     except sqlite3.Error as error:
@@ -177,16 +187,17 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _show_as_newest(connection: sqlite3.Connection, version: int) -> None:
-    """Let a connection see an older log as one of this layout; nothing is written to the file."""
+    """Let a connection see a log, an older one too, as one of this layout; nothing is written to the file."""
     connection.execute("PRAGMA query_only = OFF")
     connection.execute("PRAGMA temp_store = MEMORY")
     missing: dict[str, list[str]] = {}
     for each in range(version + 1, VERSION + 1):
-        for table, columns in ADDED[each].items():
+        for table, columns in ADDED.get(each, {}).items():
             missing.setdefault(table, []).extend(f"NULL AS {column.split()[0]}" for column in columns)
     for table, empty in missing.items():
         view = f"SELECT *, {', '.join(empty)} FROM main.{table}"  # noqa: S608 - names of ours
         connection.execute(f"CREATE TEMP VIEW {table} AS {view}")
+    show_whole(connection)
     connection.execute("PRAGMA query_only = ON")
 
 

@@ -20,7 +20,7 @@ from bartleby.errors import LogError
 
 __all__ = ["Writer"]
 
-Value = str | int | float | None
+Value = str | bytes | int | float | None
 T = TypeVar("T")
 
 
