@@ -10,7 +10,8 @@ each, and the one that took least is told: others' work on the machine only ever
 from a table whose labels are categories and does all that `choice_model` does (without CR2 intervals
 where a bootstrap is asked for);
 the peers start from whatever they like best (integer codes for evalica and arenakit). `robust500` is what
-`choice_model` does by itself (slot effect, CR2 by pair); it has no peer.
+`choice_model` does by itself (slot effect, CR2 by pair); it has no peer. `separated` rows compare it with the
+same choices in which one item never wins: answers differ then by what that item changes.
 
 `evalica` and `arenakit` must be importable by PYTHON (`pip install evalica arenakit`), which need not be
 the one that has Bartleby. FastChat's current ratings are not on PyPI: give the path of the file
@@ -28,7 +29,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,10 @@ TASKS = (
     Task("robust500", 500, 1_000_000, ("ours-robust",), 0),
     Task("share40", 40, 480, ("ours-share",), 0, 3),
     Task("share320", 320, 3_840, ("ours-share",), 0),
+    *(
+        Task(f"separated{items}", items, rows, ("ours-robust", "ours-separated"), 0, 3)
+        for items, rows in ((160, 5_000), (320, 10_000), (500, 16_000), (1500, 50_000))
+    ),
 )
 MEMORY_GOAL = 4
 
@@ -161,6 +166,12 @@ def with_baseline(items: int, seed: int = 3) -> Choices:
     return Choices(first.astype(np.int32), second.astype(np.int32), won, items + 1)
 
 
+def ours_separated(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """Fit the same by Bartleby, but that one item never wins."""
+    won = np.where(data.first == 1, False, np.where(data.second == 1, True, data.won))
+    return ours_robust(replace(data, won=won), replicates)
+
+
 def evalica_point(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     """Fit by evalica at its own tolerance; the answer compared is that of a tight one."""
     del replicates
@@ -247,6 +258,7 @@ CONTENDERS: dict[str, Callable[[Choices, int], tuple[Callable[[], Any], Callable
     "ours-point": ours_point,
     "ours-bootstrap": ours_bootstrap,
     "ours-robust": ours_robust,
+    "ours-separated": ours_separated,
     "ours-share": ours_share,
     "evalica-point": evalica_point,
     "arenakit-clusters": arenakit_clusters,
