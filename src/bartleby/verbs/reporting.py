@@ -95,7 +95,7 @@ def _report_of_conversations(
             "conversations there is a report on their codings: --codings FILE"
         )
     part = _coded(source, codings, level)
-    named = str(source) if isinstance(source, (str, Path)) else "a table of turns"
+    named = Path(source).name if isinstance(source, (str, Path)) else "a table of turns"
     record = {"study": {"title": "Coded conversations", "description": f"Conversations from {named}."}}
     return coded.write(folder, part=part, record=record, transcripts=conversations_of(source))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -146,6 +147,27 @@ def test_a_file_that_is_no_table_is_refused_with_the_reason(
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"table.{ending}"
+    write_table(pd.DataFrame({"first": ["a"]}), file)
+    link = tmp_path / f"link.{ending}"
+    link.symlink_to(file)
+    whole = file.read_bytes()
+
+    def tables() -> Iterator[pd.DataFrame]:
+        yield pd.DataFrame({"first": ["b"]})
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_tables(tables(), file)
+    assert file.read_bytes() == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == [link.name, file.name]
+    write_tables([pd.DataFrame({"first": ["c"]})], link)
+    assert link.is_symlink()
+    assert read_table(file)["first"].tolist() == ["c"]
 
 
 def test_tables_of_excel_are_read_or_their_delimiter_is_named(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from bartleby.analysis.report.tables import to_csv, to_html, to_latex
 from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.files import replacing
 from bartleby.analysis.tables.rounding import number_text
 from bartleby.analysis.tables.warned import merged
 from bartleby.errors import DataError, SettingError
@@ -117,7 +118,8 @@ def write_report(
         page = _render(record, trials, sections, shown, (embedded, claim))
         target.mkdir(parents=True, exist_ok=True)
         index = target / "index.html"
-        index.write_text(page, encoding="utf-8", newline="\n")
+        with replacing(index) as beside:
+            beside.write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
         place = error.filename or target
         raise DataError(f"{place}: the report cannot be written: {error.strerror}") from None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,7 +18,7 @@ from bartleby.analysis.tables.labels import CANONICAL_NUMBER, is_label, label_te
 from bartleby.analysis.tables.stored import StoredTable, labels_in_text
 from bartleby.errors import DataError
 
-__all__ = ["open_table", "read_table", "write_table", "write_tables"]
+__all__ = ["open_table", "read_table", "replacing", "write_table", "write_tables"]
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
@@ -220,6 +222,30 @@ def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
     return {name: label_text(value) if is_label(name) else value for name, value in row.items()}
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the name of a file beside another, which takes its place once it is whole.
+
+    So the old file is there until the new one is: a write that is killed, or fails, leaves it as it was.
+    A file that is a link stays one; what it points to is replaced.
+    """
+    target = path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not target.is_file():  # such as /dev/stdout, which nothing takes the place of
+        yield target
+        return
+    beside = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    try:
+        yield beside
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        if target.exists():
+            beside.chmod(target.stat().st_mode)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, JSONL or Parquet, by the ending of the file's name.
 
@@ -235,14 +261,14 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     path = Path(path)
     _check_ending(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
-            with path.open("w", encoding="utf-8", newline="") as opened:
-                _write_csv(table, opened)
-        elif path.suffix == ".jsonl":
-            table.to_json(path, orient="records", lines=True, force_ascii=False, double_precision=15)
-        else:
-            table.to_parquet(path, index=False)
+        with replacing(path) as beside:
+            if path.suffix == ".csv":
+                with beside.open("w", encoding="utf-8", newline="") as opened:
+                    _write_csv(table, opened)
+            elif path.suffix == ".jsonl":
+                table.to_json(beside, orient="records", lines=True, force_ascii=False, double_precision=15)
+            else:
+                table.to_parquet(beside, index=False)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 
@@ -261,8 +287,7 @@ def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
         write_table(pd.concat(list(tables), ignore_index=True), path)
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", newline="") as opened:
+        with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as opened:
             for number, table in enumerate(tables):
                 if path.suffix == ".csv":
                     _write_csv(table, opened, header=number == 0)
