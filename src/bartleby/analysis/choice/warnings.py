@@ -38,7 +38,7 @@ def data_warnings(
         remedy = (
             "bias-reduced estimates are reported, with profile intervals of the separated items"
             if penalised
-            else "these have no finite maximum-likelihood estimate; bias_reduced=True gives one"
+            else "these have no finite maximum-likelihood estimate; bias reduction gives one"
         )
         notes.append(f"separated data ({separation.describe(data.items)}): {remedy}")
     empty = [node for at, node in enumerate(layout.nodes) if layout.component[at] < 0]
