@@ -13,6 +13,7 @@ import pytest
 from bartleby.collectors import retry
 from bartleby.collectors.collector import collect
 from bartleby.collectors.models.base import Capabilities, DeniedError
+from bartleby.collectors.schema import open_to_read
 from bartleby.collectors.status import status
 from bartleby.errors import LogError, ModelError, RequestError, SettingError, StudyError
 from bartleby.exchange import Exchange, Reply, Request, Settings, Usage
@@ -317,7 +318,8 @@ async def test_whatever_a_model_returns_is_kept_as_it_came(log: Path, text: str)
         return Reply(label, usage=Usage(1, 1), blocks=({"type": "text", "text": label},))
 
     await collect(study, FakeModel(answer), log)
-    rows = query(log, "SELECT reply FROM replies WHERE ask = 1")
+    with open_to_read(log) as connection:  # which unpacks what was packed
+        rows = connection.execute("SELECT reply FROM replies WHERE ask = 1").fetchall()
     assert [Reply.from_json(str(row[0])).text for row in rows] == [text, text]
     failing = small_study(2, name="other")
 

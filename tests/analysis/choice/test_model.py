@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bartleby.analysis.choice import accounting
 from bartleby.analysis.choice.model import choice_model
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
@@ -365,6 +366,20 @@ def test_worst_cases_hold_the_estimate_of_any_data_that_could_have_been() -> Non
         ends = other.frame.set_index("term").loc[bounds.index]
         assert (bounds["bound_low"] <= ends["estimate"]).all()
         assert (bounds["bound_high"] >= ends["estimate"]).all()
+
+
+def test_worst_cases_of_many_items_are_those_of_a_search_from_several_sides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, _ = simulated(12, n_items=5)
+    gone = np.random.default_rng(3).random(len(rows)) < 0.06
+    lost = rows.assign(outcome=rows["outcome"].where(~gone, "error"))
+    whole = choice_model(lost, baseline="item 00").frame.set_index("term").drop(index="item 00")
+    monkeypatch.setattr(accounting, "_FOLLOWED", 0)
+    quick = choice_model(lost, baseline="item 00").frame.set_index("term").loc[whole.index]
+    width = whole["bound_high"] - whole["bound_low"]
+    for end in ("bound_low", "bound_high"):
+        assert ((whole[end] - quick[end]).abs() < 0.005 * width).all()
 
 
 def test_missing_trials_that_could_carry_an_estimate_away_are_a_warning() -> None:

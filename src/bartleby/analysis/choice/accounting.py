@@ -28,6 +28,9 @@ _MOST_REFITTED = 1_000_000
 """Items times cells up to which every item is fitted again for its bounds."""
 _MOST_ROUNDS, _ITERATIONS = 6, 30
 """Times that uncounted trials are assigned anew, and steps of each fit."""
+_FOLLOWED = 20_000
+"""Items times cells from which on uncounted trials are assigned by the derivative, and once anew: one trial
+then moves an estimate so little that nothing else was found to reach further."""
 _STILL = 1e-3
 """Logits: what moves further than this in a last step has no maximum."""
 _BATCH = 10_000_000
@@ -179,7 +182,8 @@ def _extremes(group: GroupFit, contrasts: Floats, cells: Integers) -> tuple[Floa
 def _extremes_at_once(group: GroupFit, contrasts: Floats, cells: Integers) -> tuple[Floats, Floats]:
     """Climb from three assignments of the uncounted trials, as a single one can end at a lesser height."""
     design, data, once = group.layout.design, group.data, np.concatenate([-contrasts, contrasts])
-    n_starts = 3 if design.kernel.slot else 1
+    many = len(group.layout.contrasts) * len(data.counts) > _FOLLOWED
+    n_starts, rounds = (3 if design.kernel.slot and not many else 1), (2 if many else _MOST_ROUNDS)
     towards = np.tile(once, (n_starts, 1))
     start = np.repeat(group.maximum.estimated, len(towards), axis=0)
     information = np.repeat(group.maximum.information, len(towards), axis=0)
@@ -188,7 +192,7 @@ def _extremes_at_once(group: GroupFit, contrasts: Floats, cells: Integers) -> tu
         # All to the item shown first, or second: no derivative at the estimate foresees so large an effect.
         gone[len(once) * (outcome + 1) : len(once) * (outcome + 2)] = np.eye(gone.shape[2])[outcome]
     best, error = np.full(len(towards), -np.inf), np.full(len(towards), np.nan)
-    for left in reversed(range(_MOST_ROUNDS)):
+    for left in reversed(range(rounds)):
         counts = np.repeat(data.counts[None], len(towards), axis=0)
         counts[:, cells] += gone * data.uncounted[cells, None]
         found = maximise(design, counts, penalised=group.penalised, start=start, max_iterations=_ITERATIONS)
@@ -204,7 +208,7 @@ def _extremes_at_once(group: GroupFit, contrasts: Floats, cells: Integers) -> tu
         if np.array_equal(again, gone):
             break
         # Half-way at first, as trials that all change at once may only change back again.
-        gone = again if left <= 1 or left == _MOST_ROUNDS - 1 else (gone + again) / 2
+        gone = again if left <= 1 or left == rounds - 1 else (gone + again) / 2
     highest = best.reshape(n_starts, 2, -1).argmax(axis=0)
     best, error = (
         np.take_along_axis(part.reshape(n_starts, 2, -1), highest[None], axis=0)[0] for part in (best, error)
