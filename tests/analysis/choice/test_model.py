@@ -564,13 +564,13 @@ def _with_an_item_that_never_wins(*, n_items: int = 12) -> pd.DataFrame:
 
 
 def test_only_a_separated_item_gets_a_profile_and_others_the_usual_intervals() -> None:
-    table = _with_an_item_that_never_wins()
-    rows = choice_model(table, baseline="i00").to_frame().set_index("term")
+    data = _with_an_item_that_never_wins()
+    rows = table(choice_model(data, baseline="i00"))
     profile = rows["method"].str.contains("profile penalised likelihood")
     assert list(rows.index[profile]) == ["i03"]
     assert rows.loc["i01", "method"].endswith("CR2 by pair, Satterthwaite t")
-    without = table[(table["first"] != "i03") & (table["second"] != "i03")]
-    alone = choice_model(without, baseline="i00", bias_reduced=True).to_frame().set_index("term")
+    without = data[(data["first"] != "i03") & (data["second"] != "i03")]
+    alone = table(choice_model(without, baseline="i00", bias_reduced=True))
     widths = [frame.loc["i01", "high"] - frame.loc["i01", "low"] for frame in (rows, alone)]
     assert widths[0] == pytest.approx(widths[1], rel=0.1)
 
