@@ -106,3 +106,26 @@ def test_the_sentence_of_a_fit_leads_with_what_it_chooses_by() -> None:
         in fit.verdict
     )
     assert fit.summary().endswith(fit.verdict)
+
+
+def test_a_sentence_does_not_count_items_without_an_interval_as_near_the_zero() -> None:
+    trials = answers(lambda i, j, _label: 1.0 * (i - j))
+    none = choice_model(trials, baseline="item-3", intervals="none")
+    assert "there is no interval of any item (all 224 trials" in none.verdict
+    assert "exclude it" not in none.verdict
+    rows = [
+        ("007", "7", "chose_first", 6),
+        ("007", "7", "chose_second", 4),
+        ("7", "007", "chose_first", 3),
+        ("7", "007", "chose_second", 7),
+        ("1e3", "1000", "chose_first", 5),
+        ("1e3", "1000", "chose_second", 5),
+        ("1000", "007", "chose_first", 6),
+        ("1000", "007", "chose_second", 4),
+        ("1e3", "7", "chose_second", 6),
+        ("1e3", "7", "chose_first", 4),
+    ]
+    fit = choice_model(pd.DataFrame(rows, columns=["first", "second", "outcome", "count"]))
+    lacking = int(fit.frame["low"].isna()[fit.frame["term"] != "slot"].sum())
+    assert 0 < lacking < 4
+    assert f"of 4 items ({lacking} without an interval) 0 are above" in fit.verdict

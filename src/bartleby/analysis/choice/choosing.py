@@ -367,13 +367,20 @@ def choice_verdict(fit: ChoiceFit) -> str:
 
 
 def _apart(fit: ChoiceFit, group: GroupFit) -> str:
-    """Return how many items are above and below the zero with intervals that exclude it."""
+    """Return how many items are above and below the zero with intervals that exclude it.
+
+    An item without an interval is neither: how many there are is said, as not to be taken for near the zero.
+    """
     frame = fit.frame
     for name, value in group.key.items():
         frame = frame[frame[name].astype(str) == str(value)]
     zero = fit.options.baseline
     own = frame[frame["term"].isin(group.layout.nodes) & (frame["term"] != zero)]
+    without = int((own["low"].isna() & own["high"].isna()).sum())
+    if without == len(own):
+        return "there is no interval of any item"
     above, below = int((own["low"] > 0).sum()), int((own["high"] < 0).sum())
     named = "the mean of all items" if zero is None else f"{zero!r}"
     intervals = f"{100 * fit.options.level:.4g}% intervals that exclude it"
-    return f"of {len(own)} items {above} are above {named} and {below} below it, with {intervals}"
+    lacking = f" ({without} without an interval)" if without else ""
+    return f"of {len(own)} items{lacking} {above} are above {named} and {below} below it, with {intervals}"
