@@ -111,8 +111,9 @@ def self_report(
     Wong 1996) are of trials that answered all. Intervals of means are CR2 over clusters with t; of
     correlations t on Fisher's scale by leaving out one cluster at a time, about the estimate less its bias;
     of alpha and ICC chi-squared of the variance between trials' sums, as Feldt's (1965), with degrees of
-    freedom from that variance's jackknife. With fewer than 10 clusters these two have none. Coverage:
-    `docs/coverage_exits.md`.
+    freedom from that variance's jackknife, and wider by what few clusters do not show; no correlation is
+    taken for better known than that variance lets it be. With fewer than 12 clusters there are none of these.
+    Coverage: `docs/coverage_exits.md`.
     """
     check_settings(level, estimand, method=(method, ("jackknife", "bootstrap")))
     if isinstance(replicates, bool) or replicates < 100:
