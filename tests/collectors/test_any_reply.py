@@ -34,6 +34,9 @@ from bartleby.exchange import Reply, Request, ToolCall, Usage
 from tests.collectors.fakes import FakeModel, query, small_study
 from tests.collectors.models.asking import pair
 
+# Some of the bodies name the model that answered, and it is another than the one that was asked.
+pytestmark = pytest.mark.filterwarnings("ignore:.*another model than .* has answered")
+
 Read = Callable[[object, Request], Reply]
 DIALECTS: dict[str, Read] = {
     "messages": lambda sent, request: read_message(sent),
