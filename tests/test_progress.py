@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import sys
 
+import pandas as pd
 import pytest
 
+import bartleby as bb
 from bartleby import progress
 from bartleby.cli import main
 from bartleby.progress import in_lines, steps
+from bartleby.verbs.coded import turn_chunks
 
 
 class Terminal(io.StringIO):
@@ -74,3 +77,22 @@ def test_an_error_in_a_step_closes_the_bar_and_is_raised() -> None:
 def test_lines_are_for_the_command_only_and_end_with_it() -> None:
     assert main(["studies"]) == 0
     assert progress.new_bar("x", 1) is None
+
+
+@pytest.mark.usefixtures("at_once")
+def test_draws_of_utilities_and_turns_that_are_read_say_how_far_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pairs = [("tea", "none"), ("rice", "none"), ("tea", "rice")] * 4
+    choices = pd.DataFrame(pairs, columns=["first", "second"]).assign(
+        outcome=["chose_first", "chose_second"] * 6
+    )
+    turns = pd.DataFrame(
+        {"conversation": "c", "turn": [0, 1], "speaker": ["user", "assistant"], "text": "hm"}
+    )
+    with in_lines():
+        bb.choice_model(choices, baseline="none").share_below(draws=100)
+        list(turn_chunks(turns))
+    told = capsys.readouterr().err
+    assert "drawing utilities: " in told
+    assert "reading turns: 2" in told

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bartleby.errors import DataError, LogError, SettingError
+from bartleby.progress import steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,7 @@ def turn_chunks(
     """
     counted = SourceCounts() if counts is None else counts
     name = source if isinstance(source, (str, Path)) else "the table"
-    for table in _turn_tables(source):
+    for table in steps(_turn_tables(source), "reading turns", unit="turn", size=len):
         missing = [column for column in NEEDED if column not in table]
         if missing:
             raise DataError(

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from bartleby import progress
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.posteriors.mixtures import ClassMixtures, Mixture
 from bartleby.analysis.choice.posteriors.priors import Priors, SamplePriors, State
@@ -154,14 +155,14 @@ class Chains:
 
     def settle(self) -> None:
         """Go the steps before any is kept."""
-        for at in range(self._steps.settled):
+        for at in progress.steps(range(self._steps.settled), "settling the draws", unit="draw"):
             self._now, self._state = self._next()
             self._steps.settle(self._now, at)
 
     def run(self, draws: int) -> list[npt.NDArray[Any]]:
         """Go so many steps, and return what is kept of each (draws, K, ...)."""
         kept: list[npt.NDArray[Any]] = []
-        for at in range(draws):
+        for at in progress.steps(range(draws), "drawing utilities", unit="draw"):
             self._now, self._state = self._next()
             parts = self._kept(self._now, self._state)
             kept = kept or [np.empty((draws, *part.shape), part.dtype) for part in parts]
