@@ -14,16 +14,13 @@ from typing import Any
 import pandas as pd
 
 import bartleby as bb
-from bartleby.analysis.figures.course import plot_course
-from bartleby.analysis.figures.style import save
-from bartleby.analysis.tables.estimates import Estimates
-from bartleby.analysis.tables.files import read_table, write_table
-from bartleby.verbs.coded import coded_table, read_codings
 
 CODE = "expressed_distress"
 
 
-def checked(codings: pd.DataFrame, said: pd.DataFrame, judge: str, person: str) -> dict[str, Estimates]:
+def checked(
+    codings: pd.DataFrame, said: pd.DataFrame, judge: str, person: str
+) -> dict[str, bb.tables.Estimates]:
     """Return agreement and prevalence, in all and by whether leaving is expected."""
     own = codings[codings["code"] == CODE]
     units = bb.units_table(own, code=CODE, judge=judge, people=person)
@@ -39,9 +36,9 @@ def checked(codings: pd.DataFrame, said: pd.DataFrame, judge: str, person: str) 
     }
 
 
-def patterns(codings: pd.DataFrame, said: pd.DataFrame, judge: str) -> dict[str, Estimates]:
+def patterns(codings: pd.DataFrame, said: pd.DataFrame, judge: str) -> dict[str, bb.tables.Estimates]:
     """Return the course over turns, episodes, and whether the code comes before leaving, by the judge."""
-    coded, _ = coded_table(said, codings, coder=judge, codes=[CODE])
+    coded, _ = bb.coded_table(said, codings, coder=judge, codes=[CODE])
     told: dict[str, Any] = {"coded": CODE, "exited": "exited", "cluster": "item"}
     return {
         "course": bb.course(coded, by="expected", **told),
@@ -52,16 +49,16 @@ def patterns(codings: pd.DataFrame, said: pd.DataFrame, judge: str) -> dict[str,
 
 def main(judge: Path, turns: Path, labels: Path, folder: Path) -> None:
     """Estimate, and write tables, figures and the page."""
-    said = read_table(turns)
-    codings = pd.concat([read_codings([judge, labels]), bb.code(said)], ignore_index=True)
+    said = bb.tables.read_table(turns)
+    codings = pd.concat([bb.read_codings([judge, labels]), bb.code(said)], ignore_index=True)
     coders = codings.loc[codings["code"] == CODE, "coder"].unique()
     name = next(each for each in coders if str(each).startswith("judge:"))
     person = next(each for each in coders if each not in (name, "lexicon"))
     fits = checked(codings, said, name, person) | patterns(codings, said, name)
     for each, fit in fits.items():
-        write_table(fit.to_frame(), folder / f"{each}.csv")
+        bb.tables.write_table(fit.to_frame(), folder / f"{each}.csv")
         frame = fit.frame.drop(columns="model", errors="ignore")
-        save(plot_course(frame) if each == "course" else fit.plot(), folder / each)
+        bb.figures.save(bb.figures.plot_course(frame) if each == "course" else fit.plot(), folder / each)
     print(*(fit.summary() for fit in fits.values()), sep="\n\n")
     print(bb.report(said, folder / "page", codings=codings))
 

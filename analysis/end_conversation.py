@@ -12,11 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 import bartleby as bb
-from bartleby.analysis.figures.exit_rates import plot_exit_rates
-from bartleby.analysis.figures.rate_differences import plot_order_effects
-from bartleby.analysis.figures.roles import roles_of
-from bartleby.analysis.figures.style import save
-from bartleby.analysis.tables.files import read_table, write_table
 
 BATTERY = Path(__file__).parents[1] / "data" / "self_report" / "battery.csv"
 
@@ -25,7 +20,7 @@ def load(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the trial table and the turn table of a log or of exported files."""
     if path.suffix == ".db":
         return bb.read(path), bb.read(path, unit="turn")
-    return read_table(path), read_table(path.with_name(f"{path.stem}_turns{path.suffix}"))
+    return bb.tables.read_table(path), bb.tables.read_table(path.with_name(f"{path.stem}_turns{path.suffix}"))
 
 
 def main(source: Path, folder: Path) -> None:
@@ -48,12 +43,13 @@ def main(source: Path, folder: Path) -> None:
         "self_report": bb.self_report(trials, asked, behaviour="opted_out"),
     }
     for name, fit in fits.items():
-        write_table(fit.to_frame(), folder / f"{name}.csv")
-    save(plot_exit_rates(rates.rates(), roles=roles_of(trials)), folder / "exits")
-    save(rates.plot_staying(), folder / "staying")
-    save(fits["refusal"].plot(), folder / "refusal")
+        bb.tables.write_table(fit.to_frame(), folder / f"{name}.csv")
+    exits = bb.figures.plot_exit_rates(rates.rates(), roles=bb.figures.roles_of(trials))
+    bb.figures.save(exits, folder / "exits")
+    bb.figures.save(rates.plot_staying(), folder / "staying")
+    bb.figures.save(fits["refusal"].plot(), folder / "refusal")
     effects = order.to_frame().query("quantity == 'order_effect'")
-    save(plot_order_effects(effects), folder / "order")
+    bb.figures.save(bb.figures.plot_order_effects(effects), folder / "order")
     print(*(fits[name].summary() for name in ("corrected", "wrong", "order")), sep="\n\n")
 
 

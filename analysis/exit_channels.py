@@ -11,9 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 import bartleby as bb
-from bartleby.analysis.figures.rate_differences import plot_order_effects, plot_rate_differences
-from bartleby.analysis.figures.style import save
-from bartleby.analysis.tables.files import read_table, write_table
 
 FACTORS = ("exit_channel", "wording", "effect", "tool_name")
 CONVERSATIONS = {True: "presses or degrades", False: "benign control"}
@@ -21,7 +18,7 @@ CONVERSATIONS = {True: "presses or degrades", False: "benign control"}
 
 def load(path: Path) -> pd.DataFrame:
     """Return the trial table of a log or of an exported file."""
-    return bb.read(path) if path.suffix == ".db" else read_table(path)
+    return bb.read(path) if path.suffix == ".db" else bb.tables.read_table(path)
 
 
 def main(source: Path, folder: Path) -> None:
@@ -31,20 +28,20 @@ def main(source: Path, folder: Path) -> None:
     rates = bb.exits(trials, by=["exit_channel", "conversation"])
     order = bb.order_effect(trials, by=["model", "exit_channel"])
     both = bb.refusal_by_exit(trials, by="exit_channel")
-    write_table(rates.to_frame(), folder / "exits.csv")
-    write_table(order.to_frame(), folder / "order.csv")
-    write_table(both.to_frame(), folder / "refusal.csv")
-    save(rates.plot(), folder / "exits")
-    save(rates.plot_staying(), folder / "staying")
-    save(both.plot(), folder / "refusal")
+    bb.tables.write_table(rates.to_frame(), folder / "exits.csv")
+    bb.tables.write_table(order.to_frame(), folder / "order.csv")
+    bb.tables.write_table(both.to_frame(), folder / "refusal.csv")
+    bb.figures.save(rates.plot(), folder / "exits")
+    bb.figures.save(rates.plot_staying(), folder / "staying")
+    bb.figures.save(both.plot(), folder / "refusal")
     effects = order.to_frame().query("quantity == 'order_effect'")
-    save(plot_order_effects(effects), folder / "order")
+    bb.figures.save(bb.figures.plot_order_effects(effects), folder / "order")
     for factor in FACTORS:
         asked = trials[trials[factor].notna()]
         if len(asked[factor].unique()) > 1:
             moved = bb.difference(asked, "opted_out", between=factor)
-            write_table(moved.to_frame(), folder / f"by_{factor}.csv")
-            save(plot_rate_differences(moved.to_frame()), folder / f"by_{factor}")
+            bb.tables.write_table(moved.to_frame(), folder / f"by_{factor}.csv")
+            bb.figures.save(bb.figures.plot_rate_differences(moved.to_frame()), folder / f"by_{factor}")
     print(order.summary())
 
 

@@ -11,14 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 import bartleby as bb
-from bartleby.analysis.figures.rate_differences import plot_order_effects
-from bartleby.analysis.figures.style import save
-from bartleby.analysis.tables.files import read_table, write_table
 
 
 def load(path: Path) -> pd.DataFrame:
     """Return the trial table of a log or of an exported file."""
-    return bb.read(path) if path.suffix == ".db" else read_table(path)
+    return bb.read(path) if path.suffix == ".db" else bb.tables.read_table(path)
 
 
 def main(source: Path, folder: Path) -> None:
@@ -30,11 +27,11 @@ def main(source: Path, folder: Path) -> None:
     order = bb.order_effect(trials, by=["model", "exit_channel"])
     both = bb.refusal_by_exit(trials, by="exit_channel")
     for name, fit in {"exits": rates, "corrected": corrected, "order": order, "refusal": both}.items():
-        write_table(fit.to_frame(), folder / f"{name}.csv")
-    save(rates.plot(), folder / "exits")
-    save(both.plot(), folder / "refusal")
+        bb.tables.write_table(fit.to_frame(), folder / f"{name}.csv")
+    bb.figures.save(rates.plot(), folder / "exits")
+    bb.figures.save(both.plot(), folder / "refusal")
     effects = order.to_frame().query("quantity == 'order_effect'")
-    save(plot_order_effects(effects), folder / "order")
+    bb.figures.save(bb.figures.plot_order_effects(effects), folder / "order")
     print(corrected.summary(), order.summary(), sep="\n\n")
 
 

@@ -11,24 +11,22 @@ from pathlib import Path
 import pandas as pd
 
 import bartleby as bb
-from bartleby.analysis.figures.style import save
-from bartleby.analysis.tables.files import read_table, write_table
 
 BASELINE = "do-nothing"
 
 
 def load(path: Path) -> pd.DataFrame:
     """Return the trial table of a log or of an exported file."""
-    return bb.read(path) if path.suffix == ".db" else read_table(path)
+    return bb.read(path) if path.suffix == ".db" else bb.tables.read_table(path)
 
 
 def main(source: Path, folder: Path) -> None:
     """Estimate utilities and shares, and save tables and the figure."""
     fit = bb.choice_model(load(source), baseline=BASELINE)
     shares = fit.share_below(by="impact")
-    write_table(fit.to_frame(), folder / "utilities.csv")
-    write_table(shares.to_frame(), folder / "shares.csv")
-    save(fit.plot(), folder / "utilities")
+    bb.tables.write_table(fit.to_frame(), folder / "utilities.csv")
+    bb.tables.write_table(shares.to_frame(), folder / "shares.csv")
+    bb.figures.save(fit.plot(), folder / "utilities")
     print(shares.summary())
 
 

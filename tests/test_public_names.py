@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -14,6 +17,24 @@ import bartleby
 def test_every_public_name_can_be_had_and_is_explained(name: str) -> None:
     assert getattr(bartleby, name).__doc__
     assert name in dir(bartleby)
+
+
+@pytest.mark.parametrize("space", [bartleby.figures, bartleby.tables], ids=lambda space: space.__name__)
+def test_every_name_of_a_namespace_can_be_had_and_is_explained(space: ModuleType) -> None:
+    assert space.__doc__
+    assert all(getattr(space, name).__doc__ for name in space.__all__)
+
+
+def test_our_own_studies_analyses_and_notebooks_need_nothing_inside_the_package() -> None:
+    root = Path(__file__).parents[1]
+    files = [path for folder in ("studies", "analysis", "notebooks") for path in (root / folder).iterdir()]
+    inside = {
+        path.name
+        for path in files
+        if path.suffix in {".py", ".ipynb"}
+        and re.search(r"(from|import) bartleby\.", path.read_text("utf-8"))
+    }
+    assert inside == set()
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bartleby import figures, tables
     from bartleby.analysis.choice.model import choice_model
     from bartleby.analysis.choice.sets.model import choice_sets
     from bartleby.analysis.coding.coded import judge_codings, units_table
@@ -124,6 +125,7 @@ __all__ = [
     "exit_margins",
     "exits",
     "export",
+    "figures",
     "flips",
     "follows_request",
     "hazard",
@@ -159,6 +161,7 @@ __all__ = [
     "specificity",
     "stated_and_revealed",
     "status",
+    "tables",
     "transitivity",
     "units_table",
     "wrong_exits",
@@ -251,12 +254,15 @@ _WHERE = {
     "units_table": "analysis.coding.coded",
     "wrong_exits": "analysis.exits.kinds",
 }
+_NAMESPACES = ("figures", "tables")
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name == "__version__":
         return import_module("importlib.metadata").version("bartleby")
+    if name in _NAMESPACES:
+        return import_module(f"bartleby.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'bartleby' has no attribute {name!r}")
     return getattr(import_module(f"bartleby.{_WHERE[name]}"), name)
