@@ -8,11 +8,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 import pytest
 from fontTools import subset
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backend_bases import RendererBase
+from PIL import Image
 
 from bartleby.analysis.figures.labels import clip, visible
 from bartleby.analysis.figures.style import CLASSES, Picture, looks, new_picture, save, style
@@ -36,7 +38,8 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_a_figure_is_drawn_once_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def times_drawn(picture: Picture, path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Save a figure, and return how often it was drawn for that."""
     drawn = []
     draw = Picture.draw
 
@@ -45,11 +48,69 @@ def test_a_figure_is_drawn_once_for_each_file(tmp_path: Path, monkeypatch: pytes
         draw(self, renderer)
 
     monkeypatch.setattr(Picture, "draw", counted)
+    save(picture, path)
+    return len(drawn)
+
+
+def test_a_figure_is_drawn_once_for_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with style():
         picture = new_picture(3, 2)
         picture.add_subplot().set_ylabel("Utility")
-    files = save(picture, tmp_path / "once")
-    assert len(drawn) == len(files) == 3
+    assert times_drawn(picture, tmp_path / "once", monkeypatch) == 1
+
+
+def test_a_figure_with_an_image_is_drawn_for_each_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with style():
+        picture = new_picture(3, 2)
+        picture.add_subplot().imshow(np.eye(3))
+    assert times_drawn(picture, tmp_path / "image", monkeypatch) == 4  # once in vain
+    for ending in ("pdf", "svg", "png"):
+        assert (tmp_path / f"image.{ending}").stat().st_size > 1_000
+
+
+def test_a_saved_figure_looks_as_matplotlib_draws_it_by_itself(tmp_path: Path) -> None:
+    with style():
+        picture = new_picture(4, 3)
+        axes = picture.add_subplot()
+        axes.errorbar([1, 2, 3], [1, 10, 100], yerr=[0.5, 3, 20], fmt="s", label="a long label of a line")
+        axes.scatter([1.5, 2.5], [5, 50], s=[9, 90], c=["red", "blue"])
+        axes.fill_between([1, 3], [1, 2], [4, 90], hatch="//", alpha=0.3)
+        axes.plot([-5, 9], [1e-3, 1e9], "--")  # cut off by the axes
+        axes.set(yscale="log", xlim=(0.5, 3.5), ylim=(0.3, 300), title="Title")
+        axes.text(2, 20, "boxed", rotation=30, bbox={"boxstyle": "round"})
+        axes.legend()
+    _, _, png = save(picture, tmp_path / "ours")
+    ours = np.asarray(Image.open(png).convert("L").resize((240, 180)), float)
+    with style():
+        picture.savefig(tmp_path / "alone.png")
+    alone = np.asarray(Image.open(tmp_path / "alone.png").convert("L").resize((240, 180)), float)
+    assert np.abs(ours - alone).mean() < 2  # of 255 shades of grey; a line that is missing is 1 to 5
+    assert np.corrcoef(ours.ravel(), alone.ravel())[0, 1] > 0.97
+
+
+def test_saving_leaves_a_figure_as_it_was(tmp_path: Path) -> None:
+    with style():
+        picture = new_picture(3, 2)
+        picture.add_subplot().set_ylabel("Utility")
+    before = picture.dpi, picture.canvas, picture.get_layout_engine(), picture.get_facecolor()
+    first = [file.read_bytes() for file in save(picture, tmp_path / "first")]
+    assert (picture.dpi, picture.canvas, picture.get_layout_engine(), picture.get_facecolor()) == before
+    assert "draw" not in vars(picture)
+    assert [file.read_bytes() for file in save(picture, tmp_path / "second")] == first
+
+
+def test_a_file_does_not_depend_on_what_was_saved_before_it(tmp_path: Path) -> None:
+    def saved(name: str, title: str) -> bytes:
+        with style():
+            picture = new_picture(3, 2)
+            picture.add_subplot().set_title(title)
+        return save(picture, tmp_path / name)[0].read_bytes()
+
+    first = saved("a", "Plain")
+    saved("b", "ÄÖÜ")
+    assert saved("c", "Plain") == first
 
 
 def test_settings_of_the_user_come_back_and_are_of_no_account_within() -> None:

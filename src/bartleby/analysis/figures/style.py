@@ -24,6 +24,7 @@ from matplotlib.text import Text
 
 from bartleby.analysis.figures.labels import HIDDEN, visible
 from bartleby.analysis.figures.pdf_fonts import plain_fonts
+from bartleby.analysis.figures.recording import drawn_once
 from bartleby.errors import SettingError
 
 __all__ = [
@@ -283,7 +284,8 @@ def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
     stem = Path(path)
     stem.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in _METADATA}
-    with _laid_out(figure), plain_fonts():
+    _show_hidden(figure)
+    with style(), _quiet_about_glyphs(), drawn_once(figure), plain_fonts():
         for ending, file in files.items():
             figure.savefig(file, format=ending, metadata=_METADATA[ending])
     return files["pdf"], files["svg"], files["png"]
@@ -294,22 +296,6 @@ _METADATA: Mapping[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": "Bartleby"},
     "png": {"Software": "Bartleby"},
 }
-
-
-@contextmanager
-def _laid_out(figure: Figure) -> Iterator[None]:
-    """Find room for all labels once, so that it is the same in every format, and keep it meanwhile."""
-    engine = figure.get_layout_engine()
-    _show_hidden(figure)
-    with style(), _quiet_about_glyphs():
-        if engine is not None:
-            engine.execute(figure)
-        # No engine at all: with a placeholder for one, matplotlib draws twice for every file.
-        figure.set_layout_engine(None)
-        try:
-            yield
-        finally:
-            figure.set_layout_engine(engine)
 
 
 @contextmanager
