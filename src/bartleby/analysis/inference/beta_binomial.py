@@ -8,7 +8,8 @@ averaged over all it could be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +88,19 @@ def mean_posterior(events: Floats, n: Floats) -> MeanPosterior:
     it goes to 0 as many as it has trials.
     """
     pairs, times = np.unique(np.stack([events, n]), axis=1, return_counts=True)
+    posterior = _posterior(tuple(map(float, pairs[0])), tuple(map(float, pairs[1])), tuple(map(int, times)))
+    total = float(events.sum())
+    end = 0.0 if total <= 0 else 1.0 if total >= float(n.sum()) else None
+    return replace(posterior, end=end)
+
+
+@lru_cache(256)
+def _posterior(events: tuple[float, ...], n: tuple[float, ...], number: tuple[int, ...]) -> MeanPosterior:
+    """Return the posterior given distinct clusters and how many there are of each.
+
+    Curves and tables by group ask for the same few counts again and again.
+    """
+    pairs, times = np.array([events, n]), np.array(number)
     limits = _WIDEST
     for _ in range(_ROUNDS):
         rates, likenesses = _grid(limits, _RATES, _LIKENESSES)
@@ -103,9 +117,7 @@ def mean_posterior(events: Floats, n: Floats) -> MeanPosterior:
     top = joint.max(axis=1)
     marginal = top + np.log(np.exp(joint - top[:, None]).sum(axis=1))
     likeness = float(np.average(expit(likenesses), weights=np.exp(joint - top.max()).sum(axis=0)))
-    total = float(events.sum())
-    end = 0.0 if total <= 0 else 1.0 if total >= float(n.sum()) else None
-    return MeanPosterior(rates, marginal, likeness, end)
+    return MeanPosterior(rates, marginal, likeness)
 
 
 def _grid(limits: Limits, rates: int, likenesses: int) -> tuple[Floats, Floats]:

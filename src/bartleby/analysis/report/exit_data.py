@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from bartleby.analysis.exits.rates import ExitFit, exits
 from bartleby.analysis.figures.roles import UNKNOWN, roles_of
 from bartleby.analysis.report.sections import Section
 from bartleby.analysis.tables.estimates import Estimates
@@ -51,6 +52,7 @@ class ExitData:
     level: float
     roles: Mapping[str, str]
     battery: tuple[Mapping[str, Any], ...] = ()
+    _fits: dict[tuple[str, ...], ExitFit] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -102,6 +104,13 @@ class ExitData:
     def by(self, *names: str | None) -> list[str]:
         """Return those of the columns that tell trials apart."""
         return [name for name in names if name is not None and several(self.trials, name)]
+
+    def exits_by(self, names: Sequence[str]) -> ExitFit:
+        """Return exits of all trials by some columns, estimated once however many sections need them."""
+        key = tuple(names)
+        if key not in self._fits:
+            self._fits[key] = exits(self.trials, by=list(key), level=self.level)
+        return self._fits[key]
 
     def where(self, *names: str) -> pd.DataFrame:
         """Return the trials in which no column is empty, as conditions are where they do not apply."""

@@ -63,8 +63,8 @@ def sections_of(data: ExitData) -> list[Section]:
 
 def by_class(data: ExitData) -> Section:
     """Return the headline: how often the model left, by class."""
-    fit = exits(data.trials, by=data.by(data.classes), level=data.level)
-    overall = exits(data.trials, by=data.by("role"), level=data.level)
+    fit = data.exits_by(data.by(data.classes))
+    overall = data.exits_by(data.by("role"))
     text = [headline(overall.rates(), data.trial, data.left)]
     text.append(scope(fit.settings, "scenarios" if "scenario_class" in data.trials else "tasks"))
     if data.without_exit:
@@ -207,9 +207,9 @@ def turns_stayed(data: ExitData) -> Section | None:
 def _timed(data: ExitData) -> ExitFit | None:
     if not data.long or "turn" not in data.trials:
         return None
-    fit = exits(data.trials, by=data.by(data.classes), level=data.level)
+    fit = data.exits_by(data.by(data.classes))
     if len(fit.curves) > MANY and data.by("role"):
-        fit = exits(data.trials, by="role", level=data.level)
+        fit = data.exits_by(["role"])
     return fit if fit.curves else None
 
 
