@@ -237,3 +237,13 @@ def test_clusters_that_cannot_matter_are_left_out_to_within_a_thousandth(
     assert excess.max() > 0
     monkeypatch.setattr("bartleby.analysis.inference.satterthwaite._MOST", 1)
     np.testing.assert_allclose(robust.degrees_of_freedom(np.eye(39)), exact, rtol=1e-12)
+
+
+def test_degrees_of_freedom_of_many_contrasts_are_those_of_each_alone() -> None:
+    rng = np.random.default_rng(3)
+    owner = np.repeat(np.arange(30), rng.integers(1, 12, 30))  # fewer, as many and more rows than parameters
+    roots = rng.normal(size=(len(owner), 5))
+    robust = cluster_covariance(roots * rng.normal(size=(len(owner), 1)), owner, roots, owner)
+    contrasts = rng.normal(size=(40, 5))
+    alone = [float(robust.degrees_of_freedom(contrast)[0]) for contrast in contrasts]
+    assert robust.degrees_of_freedom(contrasts) == pytest.approx(alone, rel=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import polars as pl
 import pytest
 
 from bartleby.analysis.rates import marginal
+from bartleby.analysis.rates.counted import counted_cells
 from bartleby.analysis.rates.effects import effects
+from bartleby.analysis.rates.formulas import read_formula
+from bartleby.analysis.rates.regression import regress
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
 
@@ -242,6 +246,27 @@ def test_intervals_nest_with_the_level_and_swapping_the_outcome_turns_the_signs(
     left = part(effects(trials, "left ~ difficulty"), "coefficient")
     np.testing.assert_allclose(left["estimate"], -stayed["estimate"], atol=1e-9)
     np.testing.assert_allclose(left["std_error"], stayed["std_error"], rtol=1e-7)
+
+
+def test_cells_with_the_same_predictors_are_fitted_as_one_whatever_their_cluster() -> None:
+    rng = np.random.default_rng(2)
+    harm = rng.integers(0, 3, 400).astype(float)
+    table = pd.DataFrame(
+        {"x": harm, "item": rng.integers(0, 40, 400).astype(str), "_event": rng.random(400) < 0.3}
+    )
+    table = table.assign(_event=table["_event"].astype(float), count=1.0)
+    terms = read_formula("y ~ x", ["x"])
+    counted = counted_cells(table, table[["x"]], terms, ["item"])
+    merged = counted.merged()
+    assert len(merged.n) == 3
+    assert merged.n.sum() == counted.n.sum() == 400
+    assert np.array_equal(counted.design.matrix[:, 1], counted.design.data["x"])
+    apart = replace(counted, profile=None)
+    one, other = (regress(data, "auto", repeats_independent=False).rows(0.95) for data in (counted, apart))
+    for row, same in zip(one, other, strict=True):
+        assert [row[name] for name in ("estimate", "low", "high", "df")] == pytest.approx(
+            [same[name] for name in ("estimate", "low", "high", "df")], rel=1e-9
+        )
 
 
 def test_an_intercept_alone_has_the_log_odds_of_the_rate() -> None:

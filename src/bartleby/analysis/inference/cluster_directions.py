@@ -67,6 +67,9 @@ class Directions(Protocol):
         clusters `owner`, numbered from 0.
         """
 
+    def squares(self, amounts: Floats) -> Floats:
+        """Return such sums for several contrasts, of amounts (k, c) times all directions (c,)."""
+
 
 def members(directions: Directions, clusters: Integers) -> tuple[Integers, Integers]:
     """Return the directions of some clusters, and which of these each belongs to."""

@@ -63,7 +63,7 @@ class DenseDirections:
         """Return scores by cluster (G, p) with factors (k,) along directions, for `coordinates`."""
         whitened = sums @ self.whitener
         part = np.einsum("kp,kp->k", self.rows, whitened[owners(self)])
-        whitened += self._sums((factor - 1.0) * part)
+        whitened += self._sums(((factor - 1.0) * part)[:, None])[:, :, 0]
         return np.asarray(whitened, dtype=np.float64)
 
     def covariance(self, corrected: Matrix) -> Floats:
@@ -81,16 +81,35 @@ class DenseDirections:
     ) -> float:
         """Return the sum of squares of inner products between different clusters; see `Directions`."""
         if owner is None:
-            sums, owner = self._sums(amounts), owners(self)
-        else:
-            sums = np.zeros((int(owner.max(initial=-1)) + 1, self.width))
-            np.add.at(sums, owner, amounts[:, None] * self.rows[chosen])
+            return float(self.squares(amounts[:, None])[0])
+        sums = np.zeros((int(owner.max(initial=-1)) + 1, self.width))
+        np.add.at(sums, owner, amounts[:, None] * self.rows[chosen])
         # |A A'| = |A'A|: the smaller of the two.
         inner = sums @ sums.T if len(sums) < self.width else sums.T @ sums
         return float(np.sum(inner**2) - np.sum(np.bincount(owner, amounts**2) ** 2))
 
+    def squares(self, amounts: Floats) -> Floats:
+        """Return such sums for several contrasts, of amounts (k, c) times all directions (c,)."""
+        found = np.empty(amounts.shape[1])
+        step = max(1, _BATCH // (len(self.starts) * self.width))
+        for begin in range(0, len(found), step):
+            sums = np.ascontiguousarray(self._sums(amounts[:, begin : begin + step]).transpose(2, 0, 1))
+            turned = sums.transpose(0, 2, 1)
+            # |A A'| = |A'A|: the smaller of the two.
+            inner = sums @ turned if sums.shape[1] < sums.shape[2] else turned @ sums
+            # Directions of a cluster are orthonormal.
+            own = np.einsum("cgp,cgp->cg", sums, sums)
+            found[begin : begin + step] = np.sum(inner**2, axis=(1, 2)) - np.sum(own**2, axis=1)
+        return found
+
     def _sums(self, amounts: Floats) -> Floats:
-        sums: Floats = np.add.reduceat(amounts[:, None] * self.rows, self.starts, axis=0)
+        """Return sums by cluster (G, p, c) of amounts (k, c) times directions."""
+        sums = np.empty((len(self.starts), self.width, amounts.shape[1]))
+        sizes = np.diff(self.starts, append=len(self.rows))
+        for size in np.unique(sizes):
+            members = np.flatnonzero(sizes == size)
+            at = self.starts[members][:, None] + np.arange(size)
+            sums[members] = self.rows[at].transpose(0, 2, 1) @ amounts[at]
         return sums
 
 

@@ -100,9 +100,10 @@ def _exact(directions: Directions, weighted: Floats, contrasts: Floats) -> Float
         amounts = weighted[:, None] * directions.along(coordinates)
         left = _added((undone - 1.0) * amounts**2, directions.starts)
         trace = left.sum(axis=0)
-        for at in np.flatnonzero(trace > 0):
-            square = float(left[:, at] @ left[:, at]) + directions.square(amounts[:, at])
-            df[begin + at] = trace[at] ** 2 / square if square > 0 else np.nan
+        some = np.flatnonzero(trace > 0)
+        squares = np.einsum("gc,gc->c", left, left)[some] + directions.squares(amounts[:, some])
+        defined = squares > 0
+        df[begin + some[defined]] = trace[some[defined]] ** 2 / squares[defined]
     return df
 
 

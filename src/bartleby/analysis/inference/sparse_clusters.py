@@ -135,6 +135,10 @@ class SparseDirections:
             inner = np.asarray((sparse.csr_array(listed.T) @ listed) @ metric)
         return float(np.sum(inner * inner.T) - np.sum(np.bincount(owner, amounts**2) ** 2))
 
+    def squares(self, amounts: Floats) -> Floats:
+        """Return such sums for several contrasts, of amounts (k, c) times all directions (c,)."""
+        return np.array([self.square(column) for column in amounts.T])
+
     @staticmethod
     def _gather(owner: Codes, amounts: Floats, clusters: int) -> sparse.csr_array:
         place = (owner, np.arange(len(owner)))

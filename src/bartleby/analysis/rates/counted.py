@@ -24,7 +24,8 @@ class Counted:
     """The data of a regression: design, events, trials, clusters (None: independent rows), a second way.
 
     `missing` are trials of each cell whose outcome is missing, beyond `n`; None if there are none. They may
-    have had any value of `scale`. Of a numeric outcome `events` are sums of values.
+    have had any value of `scale`. Of a numeric outcome `events` are sums of values. Cells of one `profile`
+    have the same predictors, in any cluster; None if it is not known which have.
     """
 
     design: Design
@@ -34,6 +35,7 @@ class Counted:
     second: Codes | None = None
     missing: Floats | None = None
     scale: tuple[float, float] = (0.0, 1.0)
+    profile: Codes | None = None
 
     def filled(self, share: Floats | float) -> Counted:
         """Return the data had the missing trials been so far up the scale (share 1: at its upper end)."""
@@ -44,6 +46,14 @@ class Counted:
     def cells(self) -> Cells:
         """Return what the fits take."""
         return Cells(self.design.matrix, self.events, self.n)
+
+    def merged(self) -> Cells:
+        """Return cells of the same predictors as one, for what does not depend on clusters."""
+        if self.profile is None:
+            return self.cells()
+        _, first = np.unique(self.profile, return_index=True)
+        events, n = (np.bincount(self.profile, values).astype(float) for values in (self.events, self.n))
+        return Cells(self.design.matrix[first], events, n)
 
     def n_clusters(self) -> float:
         """Return the number of clusters (of the way with fewer), or of rows where these are independent."""
@@ -89,10 +99,14 @@ def counted_cells(
         _missing=used["count"].where(~seen, 0.0),
     )
     merged = _merged_cells(table, [*data.columns, *names], ["_y", "_n", "_missing"])
-    design = make_design(terms, _used_categories(merged, data), leave_out_constant=leave_out_constant)
+    predictors = _used_categories(merged, data)
+    profile, of_each = _profiles(predictors)
+    distinct = make_design(terms, predictors.iloc[of_each], leave_out_constant=leave_out_constant)
+    design = replace(distinct, matrix=distinct.matrix[profile], data=predictors)
     events, n, missing = (merged[name].to_numpy(dtype=float) for name in ("_y", "_n", "_missing"))
+    lost = missing if missing.any() else None
     first, second = [*(merged[name].to_numpy(dtype=np.int64) for name in names), None, None][:2]
-    return Counted(design, events, n, first, second, missing if missing.any() else None)
+    return Counted(design, events, n, first, second, lost, profile=profile)
 
 
 def as_rows(cells: pd.DataFrame, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -118,6 +132,17 @@ def _merged_cells(table: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.D
     if not keys:
         return table[sums].sum().to_frame().T
     return table.groupby(keys, sort=True, observed=True)[sums].sum().reset_index()
+
+
+def _profiles(predictors: pd.DataFrame) -> tuple[Codes, Codes]:
+    """Return which rows, sorted by all columns, have the same values, and the first row of each kind."""
+    begins = np.zeros(len(predictors), dtype=bool)
+    begins[:1] = True
+    for name in predictors:
+        column = predictors[name]
+        values = column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column
+        begins[1:] |= values.to_numpy()[1:] != values.to_numpy()[:-1]
+    return np.cumsum(begins) - 1, np.flatnonzero(begins)
 
 
 def _used_categories(merged: pd.DataFrame, data: pd.DataFrame) -> pd.DataFrame:

@@ -223,14 +223,14 @@ def _column_names(spec: ModelSpec) -> tuple[str, ...]:
 def _aliased(matrix: np.ndarray[Any, np.dtype[np.float64]], columns: Sequence[str]) -> list[str]:
     """Return the columns that follow from those before them."""
     scale = np.sqrt((matrix**2).sum(axis=0))
-    basis, aliased = np.zeros((len(matrix), 0)), []
+    basis, rank, aliased = np.zeros((len(matrix), matrix.shape[1]), order="F"), 0, []
     for name, column, length in zip(columns, matrix.T, scale, strict=True):
         rest = column / length if length > 0 else column
         for _ in range(2):
-            rest = rest - basis @ (basis.T @ rest)
+            rest = rest - basis[:, :rank] @ (basis[:, :rank].T @ rest)
         size = float(np.linalg.norm(rest))
         if size < 1e-8:
             aliased.append(name)
         else:
-            basis = np.column_stack([basis, rest / size])
+            basis[:, rank], rank = rest / size, rank + 1
     return aliased

@@ -157,8 +157,8 @@ def regress(data: Counted, method: str, *, repeats_independent: bool) -> Regress
     clustered = Counted(data.design, data.events, data.n, None) if repeats_independent else data
     if method == "firth":
         return _firth(data, clustered, ())
-    fit = fit_logistic(data.cells())
-    separated = separated_columns(data.cells(), fit)
+    fit = fit_logistic(data.merged())
+    separated = separated_columns(data.merged(), fit)
     if separated:
         terms = ", ".join(repr(data.design.columns[column]) for column in separated)
         told = f"the data are separated along {terms}: no finite maximum-likelihood estimate exists"
@@ -208,7 +208,7 @@ def clustered_regression(
     errors = robust_errors(robust)
     unknown = [
         name
-        for name, error in zip(data.design.columns, errors(np.eye(len(beta)))[0], strict=True)
+        for name, error in zip(data.design.columns, robust.standard_errors(np.eye(len(beta))), strict=True)
         if math.isnan(error)
     ]
     told = (
