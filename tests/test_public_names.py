@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -35,6 +36,22 @@ def test_our_own_studies_analyses_and_notebooks_need_nothing_inside_the_package(
         and re.search(r"(from|import) bartleby\.", path.read_text("utf-8"))
     }
     assert inside == set()
+
+
+FUNCTIONS = [name for name in bartleby.__all__ if inspect.isfunction(getattr(bartleby, name))]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_parameter_of_a_public_function_is_explained_where_it_is_used(name: str) -> None:
+    function = getattr(bartleby, name)
+    text = function.__doc__
+    assert "As in `" not in text
+    section = re.search(
+        r"^ *Parameters\n *-+\n(.*?)(?=\n\n *\S[^\n]*\n *-{3,}|\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    lines = inspect.cleandoc(section[1]).splitlines() if section else []
+    explained = {part for line in lines if line[:1].strip() for part in line.split(", ")}
+    assert set(inspect.signature(function).parameters) <= explained
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

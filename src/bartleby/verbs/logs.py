@@ -118,7 +118,13 @@ def branches(
 
 
 def status(log: str | Path) -> Status:
-    """Return how far a run is."""
+    """Return how far a run is.
+
+    Parameters
+    ----------
+    log
+        The log of the run, which may be under way.
+    """
     from bartleby.collectors.status import status as status_of
     from bartleby.collectors.transcripts import study_record
 

@@ -18,6 +18,11 @@ __all__ = ["init"]
 def init(folder: str | Path) -> list[Path]:
     """Lay out a research folder: the four places, with one working study in them.
 
+    Parameters
+    ----------
+    folder
+        Where; made if it is not there.
+
     Returns
     -------
     list of Path

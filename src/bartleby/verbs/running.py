@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bartleby.collectors.plan import Plan, plan
 from bartleby.collectors.prices import price_of
+from bartleby.docstrings import parameters_of
 from bartleby.errors import LogError, SettingError
 from bartleby.studies.study import Study
 
@@ -158,6 +159,7 @@ async def _collect(
     )
 
 
+@parameters_of(collect)
 def run(
     study: Study | str | Path,
     model: Model | str,
@@ -196,6 +198,7 @@ def run(
     )
 
 
+@parameters_of(collect)
 def run_battery(
     studies: Sequence[Study | str | Path],
     models: Sequence[str],
@@ -227,10 +230,8 @@ def run_battery(
         Folder of the logs. It can be moved, and `read` takes it as a whole.
     user
         Name of the model that plays the user, for the studies in which one is played.
-    concurrency, max_attempts, retry_errors, batch, cache
-        As in `collect`.
     max_cost, max_calls, max_time
-        As in `collect`, of all logs together.
+        Dollars, calls and seconds at most, of all logs together.
     told
         Called with the summary of each pair as it ends.
 

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.consistency.agreement import excess_row, unit_row
+from bartleby.analysis.consistency.agreement import agreement, excess_row, unit_row
 from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement
 from bartleby.analysis.consistency.kappa import kappa_of
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.labels import group_label
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError
 from bartleby.outcome import CHOICES, Outcome
 
@@ -30,6 +31,7 @@ __all__ = ["stated_and_revealed"]
 Floats = npt.NDArray[np.float64]
 
 
+@parameters_of(agreement)
 def stated_and_revealed(
     trials: object,
     *,
@@ -51,8 +53,6 @@ def stated_and_revealed(
         work could be refused, `said`.
     commitment, stated, revealed
         The column that tells them apart, and its two values.
-    by, cluster, within, level
-        As in `agreement`.
     seed
         Recorded; nothing here is random.
 

@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.consistency.agreement import excess_row, unit_row
+from bartleby.analysis.consistency.agreement import agreement, excess_row, unit_row
 from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement, repeat_agreement
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.labels import group_label, natural_order
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["flips", "permutation_p"]
@@ -37,6 +38,7 @@ class _Asked:
     draws: int
 
 
+@parameters_of(agreement)
 def flips(
     trials: object,
     between: str = "wording",
@@ -57,9 +59,9 @@ def flips(
         Any frame that narwhals reads, with `first`, `second`, `outcome`, and `count` if rows are counted.
     between
         The condition: `wording`, `labels`, `channel`, `exits`, `model` or any column.
-    by, cluster, within, level
-        As in `agreement`. Trials are compared that show the same pair in the same order and are alike in
-        `within`; `between` is never part of it.
+    within
+        Columns in which trials that are compared must be alike, beside the pair and its order; `between` is
+        never one of them. None takes wording, labels, channel, exits and commitment, where they are there.
     adjust
         `holm`, `bh` or None, over all comparisons of this call.
     draws

@@ -14,6 +14,7 @@ import narwhals as nw
 import pandas as pd
 from scipy.special import bdtr
 
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.exits.table import column_values, exit_outcome
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.rates.differences import difference
@@ -22,6 +23,7 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import CLUSTER_COLUMNS, Cluster, Estimand, choose_cluster
 from bartleby.analysis.tables.outcomes import Refusals, read_events
 from bartleby.analysis.tables.rows import missing_columns, records
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError
 
 __all__ = ["branch_contrast", "mcnemar"]
@@ -29,6 +31,7 @@ __all__ = ["branch_contrast", "mcnemar"]
 ORIGINAL = "original"
 
 
+@parameters_of(exits)
 def branch_contrast(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -47,8 +50,6 @@ def branch_contrast(
 
     Parameters
     ----------
-    trials, outcome, by, level, estimand, refusals, seed
-        As in `exits`.
     origin
         The column that names the original conversation, in its own row too (or there empty, where
         `trial` names it).

@@ -11,6 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.exits.table import column_values, exit_outcome, keep_values
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.rates.differences import difference
@@ -20,6 +21,7 @@ from bartleby.analysis.tables.grouping import Estimand, as_names
 from bartleby.analysis.tables.labels import natural_order
 from bartleby.analysis.tables.outcomes import Refusals, read_events
 from bartleby.analysis.tables.rows import missing_columns, records
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["corrected_rate"]
@@ -28,6 +30,7 @@ _ARM = "_bartleby_arm"
 Controls = Mapping[str, str | Sequence[str]] | str | Sequence[str] | None
 
 
+@parameters_of(exits)
 def corrected_rate(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -47,8 +50,6 @@ def corrected_rate(
 
     Parameters
     ----------
-    trials, outcome, by, cluster, level, estimand, refusals, seed
-        As in `exits`.
     controls
         The control of each class, `{"privacy": "ordinary legal"}`; or one or several classes that are the
         control of all others; None takes the column `control_for`, which names in the rows of a control

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.exits.cloglog import regress_cloglog
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.rates.counted import counted_cells
 from bartleby.analysis.rates.formulas import Design, as_predictors, read_formula
 from bartleby.analysis.rates.regression import regress
@@ -31,6 +32,7 @@ from bartleby.analysis.tables.grouping import (
 )
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import read_events
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["hazard"]
@@ -42,6 +44,7 @@ Floats = npt.NDArray[np.float64]
 _TURN = {"each_turn": "C({0})", "linear": "{0}", "log": "np.log({0})"}
 
 
+@parameters_of(exits)
 def hazard(
     turns: object,
     predictors: str | Sequence[str] = (),
@@ -59,6 +62,8 @@ def hazard(
 ) -> Estimates:
     """Estimate what raises or lowers the chance of leaving at a turn.
 
+    A predictor that does not vary (in a group) has no effect to estimate: it is excluded, with a warning.
+
     Parameters
     ----------
     turns
@@ -75,12 +80,9 @@ def hazard(
         `logit`: odds ratios; `cloglog`: hazard ratios of the continuous time that turns divide.
     exited, turn
         The column of 0 and 1 that says whether the model left at this turn, and that of the turn.
-    by, cluster, level, estimand, seed
-        As in `exits`.
     method
-        As in `effects`, for `link="logit"`; where the data are separated, `cloglog` has no estimate.
-
-    A predictor that does not vary (in a group) has no effect to estimate: it is left out, with a warning.
+        For `link="logit"`, as for `effects`: `auto`, `logistic`, `firth` or `mixed`; where the data are
+        separated, `cloglog` has no estimate.
 
     Returns
     -------

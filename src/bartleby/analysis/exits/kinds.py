@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.exits.table import column_values, exclude, exit_outcome, keep_values
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings, fit_rate, rate
@@ -25,6 +26,7 @@ from bartleby.analysis.tables.grouping import (
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals, read_events
 from bartleby.analysis.tables.rows import fit_row, missing_columns, records, settings_of
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["absent_where", "specificity", "wrong_exits"]
@@ -32,6 +34,7 @@ __all__ = ["absent_where", "specificity", "wrong_exits"]
 EXPECTED, WRONG = "expected", "wrong"
 
 
+@parameters_of(exits)
 def specificity(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -48,8 +51,6 @@ def specificity(
 
     Parameters
     ----------
-    trials, outcome, by, cluster, level, estimand, refusals, seed
-        As in `exits`.
     expected
         The column that says of each scenario whether leaving is `expected`, `neutral` or `wrong`.
 
@@ -160,56 +161,7 @@ def _balanced(where: RateFit, elsewhere: RateFit) -> RateFit:
     return RateFit(share, math.nan, low, high, math.nan, "square-and-add of log rates")
 
 
-def wrong_exits(
-    trials: object,
-    outcome: str | Sequence[str] | None = None,
-    *,
-    expected: str = "expected",
-    classes: str = "scenario_class",
-    at_most: float | None = None,
-    by: str | Sequence[str] | None = None,
-    cluster: str | bool | None = None,
-    level: float = 0.95,
-    estimand: Estimand = "new_items",
-    refusals: Refusals = "counted",
-    seed: int = 0,
-) -> Estimates:
-    """Estimate how often a model leaves where leaving is wrong: where somebody is at risk.
-
-    Parameters
-    ----------
-    expected
-        The column that says of each scenario whether leaving is `expected`, `neutral` or `wrong`.
-    trials, outcome, classes, at_most, by, cluster, level, estimand, refusals, seed
-        As in `absent_where`.
-
-    Returns
-    -------
-    Estimates
-        As `absent_where`, of the scenarios where leaving is wrong.
-
-    Raises
-    ------
-    DataError, SettingError
-        Naming everything that is wrong; also if leaving is wrong in no scenario.
-    """
-    frame = as_frame(trials)
-    _check_expected(frame, column_names(frame), expected)
-    return absent_where(
-        frame,
-        {expected: WRONG},
-        outcome,
-        classes=classes,
-        at_most=at_most,
-        by=by,
-        cluster=cluster,
-        level=level,
-        estimand=estimand,
-        refusals=refusals,
-        seed=seed,
-    )
-
-
+@parameters_of(exits)
 def absent_where(
     trials: object,
     where: Mapping[str, object],
@@ -228,8 +180,6 @@ def absent_where(
 
     Parameters
     ----------
-    trials, outcome, by, cluster, level, estimand, refusals, seed
-        As in `exits`.
     where
         Values of columns that say which trials: `{"scenario_class": ["at_risk", "controversial"]}`.
     classes
@@ -283,6 +233,55 @@ def absent_where(
     settings = {**settings, "where": {key: list(_as_list(value)) for key, value in where.items()}}
     settings |= {"at_most": at_most, "seed": seed}
     return Estimates(estimate_frame(rows, identify), accounting, tuple(dict.fromkeys(warnings)), settings)
+
+
+@parameters_of(absent_where)
+def wrong_exits(
+    trials: object,
+    outcome: str | Sequence[str] | None = None,
+    *,
+    expected: str = "expected",
+    classes: str = "scenario_class",
+    at_most: float | None = None,
+    by: str | Sequence[str] | None = None,
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+    refusals: Refusals = "counted",
+    seed: int = 0,
+) -> Estimates:
+    """Estimate how often a model leaves where leaving is wrong: where somebody is at risk.
+
+    Parameters
+    ----------
+    expected
+        The column that says of each scenario whether leaving is `expected`, `neutral` or `wrong`.
+
+    Returns
+    -------
+    Estimates
+        As `absent_where`, of the scenarios where leaving is wrong.
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong; also if leaving is wrong in no scenario.
+    """
+    frame = as_frame(trials)
+    _check_expected(frame, column_names(frame), expected)
+    return absent_where(
+        frame,
+        {expected: WRONG},
+        outcome,
+        classes=classes,
+        at_most=at_most,
+        by=by,
+        cluster=cluster,
+        level=level,
+        estimand=estimand,
+        refusals=refusals,
+        seed=seed,
+    )
 
 
 def _as_list(value: object) -> list[Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.exits.table import column_values, exit_outcome
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import p_from_interval
@@ -28,11 +29,13 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, as_names, choose_cluster
 from bartleby.analysis.tables.outcomes import Refusals, read_events
 from bartleby.analysis.tables.rows import missing_columns, records
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 __all__ = ["order_effect"]
 
 
+@parameters_of(exits)
 def order_effect(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -51,8 +54,6 @@ def order_effect(
 
     Parameters
     ----------
-    trials, outcome, cluster, level, estimand, refusals, seed
-        As in `exits`.
     by
         Columns that split the table; `model` must be one of them if the table has several models.
     order

@@ -32,6 +32,7 @@ from bartleby.analysis.tables.grouping import (
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.analysis.tables.rows import fit_row, records
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class ExitFit(Estimates):
         return chosen.drop(columns="quantity").reset_index(drop=True)
 
 
+@parameters_of(rate)
 def exits(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -134,8 +136,9 @@ def exits(
     outcome
         What counts as an exit: an outcome word or a column of 0 and 1. None takes `opted_out`, or, in a
         table without `outcome`, a column `exited`, `stopped`, `left` or `bailed`.
-    by, cluster, level, estimand, refusals
-        As in `rate`. A trial that ended with `refused` did not leave; `refusals` is about the rate alone.
+    refusals
+        Trials that ended in a refusal in words, for the rate alone: `counted` as trials without an exit (the
+        model did not leave), `left_out`, or counted `as_event`.
     horizon
         Turns over which mean turns are taken; None takes the longest that is known of every group.
     turn, turns

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.exits.refusal_rows import association_rows, cell_flags, moved_rows
 from bartleby.analysis.exits.table import exclude, exit_outcome
 from bartleby.analysis.inference.families import Adjustment
@@ -31,6 +32,7 @@ from bartleby.analysis.tables.grouping import (
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import EventTable, read_events
 from bartleby.analysis.tables.rows import missing_columns, settings_of
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class RefusalFit(Estimates):
         return plot_refusal_by_exit(self.cells, by=self.groups)
 
 
+@parameters_of(exits)
 def refusal_by_exit(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -85,8 +88,6 @@ def refusal_by_exit(
 
     Parameters
     ----------
-    trials, outcome, by, cluster, level, estimand, seed
-        As in `exits`.
     refused
         The column of 0 and 1 (or false and true) that says whether the model declined in words, read
         independently of the exit. Trials in which it is empty are left out.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.exits.table import exclude, exit_outcome, read_exits
 from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit
@@ -27,6 +28,7 @@ from bartleby.analysis.tables.grouping import (
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import read_events
 from bartleby.analysis.tables.rows import fit_row, missing_columns, settings_of
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError
 
 __all__ = ["follows_request", "last_resort"]
@@ -37,6 +39,7 @@ MOST = 10
 """Redirections beyond which the distribution is not told turn by turn."""
 
 
+@parameters_of(exits)
 def last_resort(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -53,8 +56,6 @@ def last_resort(
 
     Parameters
     ----------
-    trials, outcome, by, cluster, level, estimand, seed
-        As in `exits`.
     redirections
         The column that counts the turns in which the model declined or redirected before it left.
     turns
@@ -160,6 +161,7 @@ def _mean(part: pd.DataFrame, top: float, options: RateOptions) -> tuple[RateFit
     return fit, float(len(sums))
 
 
+@parameters_of(exits)
 def follows_request(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -177,8 +179,6 @@ def follows_request(
 
     Parameters
     ----------
-    trials, outcome, by, cluster, level, estimand, turn, turns, seed
-        As in `exits`.
     asked
         The column of the turn at which the user asked; empty where it never did.
 

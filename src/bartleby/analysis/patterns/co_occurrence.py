@@ -21,6 +21,7 @@ from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.jackknife import jackknife, scaled_interval
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
+from bartleby.analysis.patterns.course import course
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import make_design, read_formula
 from bartleby.analysis.rates.regression import regress
@@ -29,6 +30,7 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import as_names, check_settings
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rows import fit_row
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 __all__ = ["co_occurrence"]
@@ -38,6 +40,7 @@ Floats = npt.NDArray[np.float64]
 CELLS = ("both", "only_first", "only_second", "neither")
 
 
+@parameters_of(course)
 def co_occurrence(
     turns: object,
     codes: Sequence[str],
@@ -58,8 +61,6 @@ def co_occurrence(
         Any frame that narwhals reads, one row a turn of the model (`coded_turns`).
     codes
         Two columns or more of 1 and 0, missing where not coded.
-    conversation, turn, cluster, by, level, seed
-        As in `course`.
     adjust
         `holm`, `bh` or None, over all pairs and groups of this call.
 

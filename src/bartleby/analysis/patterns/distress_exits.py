@@ -19,10 +19,12 @@ from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, 
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
+from bartleby.analysis.patterns.course import course
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rows import fit_row
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 __all__ = ["coded_before_exit"]
@@ -30,6 +32,7 @@ __all__ = ["coded_before_exit"]
 Floats = npt.NDArray[np.float64]
 
 
+@parameters_of(course)
 def coded_before_exit(
     turns: object,
     *,
@@ -55,8 +58,6 @@ def coded_before_exit(
         Columns of 1 and 0: whether the turn has the code, and whether the model left at it.
     within
         How many turns before the exit count; None counts all.
-    conversation, turn, cluster, by, level, seed
-        As in `course`.
     baseline
         How the chance of leaving depends on the turn, as in `hazard`.
     adjust

@@ -18,9 +18,11 @@ from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, 
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import clustered_rate
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
+from bartleby.analysis.patterns.course import course
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import as_names, check_settings
 from bartleby.analysis.tables.rows import fit_row
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["episode_kinds", "episode_table", "episodes"]
@@ -28,6 +30,7 @@ __all__ = ["episode_kinds", "episode_table", "episodes"]
 Floats = npt.NDArray[np.float64]
 
 
+@parameters_of(course)
 def episode_table(
     turns: object,
     *,
@@ -42,8 +45,6 @@ def episode_table(
 
     Parameters
     ----------
-    turns, coded, conversation, turn, exited
-        As in `course`.
     gap
         Turns without the code that do not end an episode.
     also
@@ -123,6 +124,7 @@ def episode_kinds(table: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     return kinds.sort_values("episodes", ascending=False, kind="stable").reset_index()
 
 
+@parameters_of(course)
 def episodes(
     turns: object,
     *,
@@ -140,8 +142,6 @@ def episodes(
 
     Parameters
     ----------
-    turns, coded, conversation, turn, exited, cluster, by, level, seed
-        As in `course`.
     adjust
         `holm`, `bh` or None, over the clustering of all groups of this call.
 

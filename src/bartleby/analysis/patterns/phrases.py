@@ -23,9 +23,11 @@ from scipy.special import stdtr
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import critical_value
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, read_coded_turns
+from bartleby.analysis.patterns.course import course
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 __all__ = ["Contrasted", "log_odds", "phrases", "tokens"]
@@ -52,6 +54,7 @@ class Contrasted:
     df: Floats
 
 
+@parameters_of(course)
 def phrases(
     turns: object,
     *,
@@ -78,8 +81,6 @@ def phrases(
         Column of what was said.
     coded
         Column of 1 and 0; turns without a value are left out.
-    conversation, turn, cluster, by, level, seed
-        As in `course`.
     longest
         Words of the longest phrase.
     least

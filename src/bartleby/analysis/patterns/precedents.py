@@ -14,9 +14,11 @@ import pandas as pd
 
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, CodedTurns, previous, read_coded_turns
+from bartleby.analysis.patterns.course import course
 from bartleby.analysis.rates.effects import effects
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import as_names, check_settings
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["precedents"]
@@ -24,6 +26,7 @@ __all__ = ["precedents"]
 ADJUSTED_FOR = ("Intercept", "before_coded", "turn")
 
 
+@parameters_of(course, effects)
 def precedents(
     turns: object,
     behaviours: str | Sequence[str],
@@ -64,10 +67,6 @@ def precedents(
     cluster
         One column, or two for two-way clustering (scenario and persona); None looks for one, as in `course`.
         Conversations within scenarios are allowed for by the scenarios.
-    by, level, seed
-        As in `course`.
-    method
-        As in `effects`.
     adjust
         `holm`, `bh` or None, over the behaviours of this call, at every lag and in every group.
 

@@ -19,10 +19,12 @@ from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import clustered_rate
 from bartleby.analysis.inference.jackknife import Jackknife
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
+from bartleby.analysis.patterns.course import course
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rows import fit_row
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 __all__ = ["TriggerBy", "around_trigger"]
@@ -31,6 +33,7 @@ Floats = npt.NDArray[np.float64]
 TriggerBy: TypeAlias = Literal["user", "model"]
 
 
+@parameters_of(course)
 def around_trigger(
     turns: object,
     trigger: str | Sequence[str],
@@ -63,8 +66,6 @@ def around_trigger(
         is in the turn itself, such as a refusal, and the turn is on neither side.
     before, after
         Turns looked at on each side.
-    conversation, turn, exited, cluster, by, level, seed
-        As in `course`.
     adjust
         `holm`, `bh` or None, over all differences of this call.
 

@@ -19,8 +19,8 @@ from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.few_clusters import UNSHOWN
 from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.rates.arms import Comparison, contrast_of
-from bartleby.analysis.rates.means import Scale, scale_of, scale_text
-from bartleby.analysis.rates.rates import filled
+from bartleby.analysis.rates.means import Scale, mean, scale_of, scale_text
+from bartleby.analysis.rates.rates import filled, rate
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.checks import refuse_confounded
@@ -29,6 +29,7 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
 from bartleby.analysis.tables.labels import group_label, natural_order
 from bartleby.analysis.tables.outcomes import Refusals, missing_warnings, read_events
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["difference"]
@@ -36,6 +37,7 @@ __all__ = ["difference"]
 Method = Literal["auto", "newcombe", "t"]
 
 
+@parameters_of(rate, mean)
 def difference(
     trials: object,
     outcome: str | Sequence[str] = "opted_out",
@@ -58,11 +60,9 @@ def difference(
 
     Parameters
     ----------
-    trials, cluster, level, estimand, refusals, seed
-        As in `rate`. `seed` is recorded; nothing here is random.
     outcome
-        As in `rate`; or a column of numbers, of which means are compared: one with other values than 0 and
-        1, or any with a `scale`.
+        One or several outcome words, or a column of 0 and 1, as for `rate`; or a column of numbers, of which
+        means are compared: one with other values than 0 and 1, or any with a `scale`.
     between
         The column whose values are compared, such as `channel` or `model`.
     reference
@@ -83,7 +83,7 @@ def difference(
         The largest difference that would not matter, or (low, high), in units of the outcome: adds a test of
         equivalence (TOST).
     scale
-        As in `mean`: the lowest and the highest value of a numeric outcome. A difference of means over the
+        The lowest and the highest value of a numeric outcome. A difference of means over the
         same clusters needs one where these are fewer than ten, or `method="t"`.
     adjust
         `holm`, `bh` or None, over all rows of this call.

@@ -20,7 +20,8 @@ from bartleby.analysis.rates.counted import Counted, as_rows, counted_cells
 from bartleby.analysis.rates.effect_bounds import EffectBounds, effect_bounds
 from bartleby.analysis.rates.formulas import Terms, as_predictors, read_formula
 from bartleby.analysis.rates.linear import regress_linear
-from bartleby.analysis.rates.means import Scale, scale_of, scale_text
+from bartleby.analysis.rates.means import Scale, mean, scale_of, scale_text
+from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.rates.regression import Regression, regress
 from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
@@ -30,6 +31,7 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import EventTable, Refusals, missing_warnings, read_events
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 __all__ = ["effects"]
@@ -50,6 +52,7 @@ class _Options:
     scale: Scale
 
 
+@parameters_of(rate, mean)
 def effects(
     trials: object,
     formula: str,
@@ -67,8 +70,6 @@ def effects(
 
     Parameters
     ----------
-    trials, cluster, level, refusals, seed
-        As in `rate`. `seed` is recorded; nothing here is random.
     formula
         `"opted_out ~ harm + difficulty"`: on the left an outcome word, a column of 0 and 1, or one of
         numbers (`"rating ~ harm"`), on the right what `formulaic` reads. The first category is the
@@ -84,7 +85,7 @@ def effects(
         separated; `mixed`: a normal intercept for each cluster, in one way only (needs the package
         `mixedlm`); `linear`: least squares, which is `auto` for numbers other than 0 and 1.
     scale
-        As in `mean`: the lowest and the highest value of a numeric outcome, for its worst-case bounds.
+        The lowest and the highest value of a numeric outcome, for its worst-case bounds.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from bartleby.analysis.inference.means import (
     mean_fit,
     stratified_spread,
 )
-from bartleby.analysis.rates.rates import filled
+from bartleby.analysis.rates.rates import filled, rate
 from bartleby.analysis.rates.two_way import choose_clusters, two_way_covariance
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
@@ -30,6 +30,7 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import EventTable, missing_warnings, read_events
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["Scale", "mean", "mean_spread", "moments_by", "scale_of", "scale_text"]
@@ -50,6 +51,7 @@ class _Options:
     limits: Scale
 
 
+@parameters_of(rate)
 def mean(
     trials: object,
     outcome: str,
@@ -65,8 +67,6 @@ def mean(
 
     Parameters
     ----------
-    trials, by, cluster, level
-        As in `rate`.
     outcome
         A column of numbers, such as a rating from 1 to 7, a judged score, tokens or dollars. A trial is
         missing where the number is empty, where a column `outcome` says so, or a column of 0 and 1 named

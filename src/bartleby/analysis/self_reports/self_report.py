@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.unit_means import Units, mean_of
 from bartleby.analysis.rates.rates import FEW
@@ -40,6 +41,7 @@ from bartleby.analysis.tables.grouping import (
 )
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.rows import fit_row, settings_of
+from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["self_report"]
@@ -55,6 +57,7 @@ class _Options:
     rng: np.random.Generator
 
 
+@parameters_of(exits)
 def self_report(
     trials: object,
     battery: BatteryLike,
@@ -81,8 +84,6 @@ def self_report(
     behaviour
         What the model did: an outcome word or a column of 0 and 1 or of numbers. None takes the exit, if
         the table has one.
-    by, cluster, level
-        As in `exits`.
     estimand
         `new_items`: clusters are left out or resampled; `these_items`: trials are.
     method
