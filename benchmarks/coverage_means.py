@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import betaincinv, expit, stdtrit
 
-from bartleby.analysis.inference.few_clusters import FewClusters, widened
+from bartleby.analysis.inference.few_clusters import FewClusters, Unseen, farthest, of_arms, widened
 from bartleby.analysis.inference.means import (
     clustered_spread,
     mean_fit,
@@ -42,6 +42,12 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 Arm = tuple[float, float, int]
 """Rate, likeness and number of items."""
 
+
+def _mixed(share: float, far: float) -> Draw:
+    """Return items at 1, a share of them far, each 0.2 about that."""
+    return lambda rng, size: np.where(rng.random(size) < share, far, 1.0) + rng.normal(0, 0.2, size)
+
+
 POPULATIONS: dict[str, tuple[Draw, float]] = {
     "normal": (lambda rng, size: rng.normal(0, 1, size), 0.0),
     "exponential": (lambda rng, size: rng.exponential(1, size), 1.0),
@@ -53,8 +59,23 @@ POPULATIONS: dict[str, tuple[Draw, float]] = {
         0.5 * math.exp(0.405),
     ),
     "1 for 80%, 5 for 20%": (
-        lambda rng, size: np.where(rng.random(size) < 0.2, 5.0, 1.0) + rng.normal(0, 0.2, size),
+        _mixed(0.2, 5.0),
         1.8,
+    ),
+    "1 for 90%, 5 for 10%": (_mixed(0.1, 5.0), 1.4),
+    "1 for 95%, 5 for 5%": (_mixed(0.05, 5.0), 1.2),
+    "1 for 80%, 9 for 20%": (_mixed(0.2, 9.0), 2.6),
+    "Poisson of 0.5 for 80%, of 6 for 20%": (
+        lambda rng, size: rng.poisson(np.where(rng.random(size) < 0.2, 6, 0.5)).astype(float),
+        1.6,
+    ),
+    "0 for 70%, lognormal for 30%": (
+        lambda rng, size: np.where(rng.random(size) < 0.3, rng.lognormal(0, 1, size), 0.0),
+        0.3 * math.exp(0.5),
+    ),
+    "0 for half, exponential of 2 for half": (
+        lambda rng, size: np.where(rng.random(size) < 0.5, rng.exponential(2, size), 0.0),
+        1.0,
     ),
 }
 """Means of items, and the mean of the population."""
@@ -69,13 +90,20 @@ def parts_of(totals: Floats, n: Floats) -> tuple[Floats, Floats, Floats]:
     return mean[:, 0], (totals - n * mean) / (total * np.sqrt(1 - share)), df
 
 
-def answers(rng: np.random.Generator, items: Floats, *, unequal: bool) -> tuple[Floats, Floats]:
-    """Return sums of values and their numbers by item, 5 an item or 1 to about 20."""
+def answers(
+    rng: np.random.Generator, items: Floats, *, unequal: bool, huge: bool = False
+) -> tuple[Floats, Floats]:
+    """Return sums of values and their numbers by item, 5 an item or 1 to about 20.
+
+    One `huge` item has half of all.
+    """
     n = (
         np.maximum(1, np.round(5 * rng.lognormal(0, 0.6, items.shape)))
         if unequal
         else np.full_like(items, 5.0)
     )
+    if huge:
+        n[:, 0] = np.round(n[:, 1:].sum(axis=1))
     return n * items + np.sqrt(n) * rng.normal(0, 1, items.shape), n
 
 
@@ -97,25 +125,31 @@ def t_interval(estimate: Floats, parts: Floats, df: Floats) -> tuple[Floats, Flo
 def means(rng: np.random.Generator, replications: int) -> Iterator[str]:
     """Yield rows of means over items."""
     for name, (draw, truth) in POPULATIONS.items():
-        for size in (10, 12, 20, 40):
-            estimate, parts, df = parts_of(*answers(rng, draw(rng, (replications, size)), unequal=True))
+        for size, huge in ((14, False), (20, False), (40, False), (100, False), (20, True)):
+            totals, n = answers(rng, draw(rng, (replications, size)), unequal=True, huge=huge)
+            estimate, parts, df = parts_of(totals, n)
             plain = t_interval(estimate, parts, df)
             # As `mean_fit`: Hall's transformation with the working model's degrees of freedom, and room.
             _, skew = tails(parts, np.full(size, float(size)), df)
             error = np.sqrt(np.sum(parts**2, axis=1))
             low, high = skewed_bounds(estimate, error, np.asarray(stdtrit(df, 0.975), dtype=np.float64), skew)
             bounds = np.minimum(low, plain[0]), np.maximum(high, plain[1])
-            few = FewClusters(
-                size, 0.0, (-size * parts.min(axis=1), size * parts.max(axis=1)), one_sample=True
+            default = widened(
+                bounds, estimate, (error, df), one_sample(apart((totals, n), estimate), n), 0.95
             )
-            default = widened(bounds, estimate, (error, df), few, 0.95)
-            yield row(f"mean, {name}, {size} items", truth, {"default": default, "t": plain})
+            whom = f"{size} items" + (", one with half of the answers" if huge else "")
+            yield row(f"mean, {name}, {whom}", truth, {"default": default, "t": plain})
+
+
+def centre_of_scale(name: str) -> bool:
+    """Return whether ratings of such items lie about the middle of the scale, and not below it."""
+    return not any(word in name for word in ("lognormal", "%", "half"))
 
 
 def ratings(rng: np.random.Generator, replications: int) -> Iterator[str]:
     """Yield rows of means of answers from 1 to 7, with the scale stated."""
     for name, (draw, _) in POPULATIONS.items():
-        centre = 2.0 if "lognormal" in name or "80%" in name else 3.5
+        centre = 3.5 if centre_of_scale(name) else 2.0
 
         def rounded(rng: np.random.Generator, items: Floats, shift: float = centre) -> tuple[Floats, Floats]:
             values = shift + items[..., None] + rng.normal(0, 1, (*items.shape, 5))
@@ -152,41 +186,60 @@ def two_arms(
     default = skewed_intervals(gap, joined, few, df=freedom, level=0.95)
     if numeric:
         error = np.sqrt(np.sum(joined**2, axis=1))
-        unshown = one_sample(joined) if shared else pooled(one, two)
+        unshown = one_sample(apart(one, mean) - apart(two, other), one[1]) if shared else pooled(one, two)
         default = widened(default, gap, (error, freedom), unshown, 0.95)
     return {"default": default, "t": t_interval(gap, joined, freedom)}
 
 
-def one_sample(parts: Floats) -> FewClusters:
-    """Return what few clusters do not show of a paired difference, as `few_clusters` does."""
-    size = parts.shape[1]
-    return FewClusters(size, 0.0, (-size * parts.min(axis=1), size * parts.max(axis=1)), one_sample=True)
+def apart(arm: tuple[Floats, Floats], mean: Floats) -> Floats:
+    """Return sums of residuals by item (R, K)."""
+    result: Floats = arm[0] - arm[1] * mean[:, None]
+    return result
+
+
+def one_sample(residual: Floats, n: Floats) -> FewClusters:
+    """Return what few clusters do not show of a mean, or of a difference over the same items."""
+    return FewClusters(0.0, (Unseen(residual.shape[1], farthest(residual, n)),))
 
 
 def pooled(one: tuple[Floats, Floats], two: tuple[Floats, Floats]) -> FewClusters:
-    """Return the pooled variance of a difference between other items, as `few_clusters` does."""
-    squares, weights, n, clusters = 0.0, 0.0, 0.0, 0
+    """Return the pooled variance of a difference between other items, and the room of either arm."""
+    squares, weights, n, clusters, arms = 0.0, 0.0, 0.0, 0, []
     for totals, sizes in (one, two):
         whole = sizes.sum(axis=1, keepdims=True)
-        residual = totals / sizes - totals.sum(axis=1, keepdims=True) / whole
+        mean = totals.sum(axis=1, keepdims=True) / whole
+        residual = totals / sizes - mean
+        arms.append((sizes.shape[1], farthest(sizes * residual, sizes), mean[:, 0]))
         squares = squares + np.sum(sizes * residual**2, axis=1)
         weights = weights + np.sum((sizes / whole) ** 2, axis=1)
         n, clusters = n + whole[:, 0], clusters + sizes.shape[1]
     variance = squares / n * clusters / (clusters - 2) * weights
-    return FewClusters(clusters, variance, (0.0, 0.0), one_sample=False)
+    return FewClusters(variance, of_arms(arms, (-math.inf, math.inf)))
 
 
 def differences(rng: np.random.Generator, replications: int) -> Iterator[str]:
     """Yield rows of differences of means; with the same items the effect itself has the population."""
     for name, (draw, centre) in POPULATIONS.items():
-        for sizes, unequal in (((10, 10), True), ((20, 20), True), ((8, 32), True)):
-            arms = [answers(rng, draw(rng, (replications, size)), unequal=unequal) for size in sizes]
+        for sizes, alone in (
+            ((14, 14), False),
+            ((20, 20), False),
+            ((14, 42), False),
+            ((14, 14), True),
+            ((20, 20), True),
+            ((42, 14), True),
+            ((14, 42), True),
+        ):
+            items = [draw(rng, (replications, size)) for size in sizes]
+            if alone:
+                items[1] = 1 + rng.normal(0, 0.2, items[1].shape)
+            arms = [answers(rng, each, unequal=True) for each in items]
             yield row(
-                f"difference, {name}, {sizes[0]} and {sizes[1]} other items",
-                0.0,
+                f"difference, {name}, {sizes[0]} {'against' if alone else 'and'} {sizes[1]} "
+                f"{'normal ones' if alone else 'other items'}",
+                centre - 1 if alone else 0.0,
                 two_arms(*arms, shared=False, numeric=True),
             )
-        for size in (10, 20):
+        for size in (14, 20):
             base = rng.normal(0, 1, (replications, size))
             effect = draw(rng, (replications, size))
             arms = [answers(rng, items, unequal=False) for items in (base + effect, base)]

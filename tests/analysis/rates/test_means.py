@@ -112,7 +112,7 @@ def test_independent_rows_have_the_standard_error_of_hc2() -> None:
 
 
 def test_slopes_are_least_squares_with_cr2_as_defined() -> None:
-    trials = ratings()
+    trials = ratings(items=16)
     found = effects(trials, "rating ~ harm + wording")
     rows = found.frame[found.frame["quantity"] == "coefficient"].set_index("term")
     matrix = np.column_stack([np.ones(len(trials)), trials["harm"], trials["wording"] == "warm"]).astype(
@@ -157,7 +157,7 @@ def test_these_items_have_the_variance_of_a_stratified_mean() -> None:
 
 
 def test_an_affine_change_of_units_changes_nothing_else() -> None:
-    trials = ratings().assign(other=lambda table: 1e4 + 250 * table["rating"])
+    trials = ratings(items=16).assign(other=lambda table: 1e4 + 250 * table["rating"])
     one, other = (mean(trials, name).frame.iloc[0] for name in ("rating", "other"))
     for column in ("estimate", "low", "high"):
         assert other[column] == pytest.approx(1e4 + 250 * one[column])
@@ -169,22 +169,54 @@ def test_an_affine_change_of_units_changes_nothing_else() -> None:
 
 
 def test_the_interval_that_allows_for_skewness_holds_that_of_t_and_reaches_into_the_long_tail() -> None:
-    trials = pd.DataFrame({"item": np.arange(12), "tokens": np.exp(np.linspace(0, 4, 12))})
+    trials = pd.DataFrame({"item": np.arange(14), "tokens": np.exp(np.linspace(0, 4, 14))})
     plain, skewed = (mean(trials, "tokens", method=method).frame.iloc[0] for method in ("t", "auto"))
     assert skewed["low"] <= plain["low"]
     assert skewed["high"] > plain["high"] + (plain["high"] - plain["estimate"]) / 2
 
 
 def test_a_mean_leaves_room_for_clusters_beyond_the_farthest_seen() -> None:
-    symmetric = pd.DataFrame({"item": np.arange(12), "tokens": np.linspace(-1, 1, 12)})
+    symmetric = pd.DataFrame({"item": np.arange(20), "tokens": np.linspace(-1, 1, 20)})
     row = mean(symmetric, "tokens").frame.iloc[0]
-    # By hand: the rule of three of 12, each 2 + 9/5 times as far as the farthest, which is 1 away.
-    room = 2.9957 / 14.9957 * 3.8 / np.sqrt(11 / 12)
+    # By hand: the rule of three of 20, each 3.6 times as far as the farthest, which is 1 away.
+    room = 2.9957 / 22.9957 * 3.6 / np.sqrt(19 / 20)
     assert [row["low"], row["high"]] == pytest.approx([-room, room], rel=1e-4)
-    within = mean(symmetric, "tokens", scale=(-1, 3)).frame.iloc[0]
+    within = mean(symmetric, "tokens", scale=(-1, 30)).frame.iloc[0]
     assert [within["low"], within["high"]] == pytest.approx(
-        [-plain_half(symmetric), 2.9957 / 14.9957 * 3], rel=1e-4
+        [-plain_half(symmetric), 2.9957 / 22.9957 * 30], rel=1e-4
     )
+
+
+def test_a_difference_leaves_the_room_of_the_arm_that_has_more() -> None:
+    arms = pd.DataFrame(
+        {
+            "item": np.arange(60),
+            "arm": np.repeat(["a", "b"], [40, 20]),
+            "tokens": np.concatenate([np.linspace(-1, 1, 40), np.linspace(-2, 2, 20)]),
+        }
+    )
+    gap = difference(arms, "tokens", between="arm", reference="a").frame.iloc[0]
+    alone = mean(arms[arms["arm"] == "b"], "tokens").frame.iloc[0]
+    assert gap["high"] == pytest.approx(alone["high"])
+    assert gap["low"] == pytest.approx(alone["low"])
+    scaled = difference(arms, "tokens", between="arm", reference="a", scale=(-2, 30)).frame.iloc[0]
+    # By hand: the arm of 20 may hold none of those at 30, that of 40 none of those at 30 or at -2.
+    assert scaled["high"] == pytest.approx(2.9957 / 22.9957 * 30, rel=1e-4)
+    assert scaled["low"] == pytest.approx(-2.9957 / 42.9957 * 30, rel=1e-4)
+
+
+def test_small_clusters_are_not_far_by_the_noise_of_their_few_values_nor_hidden_by_a_huge_one() -> None:
+    rng = np.random.default_rng(3)
+    values = np.concatenate([[0.0] * 19, [3.0]])
+    sizes = np.array([190, *[10] * 19])
+    huge = pd.DataFrame({"item": np.repeat(np.arange(20), sizes), "tokens": np.repeat(values, sizes)})
+    huge["tokens"] += 0.01 * rng.normal(size=len(huge))
+    even = huge.groupby("item").head(10)
+    rooms = [
+        (row["high"] - row["estimate"]) for row in (mean(t, "tokens").frame.iloc[0] for t in (huge, even))
+    ]
+    # Its weight in the mean is half as large, and its room more than that.
+    assert rooms[0] > 0.6 * rooms[1]
 
 
 def plain_half(table: pd.DataFrame) -> float:
@@ -193,8 +225,8 @@ def plain_half(table: pd.DataFrame) -> float:
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_fewer_than_ten_clusters_have_a_mean_and_a_paired_difference_only_on_a_scale(paired: bool) -> None:
-    trials = ratings(items=9)
+def test_fewer_than_14_clusters_have_a_mean_and_a_paired_difference_only_on_a_scale(paired: bool) -> None:
+    trials = ratings(items=13)
 
     def estimate(**options: Any) -> Estimates:  # noqa: ANN401 - settings of two estimators
         if paired:
@@ -203,7 +235,7 @@ def test_fewer_than_ten_clusters_have_a_mean_and_a_paired_difference_only_on_a_s
 
     free = estimate()
     assert np.isnan(free.frame["low"].item())
-    assert "fewer than 10 clusters" in free.frame["method"].item()
+    assert "fewer than 14 clusters" in free.frame["method"].item()
     assert any("scale=" in text for text in free.warnings)
     assert np.isfinite(estimate(scale=(1, 7)).frame["low"].item())
     assert np.isfinite(estimate(method="t").frame["low"].item())
@@ -228,13 +260,28 @@ def test_a_small_arm_that_hardly_varies_does_not_make_a_difference_certain() -> 
     assert row["high"] - row["estimate"] == pytest.approx(half)
     at_zero = effects(trials, "score ~ harm", level=1 - row["p_value"]).frame.iloc[1]
     assert min(abs(at_zero["low"]), abs(at_zero["high"])) == pytest.approx(0, abs=1e-6)
+    # A difference takes nothing for granted of an arm of five.
     for cluster in (None, False):
-        gap = difference(trials, "score", between="harm", cluster=cluster).frame.iloc[0]
-        assert gap["high"] - gap["estimate"] == pytest.approx(half, rel=1e-6)
+        free = difference(trials, "score", between="harm", cluster=cluster)
+        assert "fewer than 14 clusters" in free.frame["method"].item()
+        gap = difference(trials, "score", between="harm", cluster=cluster, scale=(0, 5)).frame.iloc[0]
+        assert gap["high"] == pytest.approx(gap["estimate"] + max(half, 4 * 2.9957 / 7.9957), rel=1e-4)
+
+
+def test_few_clusters_have_a_slope_within_them_only_on_a_scale_and_say_so() -> None:
+    trials = ratings(items=13)
+    free = effects(trials, "rating ~ wording")
+    rows = free.frame[free.frame["term"].str.startswith("wording")]
+    assert rows["low"].isna().all()
+    assert rows["method"].str.contains("fewer than 14 clusters").all()
+    assert [text for text in free.warnings if "wording[warm]: no interval" in text and "scale=" in text]
+    assert effects(trials, "rating ~ wording", scale=(1, 7)).frame["low"].notna().all()
+    high = trials.assign(high=(trials["rating"] > 4).astype(int))
+    assert effects(high, "high ~ wording", method="linear").frame["low"].notna().all()
 
 
 def test_missing_numbers_are_bounded_by_a_scale_that_is_stated_or_observed() -> None:
-    trials = ratings()
+    trials = ratings(items=16)
     trials.loc[:3, "rating"] = np.nan
     stated = mean(trials, "rating", scale=(0, 10))
     row = stated.frame.iloc[0]
@@ -246,7 +293,11 @@ def test_missing_numbers_are_bounded_by_a_scale_that_is_stated_or_observed() -> 
     assert stated.settings["scale"] == "0 to 10 (stated)"
     observed = mean(trials, "rating")
     assert observed.settings["scale"] == "1 to 7 (observed)"
-    assert observed.frame["bound_high"].iloc[0] < row["bound_high"]
+    highest = [
+        mean(trials, "rating", method="t", scale=scale).frame["bound_high"].item()
+        for scale in (None, (0, 10))
+    ]
+    assert highest[0] < highest[1]
     gap = difference(trials, "rating", between="wording", scale=(0, 10)).frame.iloc[0]
     worst = trials.copy()
     lost = worst["rating"].isna()
@@ -404,4 +455,5 @@ def test_an_interval_ends_where_the_stated_scale_does_and_nowhere_without_one() 
     ]
     for gap in gaps:
         assert gap.frame["high"].item() == 6
-    assert difference(arms, "rating", between="arm", reference="b", cluster=False).frame["high"].item() > 6
+    plain = difference(arms, "rating", between="arm", reference="b", cluster=False, method="t")
+    assert plain.frame["high"].item() > 6

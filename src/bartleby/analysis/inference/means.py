@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from bartleby.analysis.inference.few_clusters import UNSHOWN, FewClusters, unseen_share, widened
+from bartleby.analysis.inference.few_clusters import (
+    UNSHOWN,
+    FewClusters,
+    Unseen,
+    farthest,
+    unseen_share,
+    widened,
+)
 from bartleby.analysis.inference.intervals import RateFit, critical_value, undefined
 
 __all__ = [
@@ -187,7 +194,9 @@ def mean_fit(
         return RateFit(estimate, error, low, high, spread.df, f"t, {spread.method}")
     skewed = skewed_bounds(estimate, error, critical, spread.skew)
     low, high = float(min(low, skewed[0])), float(max(high, skewed[1]))
-    few = FewClusters(spread.units, 0.0, spread.far, one_sample=True)
+    # With a scale no farthest cluster is relied on: others may be anywhere on it.
+    far = (math.inf, math.inf) if all(map(math.isfinite, limits)) else spread.far
+    few = FewClusters(0.0, (Unseen(spread.units, far),))
     low, high = map(float, widened((low, high), estimate, (error, spread.df), few, level, limits=limits))
     if math.isnan(low):
         return undefined(UNSHOWN, estimate)
@@ -217,7 +226,8 @@ def clustered_spread(totals: Floats, n: Floats) -> MeanSpread:
     own, square = share / (1 - share), share**2 / (1 - share)
     df = 1 / float(np.sum(own**2 - 2 * own * square) + np.sum(square) ** 2)
     plain = MeanSpread(mean, math.nan, df, 0.0, "CR2", len(n))
-    return _spread(plain, parts, np.ones_like(parts), float(np.abs(totals).max()) / total)
+    spread = _spread(plain, parts, np.ones_like(parts), float(np.abs(totals).max()) / total)
+    return replace(spread, far=farthest(totals - n * mean, n)) if spread.varies else spread
 
 
 def independent_spread(values: Floats, counts: Floats) -> MeanSpread:

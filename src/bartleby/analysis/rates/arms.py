@@ -42,8 +42,8 @@ class Comparison:
         Whether the outcome is a number, so that means are compared, and not rates.
     scale
         The lowest and the highest value of the outcome, which missing trials may have had.
-    limits
-        Values that a difference of means cannot pass: infinite where no scale is stated.
+    stated
+        The scale of the outcome if one is stated, otherwise infinite.
     """
 
     between: str
@@ -57,7 +57,7 @@ class Comparison:
     second: str | None = None
     numeric: bool = False
     scale: tuple[float, float] = (0.0, 1.0)
-    limits: tuple[float, float] = (-math.inf, math.inf)
+    stated: tuple[float, float] = (-math.inf, math.inf)
 
 
 def contrast_of(used: list[pd.DataFrame], options: Comparison) -> tuple[Contrast, float]:
@@ -81,11 +81,11 @@ def _mean_contrast(used: list[pd.DataFrame], options: Comparison) -> Contrast:
     if options.cluster is None or any(arm.empty for arm in used):
         numbers = [[arm[name].to_numpy(dtype=float) for name in ("_event", "count")] for arm in used]
         pairs = [(values, counts) for values, counts in numbers]
-        return independent_mean_contrast(pairs, options.limits)
+        return independent_mean_contrast(pairs, options.stated)
     columns = [options.cluster, *([options.second] if options.second else [])]
     units = [_units(moments_by(arm, columns)) for arm in used]
     stratified = options.estimand == "these_items"
-    return mean_contrast(units[0], units[1], stratified=stratified, limits=options.limits)
+    return mean_contrast(units[0], units[1], stratified=stratified, scale=options.stated)
 
 
 def _units(sums: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def _paired_contrast(used: list[pd.DataFrame], options: Comparison) -> tuple[Con
     ]
     stratified = options.estimand == "these_items"
     if options.numeric:
-        return mean_contrast(units[0], units[1], stratified=stratified, limits=options.limits), n
+        return mean_contrast(units[0], units[1], stratified=stratified, scale=options.stated), n
     return clustered_contrast(units[0], units[1], stratified=stratified, paired=True), n
 
 

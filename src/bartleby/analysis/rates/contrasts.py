@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.inference.few_clusters import UNSHOWN, FewClusters, few_clusters, widened
+from bartleby.analysis.inference.few_clusters import (
+    UNSHOWN,
+    FewClusters,
+    Unseen,
+    few_clusters,
+    of_arms,
+    widened,
+)
 from bartleby.analysis.inference.intervals import (
     RateFit,
     clustered_rates,
@@ -24,6 +31,7 @@ from bartleby.analysis.inference.intervals import (
 )
 from bartleby.analysis.inference.means import (
     MeanSpread,
+    clustered_spread,
     independent_spread,
     skewed_bounds,
     stratified_spread,
@@ -293,7 +301,7 @@ def mean_contrast(
     reference: pd.DataFrame,
     *,
     stratified: bool,
-    limits: tuple[float, float] = (-math.inf, math.inf),
+    scale: tuple[float, float] = (-math.inf, math.inf),
 ) -> Contrast:
     """Return the contrast of two means of clusters, which may share clusters.
 
@@ -305,8 +313,8 @@ def mean_contrast(
         two-way clustering.
     stratified
         Whether it is about exactly these items.
-    limits
-        Values that a difference cannot pass.
+    scale
+        The lowest and the highest value of the outcome, infinite where none is stated.
 
     Notes
     -----
@@ -322,16 +330,21 @@ def mean_contrast(
         error, df = math.sqrt(squares.sum()), float(squares.sum() ** 2 / np.sum(squares**2 / freedom))
         means = [spread.estimate for spread in spreads]
         fit = _mean_contrast(means, (error, df), n_clusters, "stratified by item", Tails(0.0, df))
-        return replace(fit, limits=limits)
+        return replace(fit, limits=_limits(scale))
     joint, contrast = _joint(arm, reference), np.array([[1.0, -1.0]])
     error, df = float(joint.standard_errors(contrast)[0]), float(joint.degrees_of_freedom(contrast)[0])
     means = [float(part["events"].sum() / part["n"].sum()) for part in parts]
     fit = _mean_contrast(means, (error, df), n_clusters, _robust_words(joint), _tails(arm, reference, df))
-    few = None if isinstance(joint, TwoWay) else _few(parts)
-    return replace(fit, limits=limits, few=few)
+    few = None if isinstance(joint, TwoWay) else _few(parts, scale)
+    return replace(fit, limits=_limits(scale), few=few)
 
 
-def _few(arms: tuple[pd.DataFrame, pd.DataFrame]) -> FewClusters:
+def _limits(scale: tuple[float, float]) -> tuple[float, float]:
+    """Return what a difference of two means on a scale cannot pass."""
+    return scale[0] - scale[1], scale[1] - scale[0]
+
+
+def _few(arms: tuple[pd.DataFrame, pd.DataFrame], scale: tuple[float, float]) -> FewClusters:
     """Return what few clusters do not show of the difference of two arms' means."""
     codes = pd.factorize(pd.concat([arm["cluster"] for arm in arms]))[0]
     size = int(codes.max()) + 1
@@ -344,7 +357,16 @@ def _few(arms: tuple[pd.DataFrame, pd.DataFrame]) -> FewClusters:
     )
     residual = events - n * (events.sum(axis=0) / n.sum(axis=0))
     inverse, contrast = np.diag(1 / n.sum(axis=0)), np.array([1.0, -1.0])
-    return few_clusters((residual, n, n.sum(axis=1), residual.sum(axis=1)), inverse, contrast)
+    few = few_clusters((residual, n, n.sum(axis=1), residual.sum(axis=1)), inverse, contrast)
+    if few.unseen[0].needed:
+        return few
+    there = [n[:, arm] > 0 for arm in (0, 1)]
+    spreads = [clustered_spread(events[have, arm], n[have, arm]) for arm, have in enumerate(there)]
+    return replace(few, unseen=(*few.unseen, *_of_arms(spreads, scale)))
+
+
+def _of_arms(spreads: list[MeanSpread], scale: tuple[float, float]) -> tuple[Unseen, ...]:
+    return of_arms([(spread.units, spread.far, spread.estimate) for spread in spreads], scale)
 
 
 def _stratified_mean(units: pd.DataFrame) -> MeanSpread:
@@ -354,7 +376,7 @@ def _stratified_mean(units: pd.DataFrame) -> MeanSpread:
 
 
 def independent_mean_contrast(
-    arms: list[tuple[Floats, Floats]], limits: tuple[float, float] = (-math.inf, math.inf)
+    arms: list[tuple[Floats, Floats]], scale: tuple[float, float] = (-math.inf, math.inf)
 ) -> Contrast:
     """Return the contrast of two samples of independent values, each with how often it occurs.
 
@@ -373,7 +395,7 @@ def independent_mean_contrast(
     tails = Tails(float(cubes[0] - cubes[1]) / error**3, df) if error > 0 else None
     fit = _mean_contrast(means, (error, df), float(n.sum()), "independent rows", tails)
     pooled = float((n - 1) @ (n * errors**2) / (n.sum() - 2) * (1 / n).sum())
-    return replace(fit, limits=limits, few=FewClusters(n.sum(), pooled, (0.0, 0.0), one_sample=False))
+    return replace(fit, limits=_limits(scale), few=FewClusters(pooled, _of_arms(spreads, scale)))
 
 
 def _mean_contrast(

@@ -83,8 +83,8 @@ def difference(
         The largest difference that would not matter, or (low, high), in units of the outcome: adds a test of
         equivalence (TOST).
     scale
-        The lowest and the highest value of a numeric outcome. A difference of means over the
-        same clusters needs one where these are fewer than ten, or `method="t"`.
+        The lowest and the highest value of a numeric outcome. A difference of means needs one, or
+        `method="t"`, where an arm (or both, sharing them) has fewer than 14 clusters.
     adjust
         `holm`, `bh` or None, over all rows of this call.
 
@@ -162,7 +162,7 @@ def difference(
         both.second,
         numeric,
         scale_of(table, scale) if numeric else (0.0, 1.0),
-        _limits(scale_of(table, scale)) if numeric and scale is not None else (-math.inf, math.inf),
+        scale_of(table, scale) if numeric and scale is not None else (-math.inf, math.inf),
     )
     warnings = missing_warnings(table, [*groups, between])
     warnings += [clusters.warning] if clusters.warning else []
@@ -197,11 +197,6 @@ def difference(
     }
     frame_out = estimate_frame(rows, [*groups, between, "reference"])
     return Estimates(frame_out, table.accounting(bounds), tuple(warnings), settings)
-
-
-def _limits(scale: Scale) -> Scale:
-    """Return what a difference of two means on a scale cannot pass."""
-    return scale[0] - scale[1], scale[1] - scale[0]
 
 
 def _reference(cells: pd.DataFrame, between: str, reference: object) -> object:

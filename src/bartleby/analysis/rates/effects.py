@@ -9,13 +9,14 @@ kind of item is always refused, which is to be expected here) the fit is Firth's
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from bartleby.analysis.inference.few_clusters import TOO_FEW
 from bartleby.analysis.rates.counted import Counted, as_rows, counted_cells
 from bartleby.analysis.rates.effect_bounds import EffectBounds, effect_bounds
 from bartleby.analysis.rates.formulas import Terms, as_predictors, read_formula
@@ -50,6 +51,7 @@ class _Options:
     estimand: Estimand
     method: Method
     scale: Scale
+    bounded: bool
 
 
 @parameters_of(rate, mean)
@@ -134,7 +136,8 @@ def effects(
     table = _without_empty(table, terms, warnings)
     data = as_predictors(table.cells, terms, frame)
     ends = scale_of(table, scale) if linear else (0.0, 1.0)
-    options = _Options(tuple(both.columns), level, estimand, "linear" if linear else method, ends)
+    bounded = scale is not None or not table.numeric
+    options = _Options(tuple(both.columns), level, estimand, "linear" if linear else method, ends, bounded)
     rows: list[dict[str, Any]] = []
     bounds: dict[str, tuple[float, float]] = {}
     cases: list[WorstCase] = []
@@ -144,6 +147,7 @@ def effects(
             continue
         fit, completed, worst = _fitted(part, data, terms, options)
         warnings += [f"{group_label(terms.outcome, key)}: {text}" for text in fit.warnings]
+        warnings += _too_few(completed, key)
         for row, case in zip(completed, worst, strict=True):
             label = group_label(case.term, key)
             bounds[label] = (row["bound_low"], row["bound_high"])
@@ -172,6 +176,15 @@ def effects(
     )
 
 
+def _too_few(rows: list[dict[str, Any]], key: Mapping[str, Any]) -> list[str]:
+    """Return a warning that names the coefficients without an interval for want of clusters."""
+    names = [row["term"] for row in rows if TOO_FEW in row["method"] and row["quantity"] == "coefficient"]
+    if not names:
+        return []
+    advice = "state the lowest and the highest value with scale="
+    return [f"{group_label(', '.join(names), key)}: no interval: {TOO_FEW}; {advice}"]
+
+
 def _fitted(
     part: pd.DataFrame, data: pd.DataFrame, terms: Terms, options: _Options
 ) -> tuple[Regression, list[dict[str, Any]], list[WorstCase]]:
@@ -186,7 +199,7 @@ def _fitted(
 
     def fit_to(counted: Counted, method: str) -> Regression:
         if method == "linear":
-            return regress_linear(counted, independent=independent)
+            return regress_linear(counted, independent=independent, bounded=options.bounded)
         return regress(counted, method, repeats_independent=options.estimand == "these_items")
 
     fit = fit_to(counted_cells(used, data.loc[used.index], terms, columns), options.method)

@@ -25,7 +25,7 @@ def least_squares(data: Counted) -> tuple[Floats, Floats]:
     return beta, inverse
 
 
-def regress_linear(data: Counted, *, independent: bool) -> Regression:
+def regress_linear(data: Counted, *, independent: bool, bounded: bool = False) -> Regression:
     """Fit a linear regression by least squares.
 
     Parameters
@@ -34,6 +34,8 @@ def regress_linear(data: Counted, *, independent: bool) -> Regression:
         Counted cells with clusters, in which `events` are sums of a number.
     independent
         Whether clusters are single rows: said in the method.
+    bounded
+        Whether the outcome has a stated scale.
 
     Notes
     -----
@@ -50,7 +52,8 @@ def regress_linear(data: Counted, *, independent: bool) -> Regression:
     if len(data.ways()) != 1:
         return fit
     residual = data.events - data.n * (data.design.matrix @ beta)
-    return replace(fit, few=partial(few_clusters, _by_cluster(data, scores, residual), inverse))
+    sums = _by_cluster(data, scores, residual)
+    return replace(fit, few=partial(few_clusters, sums, inverse, bounded=bounded))
 
 
 def _by_cluster(data: Counted, scores: Floats, residual: Floats) -> tuple[Floats, Floats, Floats, Floats]:

@@ -79,7 +79,7 @@ def mean(
     scale
         The lowest and the highest value that the outcome can have, such as `(1, 7)`. Worst-case bounds need
         them; by default they are those observed anywhere in the table. Intervals end where a stated scale
-        does, and need one with fewer than ten clusters.
+        does, and need one with fewer than 14 clusters.
 
     Returns
     -------
@@ -96,8 +96,8 @@ def mean(
     Notes
     -----
     `bartleby.analysis.inference.means`, and for the room `few_clusters` beside it. Undefined, with the reason
-    as its method: one cluster, one value; and without a stated scale no variation, or fewer than ten clusters
-    (or rows, where these are independent), which do not show how far others would differ.
+    as its method: one cluster, one value; and without a stated scale no variation, or fewer than 14
+    clusters (or rows, where these are independent), which do not show how far others would differ.
     """
     check_settings(level, estimand, method=(method, ("auto", "t")))
     frame = as_frame(trials)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, ndtr, stdtr
 
-from bartleby.analysis.inference.few_clusters import FewClusters, widened
+from bartleby.analysis.inference.few_clusters import TOO_FEW, FewClusters, widened
 from bartleby.analysis.inference.intervals import critical_value, p_from_interval
 from bartleby.analysis.inference.logistic import (
     Cells,
@@ -121,9 +121,10 @@ class Regression:
         self, quantity: str, term: str, numbers: Interval, level: float, contrast: Floats
     ) -> dict[str, Any]:
         estimate, error, df = (float(number) for number in numbers)
-        low, high, p = _t_interval(estimate, error, df, level)
+        (low, high, p), method = _t_interval(estimate, error, df, level), self.method
         if self.few is not None and error > 0 and df > 0:
             low, high, p = _widened_interval(estimate, error, df, level, self.few(contrast))
+            method = f"undefined, {TOO_FEW}" if math.isnan(low) else method
         return {
             "quantity": quantity,
             "term": term,
@@ -134,7 +135,7 @@ class Regression:
             "level": level,
             "n": float(self.data.n.sum()),
             "n_clusters": self.data.n_clusters(),
-            "method": self.method,
+            "method": method,
             "p_value": p,
             "df": df,
         }
