@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import warnings
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bartleby.collectors.columns import typed
@@ -26,13 +30,18 @@ from bartleby.studies.study import Study
 __all__ = ["read"]
 
 CHUNK = 20_000
+_KEPT = 10_000
+"""Most readings that are kept to be looked up by their text."""
 NOT_ATTRIBUTES = frozenset({"id", "text", "title", "lines", "persona", "redirect"})
 """What is shown, rather than known, of an item."""
 
 Unit = Literal["trial", "turn"]
-_ROWS = """SELECT t.id, t.sample, t.items, t.cell, t.template, o.outcome, o.refused, o.turn,
-    o.turns, o.columns, o.input_tokens, o.output_tokens, o.seconds, o.turn_rows
+_ROWS = """SELECT t.id, t.sample, t.items, t.cell, t.template, o.outcome, o.refused, o.turn, o.turns,
+    CASE WHEN typeof(o.input_tokens) = 'integer' AND o.input_tokens >= 0 THEN o.input_tokens END,
+    CASE WHEN typeof(o.output_tokens) = 'integer' AND o.output_tokens >= 0 THEN o.output_tokens END,
+    o.seconds, o.columns, {turn_rows}
     FROM trials t JOIN outcomes o ON o.trial = t.number ORDER BY t.number"""
+"""Token counts of earlier versions that are no count are unknown."""
 
 
 def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> pd.DataFrame:
@@ -83,7 +92,8 @@ def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> p
         anew = None if study is None else read_anew(path, connection, study)
         turns = TurnRows() if unit == "turn" else None
         count = connection.execute("SELECT COUNT(*) FROM outcomes").fetchone()[0]
-        rows = _gather(connection.execute(_ROWS), anew, turns, count)
+        query = _ROWS.format(turn_rows="NULL" if turns is None else "o.turn_rows")
+        rows = _gather(connection.execute(query), anew, turns, count)
     frozen = json.loads(meta["study"])
     if others:
         warnings.warn(f"log {path}: {others_text(meta['model'], others)}; see `served`", stacklevel=2)
@@ -104,17 +114,38 @@ def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> p
     return turn_table(table, turns, rows.own)
 
 
+class _Texts(dict[str, int]):
+    """A column of texts that repeat: their numbers in order of appearance, and the number of each row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes = array("i")
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = len(self)
+        return number
+
+    def extend(self, texts: Iterable[str]) -> None:
+        """Add the texts of further rows."""
+        self.codes.extend(map(self.__getitem__, texts))
+
+    def column(self, categories: Sequence[str] | None = None) -> Any:  # noqa: ANN401 - an extension array
+        """Return a column with categories in alphabetical order, or those given."""
+        column = pd.Categorical.from_codes(np.asarray(self.codes), pd.Index(list(self)))
+        return column.set_categories(pd.Index(sorted(self) if categories is None else categories))
+
+
 @dataclass
 class _Rows:
-    """Columns as they are read, in compact form; texts that repeat are kept once."""
+    """Columns as they are read, in compact form."""
 
     trial: list[str] = field(default_factory=list)
-    sample: array[int] = field(default_factory=lambda: array("q"))
-    items: list[str] = field(default_factory=list)
+    sample: list[int] = field(default_factory=list)
+    items: _Texts = field(default_factory=_Texts)
     cell: array[int] = field(default_factory=lambda: array("q"))
-    template: list[str] = field(default_factory=list)
-    outcome: list[str] = field(default_factory=list)
-    refused: list[bool | None] = field(default_factory=list)
+    template: _Texts = field(default_factory=_Texts)
+    outcome: _Texts = field(default_factory=_Texts)
+    refused: list[int | None] = field(default_factory=list)
     turn: list[int | None] = field(default_factory=list)
     turns: list[int | None] = field(default_factory=list)
     input_tokens: list[int | None] = field(default_factory=list)
@@ -122,56 +153,76 @@ class _Rows:
     seconds: list[float | None] = field(default_factory=list)
     own: dict[str, list[Any]] = field(default_factory=dict)
 
-    def add_own(self, columns: Mapping[str, Any]) -> None:
-        """Add what the reading of the row just added says beyond its outcome."""
-        for name, value in columns.items():
+    def extend(self, columns: Sequence[Iterable[Any]]) -> None:
+        """Add further rows, in the order of the columns here."""
+        names = [one.name for one in fields(self) if one.name != "own"]
+        for name, values in zip(names, columns, strict=True):
+            getattr(self, name).extend(values)
+
+    def add_own(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add what the readings of the rows just added say beyond their outcomes."""
+        before = len(self.trial) - len(rows)
+        # Rows that say the same are one object, as a rule.
+        for name in dict.fromkeys(name for row in {id(row): row for row in rows}.values() for name in row):
             values = self.own.setdefault(name, [])
-            values.extend([None] * (len(self.trial) - 1 - len(values)))
-            values.append(value)
+            values.extend([None] * (before - len(values)))
+            values.extend([row.get(name) for row in rows])
+
+
+class _Parsed(dict[str | None, Mapping[str, Any]]):
+    """JSON objects by their text: of many trials they are the same."""
+
+    def __missing__(self, text: str | None) -> Mapping[str, Any]:
+        if len(self) >= _KEPT:
+            self.clear()
+        columns: dict[str, Any] = json.loads(text) if text else {}
+        if isinstance(columns.get(SERVED), str):
+            columns[SERVED] = sys.intern(columns[SERVED])
+        self[text] = columns
+        return columns
 
 
 def _gather(
     cursor: sqlite3.Cursor, anew: Iterator[Anew] | None, by_turn: TurnRows | None, count: int
 ) -> _Rows:
-    rows, kept = _Rows(), dict[str, str]()
+    """Read trials column by column, many at once."""
+    rows, parsed = _Rows(), _Parsed()
     chunks = iter(lambda: cursor.fetchmany(CHUNK), [])
     for chunk in steps(chunks, "reading trials", count, unit="trial", size=len):
-        for trial, sample, items, cell, template, outcome, *rest in chunk:
-            refused, turn, turns, columns, input_tokens, output_tokens, seconds, turn_rows = rest
-            rows.trial.append(trial)
-            rows.sample.append(sample)
-            rows.items.append(kept.setdefault(items, items))
-            rows.cell.append(cell)
-            rows.template.append(kept.setdefault(template, template))
-            rows.input_tokens.append(_token_sum(input_tokens))
-            rows.output_tokens.append(_token_sum(output_tokens))
-            rows.seconds.append(seconds)
-            if anew is None:
-                declined = None if refused is None else bool(refused)
-                reading = (kept.setdefault(outcome, outcome), declined, turn, turns)
-                own = json.loads(columns) if columns else {}
-                had = json.loads(turn_rows) if by_turn is not None and turn_rows else None
-            else:
-                played = next(anew)  # the same trials in the same order
-                again, had = played.reading, played.turns
-                reading = (again.outcome.value, again.refused, again.turn, again.turns)
-                own = again.columns
-            if by_turn is not None:
-                by_turn.add(had)
-            rows.outcome.append(reading[0])
-            rows.refused.append(reading[1])
-            rows.turn.append(reading[2])
-            rows.turns.append(reading[3])
-            served = own.get(SERVED)
-            rows.add_own(own if served is None else {**own, SERVED: kept.setdefault(served, served)})
+        trial, sample, items, cell, template, *stored, columns, turn_rows = zip(*chunk, strict=True)
+        own: Sequence[Mapping[str, Any]]
+        if anew is None:
+            reading: Sequence[Sequence[Any]] = stored[:4]
+            own = [parsed[text] for text in columns]
+            had = [json.loads(text) if text else None for text in turn_rows]
+        else:
+            played = list(islice(anew, len(chunk)))  # the same trials in the same order
+            again = [replay.reading for replay in played]
+            reading = [[value.outcome.value for value in again]]
+            reading += [[getattr(value, name) for value in again] for name in ("refused", "turn", "turns")]
+            own = [value.columns for value in again]
+            had = [replay.turns for replay in played]
+        if by_turn is not None:
+            for turns_of_trial in had:
+                by_turn.add(turns_of_trial)
+        rows.extend([trial, sample, items, cell, template, *reading, *stored[4:]])
+        rows.add_own(own)
     for values in rows.own.values():
         values.extend([None] * (len(rows.trial) - len(values)))
     return rows
 
 
-def _token_sum(value: object) -> int | None:
-    """Return tokens of a trial; what earlier versions stored that is no count is unknown."""
-    return value if isinstance(value, int) and value >= 0 else None
+def _numbers(values: Sequence[float | None]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return numbers, 0 where there is none, and where there is none."""
+    numbers = np.array(values, dtype=float)
+    unknown = np.isnan(numbers)
+    numbers[unknown] = 0.0
+    return numbers, unknown
+
+
+def _whole(values: Sequence[int | None]) -> Any:  # noqa: ANN401 - an extension array
+    numbers, unknown = _numbers(values)
+    return pd.arrays.IntegerArray(numbers.astype(np.int64), unknown)
 
 
 @dataclass(frozen=True)
@@ -224,28 +275,29 @@ def _assemble(rows: _Rows, fixed: Mapping[str, str], items: _Items, conditions: 
         if name == "model":
             columns[SERVED] = pd.Categorical(rows.own.pop(SERVED, [None] * size))
     columns["trial"] = pd.array(rows.trial, dtype="string")
-    columns["sample"] = pd.array(rows.sample, dtype="Int64")
-    shown = pd.Categorical(rows.items, categories=list(items.by_text))
+    columns["sample"] = _whole(rows.sample)
+    shown = rows.items.column(list(items.by_text))
     sides = items.sides()
     for count, place, name, _ in sides:
         levels = [ids[place] if len(ids) == count else None for ids in items.by_text.values()]
         columns[name] = pd.Categorical(_spread(shown, levels), categories=items.ids)
-    cell = pd.Categorical(rows.cell, categories=list(conditions.cells))
+    cell = pd.Categorical(np.asarray(rows.cell), categories=list(conditions.cells))
     for name in conditions.names:
         levels = [each.get(name) for each in conditions.cells.values()]
         known = list(dict.fromkeys(level for level in levels if level is not None))
         columns[name] = pd.Categorical(_spread(cell, levels), categories=known)
-    columns["template"] = pd.Categorical(rows.template)
-    columns["outcome"] = pd.Categorical(rows.outcome, categories=[each.value for each in Outcome])
-    columns["refused"] = pd.array(rows.refused, dtype="boolean")
-    columns["turn"] = pd.array(rows.turn, dtype="Int64")
-    columns["turns"] = pd.array(rows.turns, dtype="Int64")
+    columns["template"] = rows.template.column()
+    columns["outcome"] = rows.outcome.column([each.value for each in Outcome])
+    declined, unknown = _numbers(rows.refused)
+    columns["refused"] = pd.arrays.BooleanArray(declined != 0, unknown)
+    columns["turn"] = _whole(rows.turn)
+    columns["turns"] = _whole(rows.turns)
     for name, values in rows.own.items():
         columns.setdefault(name, typed(values))
     _add_attributes(columns, items, shown, sides)
-    columns["input_tokens"] = pd.array(rows.input_tokens, dtype="Int64")
-    columns["output_tokens"] = pd.array(rows.output_tokens, dtype="Int64")
-    columns["seconds"] = pd.array(rows.seconds, dtype="Float64")
+    columns["input_tokens"] = _whole(rows.input_tokens)
+    columns["output_tokens"] = _whole(rows.output_tokens)
+    columns["seconds"] = pd.arrays.FloatingArray(*_numbers(rows.seconds))
     return pd.DataFrame(columns)
 
 
