@@ -276,7 +276,7 @@ def coded_table(
         raise DataError(
             [f"codings: no column {name!r}; columns: {', '.join(map(str, found))}" for name in missing]
         )
-    coders = list(dict.fromkeys(found["coder"].astype(str)))
+    coders = found["coder"].astype(str).unique().tolist()
     if coder is None and len(coders) > 1:
         raise SettingError(f"coder: there are several, name one: {', '.join(coders)}")
     table = _any_turns(source)

@@ -57,7 +57,6 @@ def report(
     DataError, LogError, SettingError
         If there is no such log, the codings are not of it, or there is no report for its paradigm.
     """
-    from bartleby.analysis.report import exits, task_choice
     from bartleby.collectors.transcripts import study_record, transcripts
 
     if not isinstance(log, (str, Path)) or Path(log).is_dir() or Path(log).suffix != ".db":
@@ -68,9 +67,13 @@ def report(
     if codings is not None:
         told["coded"] = _coded(log, codings, level)
     if paradigm == "task_choice":
+        from bartleby.analysis.report import task_choice
+
         zero = baseline or _baseline(record["study"])
         return task_choice.write(Path(folder), **told, baseline=zero, level=level)
     if paradigm in _EXITS:
+        from bartleby.analysis.report import exits
+
         return exits.write(Path(folder), **told, turns=_turns(log), level=level)
     allowed = ", ".join(("task_choice", *_EXITS))
     raise SettingError(f"{log}: there is no report for the paradigm {paradigm!r}; allowed: {allowed}")

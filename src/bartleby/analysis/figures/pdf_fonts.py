@@ -10,7 +10,6 @@ from io import BytesIO
 from threading import RLock
 from typing import Any, BinaryIO
 
-from matplotlib.backends import _backend_pdf_ps as embedding
 from matplotlib.font_manager import get_font
 
 __all__ = ["plain_fonts"]
@@ -37,6 +36,7 @@ def plain_fonts() -> Iterator[None]:
     complete a PDF.
     """
     from fontTools import subset  # which matplotlib brings, and needs for PDF files alone
+    from matplotlib.backends import _backend_pdf_ps as embedding
 
     with _lock:
         dropped, cut = subset.Options._drop_tables_default, embedding.get_glyphs_subset

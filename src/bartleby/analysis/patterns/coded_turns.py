@@ -132,7 +132,7 @@ def coded_turns(
     if own.empty:
         there = ", ".join(sorted(set(codings["coder"].astype(str))))
         raise DataError(f"coder={coder!r}: coded nothing; coders here: {there or 'none'}")
-    known = list(dict.fromkeys(own["code"].astype(str)))
+    known = own["code"].astype(str).unique().tolist()
     wanted = known if codes is None else [codes] if isinstance(codes, str) else list(codes)
     taken = [name for name in wanted if name in turns.columns]
     problems = [

@@ -47,7 +47,7 @@ class Placed:
     @cached_property
     def names(self) -> dict[str, str]:
         """Coders by what they are called where there is little room: without settings, if that is enough."""
-        full = list(dict.fromkeys(self.rows["coder"]))
+        full = list(self.rows["coder"].unique())
         short = [_SETTINGS.sub("", name).replace("judge:", "judge ") for name in full]
         return {
             name: each if short.count(each) == 1 else name for name, each in zip(full, short, strict=True)
@@ -56,12 +56,12 @@ class Placed:
     @cached_property
     def codes(self) -> tuple[str, ...]:
         """The codes, in the order in which they first stand in the codings."""
-        return tuple(dict.fromkeys(self.rows["code"]))
+        return tuple(self.rows["code"].unique())
 
     @cached_property
     def machines(self) -> tuple[str, ...]:
         """Coders that are no people: judges, then the lexicon."""
-        names = dict.fromkeys(self.rows["coder"])
+        names = self.rows["coder"].unique()
         return tuple(
             sorted((name for name in names if _is_machine(name)), key=lambda name: name == "lexicon")
         )
@@ -69,7 +69,7 @@ class Placed:
     @cached_property
     def people(self) -> tuple[str, ...]:
         """Coders that are people: all whose names are neither `lexicon` nor begin with `judge:`."""
-        return tuple(name for name in dict.fromkeys(self.rows["coder"]) if not _is_machine(name))
+        return tuple(name for name in self.rows["coder"].unique() if not _is_machine(name))
 
 
 def _is_machine(name: str) -> bool:
