@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bartleby.collectors import retry
+from bartleby.collectors import retry, session
 from bartleby.collectors.collector import collect
 from bartleby.collectors.models.base import Capabilities, DeniedError
 from bartleby.collectors.schema import open_to_read
 from bartleby.collectors.status import status
+from bartleby.collectors.trial_table import read
 from bartleby.errors import LogError, ModelError, RequestError, SettingError, StudyError
 from bartleby.exchange import Exchange, Reply, Request, Settings, Usage
 from bartleby.outcome import Outcome
@@ -349,3 +350,25 @@ async def test_an_outcome_is_what_the_paradigm_reads(log: Path) -> None:
     assert {Outcome.CHOSE_FIRST, Outcome.CHOSE_SECOND, Outcome.UNPARSED} <= set(summary.status.ended)
     assert summary.status.cost is None
     assert summary.cost is None
+
+
+class Remembering(FakeModel):
+    """A model that is quicker where a prompt begins like the one before."""
+
+    async def capabilities(self) -> Capabilities:
+        return replace(await super().capabilities(), quick_after_alike=True)
+
+
+async def test_a_model_that_keeps_beginnings_is_asked_alike_trials_together_block_by_block(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "BLOCK", 10)
+    study = small_study(5, samples=2)
+    plain, quick = FakeModel(concurrency=1), Remembering(concurrency=1)
+    await collect(study, plain, log)
+    await collect(study, quick, log.with_name("quick.db"))
+    drawn, asked = ([each.shown_json() for each in model.asked] for model in (plain, quick))
+    assert asked != drawn
+    blocks = [drawn[at : at + 10] for at in range(0, 40, 10)]
+    assert asked == [text for block in blocks for text in sorted(block)]
+    assert list(read(log)["trial"]) == list(read(log.with_name("quick.db"))["trial"])

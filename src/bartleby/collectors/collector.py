@@ -115,7 +115,9 @@ async def collect(
         record = Log.open(path, frozen(resolved, subject, player), retry_errors=retry_errors)
         bar = Progress(f"{study.name} · {subject.name}", shown=progress)
         asked = asked_names(subject.name, subject.capabilities.description)
-        run = Session(resolved, subject.name, record, bar, asked)
+        run = Session(
+            resolved, subject.name, record, bar, asked, alike_together=subject.capabilities.quick_after_alike
+        )
         try:
             delivering = Delivering.prepare(resolved, record, subject, player, means)
             await run.rounds(delivering, concurrency or subject.capabilities.concurrency)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from bartleby.collectors.batch_terms import Deferred, Postponed
@@ -24,10 +24,13 @@ from bartleby.outcome import Outcome
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
 
-__all__ = ["Session"]
+__all__ = ["BLOCK", "Session", "alike_together"]
 
 Pending = tuple[int, Trial]
 
+BLOCK = 128
+"""Trials among which those that begin alike are put together: a run that is stopped has whole blocks of the
+design's random order and at most one that has been asked in part."""
 SPARE = 8
 """For each so many requests under way there is a worker more, as some wait for the disk meanwhile."""
 
@@ -47,10 +50,22 @@ class Session:
         Where it is shown how the session stands.
     asked
         All names of the model, by which it may answer.
+    alike_together
+        Whether trials that begin alike are asked one after another.
     """
 
-    def __init__(self, study: Study, model: str, log: Log, bar: Progress, asked: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        study: Study,
+        model: str,
+        log: Log,
+        bar: Progress,
+        asked: Sequence[str] = (),
+        *,
+        alike_together: bool = False,
+    ) -> None:
         self._asked = asked
+        self._alike_together = alike_together
         self._study = study
         self._log = log
         self._bar = bar
@@ -94,8 +109,15 @@ class Session:
         """Plan what is known to be asked by now; return what has not ended, and how many there are."""
         trials = await asyncio.to_thread(lambda: list(self._study.trials(self._ended)))
         numbers = await self._log.plan(trials, self._ended)
-        both = zip(numbers, trials, strict=True)
+        both = list(zip(numbers, trials, strict=True))
+        if self._alike_together:
+            both = alike_together(both, self._shown)
         return [(number, trial) for number, trial in both if trial.id not in self._ended], len(trials)
+
+    def _shown(self, pending: Pending) -> str:
+        """Return what a trial shows first."""
+        _, trial = pending
+        return self._study.paradigm.opening(trial.items, trial.conditions, self._study.settings).shown_json()
 
     async def _ask_all(self, delivering: Delivering, pending: list[Pending], count: int) -> None:
         """Put trials; those whose questions went into batches again and again, as their replies come."""
@@ -205,3 +227,9 @@ async def _counted(delivering: Delivering, question: Question) -> tuple[Reply, f
     except BaseException:
         tally.unanswered(request)
         raise
+
+
+def alike_together(trials: Sequence[Pending], shown: Callable[[Pending], str]) -> list[Pending]:
+    """Return trials, block by block, in the order of the texts that they show first."""
+    blocks = (sorted(trials[at : at + BLOCK], key=shown) for at in range(0, len(trials), BLOCK))
+    return [trial for block in blocks for trial in block]

@@ -40,6 +40,8 @@ class Capabilities:
         Whether asking it costs no money.
     description
         What is known of it, for the record: id, versions, file and its hash, limits, lifecycle.
+    quick_after_alike
+        Whether a prompt costs less time right after one that begins alike.
     """
 
     channels: tuple[str, ...]
@@ -48,6 +50,7 @@ class Capabilities:
     concurrency: int = 8
     free: bool = False
     description: Mapping[str, Any] = field(default_factory=dict)
+    quick_after_alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class LocalModel:
             concurrency=1,
             free=True,
             description=await self._in_thread(lambda: self._describe(engine)),
+            quick_after_alike=engine.reuses_prompts,
         )
 
     async def answer(self, request: Request) -> Reply:
