@@ -8,9 +8,9 @@ import math
 import pandas as pd
 import pytest
 
-from bartleby.analysis.report.tables import to_csv
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import COLUMNS, Estimates, estimate_frame, joined
+from bartleby.analysis.tables.printed import to_csv
 
 
 def estimates(term: str = "harm", high: float = math.inf, warning: str = "few clusters") -> Estimates:
@@ -67,7 +67,7 @@ def test_labels_and_warnings_are_text_in_a_notebook(text: str) -> None:
 
 
 def test_labels_that_a_spreadsheet_would_run_are_disarmed() -> None:
-    assert b"'=HYPERLINK" in to_csv(estimates(term='=HYPERLINK("x")'))
+    assert b"'=HYPERLINK" in to_csv(estimates(term='=HYPERLINK("x")').frame)
 
 
 def test_joined_tables_say_each_warning_once() -> None:

@@ -24,11 +24,11 @@ from bartleby.analysis.figures.style import ONE_COLUMN, save
 from bartleby.analysis.report.record import design_of, provenance_of
 from bartleby.analysis.report.sections import Prepare, Reader, Section, TranscriptLike
 from bartleby.analysis.report.svg import inline_svg
-from bartleby.analysis.report.tables import to_csv, to_html, to_latex
 from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.files import replacing
+from bartleby.analysis.tables.printed import to_csv, to_html, to_latex
 from bartleby.analysis.tables.rounding import number_text
 from bartleby.analysis.tables.warned import merged
 from bartleby.errors import DataError, SettingError
@@ -200,15 +200,15 @@ def _written(section: Section, folder: Path) -> dict[str, Any]:
     if section.estimates is not None:
         _write_tables(section.estimates, section, folder / "tables")
         rows = len(section.estimates.frame)
-        table = Markup(to_html(section.estimates))  # noqa: S704 - escaped there
+        table = Markup(to_html(section.estimates.frame))  # noqa: S704 - escaped there
         shown |= {"table_html": table, "rows": rows, "folded": rows >= FOLDED}
     return shown
 
 
 def _write_tables(estimates: Estimates, section: Section, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{section.name}.csv").write_bytes(to_csv(estimates))
-    latex = to_latex(estimates, caption=section.title, label=f"tab:{section.name}")
+    (folder / f"{section.name}.csv").write_bytes(to_csv(estimates.frame))
+    latex = to_latex(estimates.frame, caption=section.title, label=f"tab:{section.name}")
     (folder / f"{section.name}.tex").write_text(latex, encoding="utf-8", newline="\n")
 
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bartleby.analysis.tables.accounting import Accounting
+from bartleby.analysis.tables.printed import to_html, to_latex, to_markdown, to_text
+from bartleby.analysis.tables.verdicts import verdict_of
+from bartleby.analysis.tables.warned import merged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,17 +86,12 @@ class Estimates:
     @property
     def verdict(self) -> str:
         """One sentence to paste: the estimate, its interval, what it speaks of, and what was excluded."""
-        from bartleby.analysis.tables.verdicts import verdict_of
-
-        return verdict_of(self)
+        return verdict_of(self.frame, self.accounting, self.settings)
 
     def summary(self) -> str:
         """Return the table, rounded, the accounting, the warnings and the verdict as text to read."""
-        from bartleby.analysis.report.tables import to_text
-        from bartleby.analysis.tables.warned import merged
-
         warned = (f"Warning: {warning}" for warning in merged(self.warnings))
-        return "\n\n".join([to_text(self), self.accounting.summary(), *warned, self.verdict])
+        return "\n\n".join([to_text(self.frame), self.accounting.summary(), *warned, self.verdict])
 
     def plot(self) -> Figure:
         """Return a figure of the rows with their intervals."""
@@ -109,27 +107,20 @@ class Estimates:
         caption, label
             Of the table; without a caption only the `tabular` is written.
         """
-        from bartleby.analysis.report.tables import to_latex
-
-        return to_latex(self, caption=caption, label=label)
+        return to_latex(self.frame, caption=caption, label=label)
 
     def to_markdown(self) -> str:
         """Return the table as Markdown, rounded as in `to_latex`."""
-        from bartleby.analysis.report.tables import to_markdown
-
-        return to_markdown(self)
+        return to_markdown(self.frame)
 
     def __repr__(self) -> str:
         return self.summary()
 
     def _repr_html_(self) -> str:
         """Show the table in a notebook, with how outcomes were counted and what a reader must know."""
-        from bartleby.analysis.report.tables import to_html
-        from bartleby.analysis.tables.warned import merged
-
         warned = "".join(f"<p><b>Warning:</b> {html.escape(each)}</p>" for each in merged(self.warnings))
         counted = f"<pre>{html.escape(self.accounting.summary())}</pre>"
-        return f"{to_html(self)}{counted}{warned}<p>{html.escape(self.verdict)}</p>"
+        return f"{to_html(self.frame)}{counted}{warned}<p>{html.escape(self.verdict)}</p>"
 
 
 def joined(first: Estimates, *others: Estimates) -> Estimates:

@@ -17,7 +17,6 @@ from bartleby.outcome import Outcome
 
 if TYPE_CHECKING:
     from bartleby.analysis.tables.accounting import Accounting
-    from bartleby.analysis.tables.estimates import Estimates
 
 __all__ = ["basis_of", "estimate_text", "verdict_of"]
 
@@ -54,26 +53,26 @@ SCOPES = {"new_items": "items as a random sample", "these_items": "exactly these
 _FIXED = "term"
 
 
-def verdict_of(estimates: Estimates) -> str:
+def verdict_of(frame: pd.DataFrame, accounting: Accounting, settings: Mapping[str, Any]) -> str:
     """Return the sentence of a table of estimates.
 
     Parameters
     ----------
-    estimates
-        Any estimates; those of a choice model have a sentence of their own.
+    frame, accounting, settings
+        Of any estimates; those of a choice model have a sentence of their own.
     """
-    rows = _leading(estimates.frame)
+    rows = _leading(frame)
     known = [row for row in rows if not math.isnan(_number(row.get("estimate")))]
-    basis = basis_of(known, estimates.accounting, estimates.settings)
+    basis = basis_of(known, accounting, settings)
     if not known:
         reasons = dict.fromkeys(_undefined(row) for row in rows)
         why = f": {'; '.join(reason for reason in reasons if reason)}" if any(reasons) else ""
         return f"Nothing could be estimated{why} ({basis})."
-    names = _varying(rows, estimates.frame)
+    names = _varying(rows, frame)
     claim = _list(known, names) if len(known) <= FEW else _range(known, names)
     lost = len(rows) - len(known)
     claim += f", {lost} {'is' if lost == 1 else 'are'} undefined" if lost else ""
-    model, subject = _model(rows), _subject(rows, estimates.settings)
+    model, subject = _model(rows), _subject(rows, settings)
     lead = ", ".join(part for part in (f"{subject[:1].upper()}{subject[1:]}", model) if part)
     return f"{lead}: {claim} ({basis})." if lead else f"{claim} ({basis})."
 

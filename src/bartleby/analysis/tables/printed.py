@@ -17,7 +17,6 @@ from typing import Literal
 import pandas as pd
 
 from bartleby.analysis.figures.labels import visible
-from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.files import without_formulas
 from bartleby.analysis.tables.rounding import decimals_for, number_text, p_text, plain_text
 from bartleby.errors import DataError, SettingError
@@ -94,13 +93,13 @@ class Printed:
     notes: tuple[str, ...] = ()
 
 
-def print_table(estimates: Estimates | pd.DataFrame) -> Printed:
+def print_table(frame: pd.DataFrame) -> Printed:
     """Return a table of estimates rounded for print.
 
     Parameters
     ----------
-    estimates
-        Estimates, or their frame. What is empty is not shown, what all rows have in common is said below
+    frame
+        Of estimates. What is empty is not shown, what all rows have in common is said below
         the table, and so are methods. Degrees of freedom are in `to_frame()`.
 
     Raises
@@ -108,7 +107,6 @@ def print_table(estimates: Estimates | pd.DataFrame) -> Printed:
     DataError
         If there is no column `estimate`.
     """
-    frame = estimates.frame if isinstance(estimates, Estimates) else estimates
     if "estimate" not in frame.columns:
         there = ", ".join(map(str, frame.columns)) or "none"
         raise DataError(f"table of estimates: column 'estimate' is missing; columns here: {there}")
@@ -135,9 +133,9 @@ def print_table(estimates: Estimates | pd.DataFrame) -> Printed:
     )
 
 
-def to_text(estimates: Estimates | pd.DataFrame) -> str:
+def to_text(frame: pd.DataFrame) -> str:
     """Return a table of estimates as aligned plain text; of more than 100 rows, the first and the last."""
-    table = print_table(estimates)
+    table = print_table(frame)
     rows = [_in_plain_letters(row, table.numeric) for row in table.rows]
     heads = [plain_text(name) for name in table.columns]
     half = MOST_ROWS // 2
@@ -150,9 +148,9 @@ def to_text(estimates: Estimates | pd.DataFrame) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:], *table.notes])
 
 
-def to_markdown(estimates: Estimates | pd.DataFrame) -> str:
+def to_markdown(frame: pd.DataFrame) -> str:
     """Return a table of estimates as a Markdown table, its notes below."""
-    table = print_table(estimates)
+    table = print_table(frame)
     rule = ["---:" if numeric else "---" for numeric in table.numeric]
     body = [table.columns, *table.rows]
     lines = ["| " + " | ".join(_escape_markdown(cell) for cell in line) + " |" for line in body]
@@ -161,9 +159,9 @@ def to_markdown(estimates: Estimates | pd.DataFrame) -> str:
     return "\n".join([*lines, *notes])
 
 
-def to_html(estimates: Estimates | pd.DataFrame, caption: str = "") -> str:
+def to_html(frame: pd.DataFrame, caption: str = "") -> str:
     """Return a table of estimates as an HTML `<table>`, everything in it escaped."""
-    table = print_table(estimates)
+    table = print_table(frame)
     kinds = [' class="number"' if numeric else "" for numeric in table.numeric]
     head = "".join(
         f'<th scope="col"{kind}>{html.escape(name)}</th>'
@@ -179,7 +177,7 @@ def to_html(estimates: Estimates | pd.DataFrame, caption: str = "") -> str:
 
 
 def to_latex(
-    estimates: Estimates | pd.DataFrame,
+    frame: pd.DataFrame,
     *,
     caption: str = "",
     label: str = "",
@@ -189,8 +187,8 @@ def to_latex(
 
     Parameters
     ----------
-    estimates
-        Estimates, or their frame.
+    frame
+        Of estimates.
     caption, label
         Of the table; without a caption only the `tabular` is written.
     environment
@@ -203,7 +201,7 @@ def to_latex(
     """
     if environment not in ("auto", "tabular", "longtable"):
         raise SettingError(f"environment is {environment!r}; allowed: 'auto', 'tabular', 'longtable'")
-    table = print_table(estimates)
+    table = print_table(frame)
     long = environment == "longtable" or (environment == "auto" and len(table.rows) > LONG)
     columns = "".join("r" if numeric else "l" for numeric in table.numeric)
     head = " & ".join(escape_latex(name) for name in table.columns) + r" \\"
@@ -222,9 +220,8 @@ def to_latex(
     return "\n".join([*([f"% {line}" for line in table.notes] if not told else []), *body]) + "\n"
 
 
-def to_csv(estimates: Estimates | pd.DataFrame) -> bytes:
+def to_csv(frame: pd.DataFrame) -> bytes:
     """Return a table of estimates as CSV in UTF-8, with all columns and full precision."""
-    frame = estimates.frame if isinstance(estimates, Estimates) else estimates
     text = frame.apply(without_formulas).to_csv(index=False, lineterminator="\n")
     return text.encode("utf-8", "backslashreplace")
 

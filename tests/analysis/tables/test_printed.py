@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bartleby.analysis.report.tables import (
+from bartleby.analysis.tables.printed import (
     escape_latex,
     print_table,
     to_csv,
@@ -74,7 +74,7 @@ def test_only_all_and_none_are_printed_as_all_and_none(value: float, text: str) 
 
 
 def test_what_every_row_says_is_told_once() -> None:
-    table = print_table(shares())
+    table = print_table(shares().frame)
     assert "impact" in table.columns
     assert "term" not in table.columns
     assert "method: CR2" in table.notes
