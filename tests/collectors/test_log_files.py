@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from bartleby.collectors.status import status
 from bartleby.collectors.transcripts import study_record, transcripts
 from bartleby.collectors.trial_table import read
 from bartleby.errors import LogError
-from tests.collectors.fakes import FakeModel, small_study
+from bartleby.exchange import Reply, Request
+from tests.collectors.fakes import FakeModel, query, small_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,7 +138,9 @@ async def test_a_log_of_a_newer_layout_is_refused_naming_the_version(tmp_path: P
     with sqlite3.connect(log) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 6}")
     connection.close()
-    with pytest.raises(LogError, match=rf"layout has version {VERSION + 6} and this Bartleby reads up to"):
+    with pytest.raises(
+        LogError, match=rf"layout has version {VERSION + 6} and this Bartleby reads {VERSION}"
+    ):
         await collect(small_study(), FakeModel(), log)
     with pytest.raises(LogError, match=f"version {VERSION + 6}"):
         read(log)
@@ -203,7 +207,7 @@ def test_a_disk_without_space_is_called_full(tmp_path: Path) -> None:
     place = tmp_path / "small"
     place.mkdir()
     made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=600k", "none", place], capture_output=True, check=False
+        [mount, "-t", "tmpfs", "-o", "size=1200k", "none", place], capture_output=True, check=False
     )
     if made.returncode:
         pytest.skip("a small file system cannot be mounted here")
@@ -250,3 +254,161 @@ def test_a_log_can_be_read_where_nothing_can_be_written(open_folder: Path) -> No
 
 def test_limits_of_this_process_are_as_they_were() -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def move(log: Path) -> None:
+    log.rename(log.with_name("elsewhere.db"))
+
+
+def replace_by_another(log: Path) -> None:
+    other = log.with_name("other.db")
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE x (y)")
+    connection.close()
+    other.replace(log)
+
+
+def write_over(log: Path) -> None:
+    with log.open("r+b") as file:
+        file.write(b"\x00" * 100_000)
+
+
+CHANGES = [Path.unlink, move, replace_by_another]
+
+
+class Waiting(FakeModel):
+    """Changes the file of the log once so many were asked; what is asked then is never answered."""
+
+    def __init__(self, change: Callable[[], object], after: int) -> None:
+        super().__init__(concurrency=1)
+        self._change, self._after = change, after
+
+    async def answer(self, request: Request) -> Reply:
+        if len(self.asked) == self._after:
+            self._change()
+        if len(self.asked) >= self._after:
+            self.asked.append(request)
+            await asyncio.sleep(600)
+        return await super().answer(request)
+
+
+@pytest.mark.parametrize("change", [*CHANGES, write_over])
+async def test_a_log_that_becomes_another_file_ends_the_run_at_once_although_it_only_waits(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    log = tmp_path / "run.db"
+    model = Waiting(lambda: change(log), after=7)
+    with pytest.raises(LogError, match="while it was being written") as caught:
+        await asyncio.wait_for(collect(small_study(), model, log), 20)
+    one_line(caught.value)
+    assert len(model.asked) == 8
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_what_was_answered_before_a_log_became_another_file_is_kept_and_never_asked_again(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    log = tmp_path / "run.db"
+    with pytest.raises(LogError, match=r"run\.kept1\.db; resume it with that"):
+        await asyncio.wait_for(collect(small_study(), Waiting(lambda: change(log), after=7), log), 20)
+    kept, model = tmp_path / "run.kept1.db", FakeModel()
+    count = query(kept, "SELECT count(*) FROM replies")[0][0]
+    assert (await collect(small_study(), model, kept)).status.finished
+    assert (count, len(model.asked)) == (7, 12 - 7)
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+@pytest.mark.parametrize("lock_is_deleted", [False, True])
+async def test_a_second_run_is_refused_by_whatever_name_it_knows_the_log(
+    tmp_path: Path, link: Callable[[Path, Path], None], lock_is_deleted: bool
+) -> None:
+    log, other = tmp_path / "run.db", tmp_path / "deeper" / "other.db"
+    other.parent.mkdir()
+    refused: list[str] = []
+
+    def second() -> None:
+        link(log, other)
+        if lock_is_deleted:
+            log.with_name("run.db.lock").unlink()
+        script = """
+            import asyncio, sys
+            from bartleby.collectors.collector import collect
+            from bartleby.errors import LogError
+            from tests.collectors.fakes import FakeModel, small_study
+            model = FakeModel()
+            try:
+                asyncio.run(collect(small_study(), model, sys.argv[1]))
+            except LogError as error:
+                print(len(model.asked), error)
+        """
+        refused.extend(in_a_child(script, str(name)).stdout for name in (other, log))
+        if link is os.link:
+            other.unlink()
+
+    def answer(request: Request, number: int) -> Reply:
+        if number == 5:
+            second()
+        return Reply("A")
+
+    assert (await collect(small_study(), FakeModel(answer), log)).status.finished
+    assert [text.split()[0] for text in refused] == ["0", "0"]
+    assert all("another run is writing it" in text or "2 names (hard links)" in text for text in refused)
+
+
+async def test_a_log_with_two_names_is_not_written(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    await collect(small_study(), FakeModel(), log)
+    os.link(log, tmp_path / "second.db")
+    with pytest.raises(LogError, match="the file has 2 names"):
+        await collect(small_study(), FakeModel(), log)
+    assert len(read(log)) == 12
+
+
+@pytest.mark.parametrize("name", ["run.csv", "run", "run.db.txt", ".db"])
+async def test_the_name_of_a_log_ends_in_db(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LogError, match=r"the name of a log ends in \.db"):
+        await collect(small_study(), FakeModel(), tmp_path / name)
+    assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - it waits for nothing
+
+
+async def test_a_file_without_records_names_the_one_beside_it_that_may_have_them(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    log.touch()
+    with pytest.raises(LogError, match=r"is in run\.db-wal until the run ends"):
+        status(log)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW {name} AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT * FROM n",
+        "CREATE TABLE {name} (number INTEGER, ok AS (hex(zeroblob(900000000))))",
+        "CREATE VIRTUAL TABLE {name} USING fts5(number)",
+    ],
+)
+@pytest.mark.parametrize("name", ["meta", "sessions", "trials", "outcomes", "attempts"])
+async def test_our_tables_are_tables_and_nothing_of_a_stranger_runs(
+    tmp_path: Path, statement: str, name: str
+) -> None:
+    log = tmp_path / "run.db"
+    await collect(small_study(), FakeModel(), log)
+    with closing(sqlite3.connect(log)) as connection:
+        connection.execute(f"DROP TABLE {name}")
+        connection.execute(statement.format(name=name))
+        connection.commit()
+    for read_it in (status, read, study_record, lambda path: list(transcripts(path))):
+        with pytest.raises(LogError, match="other tables, views or triggers in it"):
+            read_it(log)
+    with pytest.raises(LogError, match="other tables, views or triggers in it"):
+        await collect(small_study(), FakeModel(), log)
+
+
+async def test_a_trigger_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    await collect(small_study(), FakeModel(), log)
+    with closing(sqlite3.connect(log)) as connection:
+        connection.execute("CREATE TRIGGER t AFTER INSERT ON sessions BEGIN DELETE FROM replies; END")
+    with pytest.raises(LogError, match="trigger 't'"):
+        await collect(small_study(), FakeModel(), log)
+    with closing(sqlite3.connect(log)) as connection:
+        assert connection.execute("SELECT count(*) FROM replies").fetchone() == (12,)

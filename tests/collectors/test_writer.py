@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import sqlite3
 from pathlib import Path
 
@@ -67,11 +69,71 @@ async def test_a_group_that_cannot_be_written_fails_all_in_it_and_all_later(tmp_
     assert lines(tmp_path / "x.db") == 1
 
 
-async def test_a_value_that_cannot_be_stored_is_an_error_and_no_hang(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", ["\ud800", 2**63, -(2**63) - 1, object(), 1j, [1]])
+async def test_a_value_that_cannot_be_stored_is_refused_and_the_others_are_stored(
+    tmp_path: Path, value: object
+) -> None:
     writer = opened(tmp_path / "x.db")
-    writer.put("INSERT INTO lines VALUES (?, ?)", (1, "\ud800"))
-    with pytest.raises(LogError, match="UnicodeEncodeError"):
-        await asyncio.wait_for(writer.committed(), 5)
+    writer.put("INSERT INTO lines VALUES (?, ?)", (1, "before"))
+    with pytest.raises(ValueError, match=r"surrogates not allowed|allowed: "):
+        writer.put("INSERT INTO lines VALUES (?, ?)", (2, value))  # type: ignore[arg-type]
+    writer.put("INSERT INTO lines VALUES (?, ?)", (3, "after"))
+    await asyncio.wait_for(writer.committed(), 5)
+    await writer.close()
+    assert lines(tmp_path / "x.db") == 2
+
+
+async def test_work_done_alone_has_its_turn_while_others_never_stop_writing(tmp_path: Path) -> None:
+    writer = opened(tmp_path / "x.db")
+    numbers = itertools.count()
+
+    async def write() -> None:
+        while True:
+            writer.put("INSERT INTO lines VALUES (?, 'x')", (next(numbers),))
+            await writer.committed()
+
+    tasks = [asyncio.create_task(write()) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    count = "SELECT count(*) FROM lines"
+    for _ in range(3):
+        before = lines(tmp_path / "x.db")
+        assert await asyncio.wait_for(writer.alone(lambda c: c.execute(count).fetchone()[0]), 5) >= before
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await writer.close()
+
+
+async def test_what_was_put_in_before_work_done_alone_is_there_and_what_comes_after_is_not(
+    tmp_path: Path,
+) -> None:
+    writer = opened(tmp_path / "x.db")
+    writer.put("INSERT INTO lines VALUES (1, 'x')", ())
+    alone = asyncio.ensure_future(writer.alone(lambda c: c.execute("SELECT count(*) FROM lines").fetchone()))
+    await asyncio.sleep(0)
+    writer.put("INSERT INTO lines VALUES (2, 'x')", ())
+    await writer.committed()
+    assert await alone == (1,)
+    assert lines(tmp_path / "x.db") == 2
+    await writer.close()
+
+
+async def test_the_log_alone_has_what_was_written_a_few_seconds_ago(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bartleby.collectors.writer.FOLD", 0.0)
+    monkeypatch.setattr("bartleby.collectors.writer.LOOK", 0.01)
+    writer = opened(tmp_path / "x.db")
+    writer.put("INSERT INTO lines VALUES (1, 'x')", ())
+    await writer.committed()
+    copy = tmp_path / "copy.db"
+    for _ in range(500):
+        copy.write_bytes((tmp_path / "x.db").read_bytes())
+        with contextlib.suppress(sqlite3.Error):
+            if lines(copy) == 1:
+                break
+        await asyncio.sleep(0.01)
+    assert lines(copy) == 1
     await writer.close()
 
 

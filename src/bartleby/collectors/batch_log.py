@@ -2,7 +2,7 @@
 
 The intent is on the disk before a batch is made, and its id right after, so that a run that was killed
 between the two knows what to look for. The attempts of a batch have numbers in a row, so a batch needs to
-keep only the first. The table is made with the first batch: logs without batches have none.
+keep only the first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -32,9 +32,6 @@ __all__ = ["BatchCounts", "BatchLog", "Place", "StoredBatch", "batch_counts", "b
 KEPT_SECONDS = 29 * 86_400.0
 """The provider deletes results 29 days after a batch was made."""
 
-TABLE = """CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, session INTEGER NOT NULL,
-    key TEXT NOT NULL UNIQUE, first INTEGER NOT NULL, requests INTEGER NOT NULL, composed REAL NOT NULL,
-    id TEXT, created REAL, closed REAL, ending TEXT)"""
 _INTEND = "INSERT INTO batches (session, key, first, requests, composed) VALUES (?, ?, ?, ?, ?)"
 _START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, aversive)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -143,8 +140,6 @@ class BatchLog:
 
     def unfinished(self) -> list[StoredBatch]:
         """Return the batches of earlier sessions that were not fetched to the end, the oldest first."""
-        if not _is_there(self._reader):
-            return []
         found = [StoredBatch(*row) for row in self._reader.execute(_OPEN)]
         for batch in found:
             rows = self._reader.execute(_WAITING, (batch.first, batch.first + batch.requests - 1))
@@ -153,8 +148,6 @@ class BatchLog:
 
     def ids(self) -> set[str]:
         """Return the providers' ids of all batches of this log."""
-        if not _is_there(self._reader):
-            return set()
         return {row[0] for row in self._reader.execute("SELECT id FROM batches WHERE id IS NOT NULL")}
 
     async def intend(self, places: Sequence[tuple[Place, Body]], now: float) -> StoredBatch:
@@ -177,7 +170,6 @@ class BatchLog:
         ]
 
         def write(connection: sqlite3.Connection) -> int:
-            connection.execute(TABLE)
             connection.executemany(_BODY, bodies)
             connection.executemany(_START, rows)
             made = connection.execute(_INTEND, (self._session, key, first, len(rows), now))
@@ -250,8 +242,6 @@ class BatchCounts:
 
 def batch_counts(connection: sqlite3.Connection) -> BatchCounts:
     """Return how the batches of a log stand, as far as the log knows."""
-    if not _is_there(connection):
-        return BatchCounts()
     made = connection.execute("SELECT count(*) FROM batches WHERE id IS NOT NULL").fetchone()[0]
     rows = connection.execute(_OPEN).fetchall()
     requests = sum(
@@ -264,15 +254,7 @@ def batch_counts(connection: sqlite3.Connection) -> BatchCounts:
 def batch_usage(connection: sqlite3.Connection) -> Usage:
     """Return the tokens that were billed in batches."""
     totals = [0, 0, 0, 0]
-    if _is_there(connection):
-        for first, count in connection.execute("SELECT first, requests FROM batches").fetchall():
-            row = connection.execute(_USAGE, (first, first + count - 1)).fetchone()
-            totals = [total + (told or 0) for total, told in zip(totals, row, strict=True)]
+    for first, count in connection.execute("SELECT first, requests FROM batches").fetchall():
+        row = connection.execute(_USAGE, (first, first + count - 1)).fetchone()
+        totals = [total + (billed or 0) for total, billed in zip(totals, row, strict=True)]
     return Usage(*totals)
-
-
-def _is_there(connection: sqlite3.Connection) -> bool:
-    found: Mapping[str, object] | None = connection.execute(
-        "SELECT 1 FROM sqlite_schema WHERE name = 'batches'"
-    ).fetchone()
-    return found is not None

@@ -103,7 +103,11 @@ class Bodies:
     def _put_together(self, digest: str) -> Mapping[str, Any]:
         parts: list[Mapping[str, Any]] = []
         following: str | None = digest
+        seen: set[str] = set()
         while following is not None and following not in self._kept:
+            if following in seen:  # in no log that a run wrote
+                raise KeyError(following)
+            seen.add(following)
             row = self._connection.execute(
                 "SELECT body, before FROM bodies WHERE hash = ?", (following,)
             ).fetchone()
@@ -119,5 +123,7 @@ class Bodies:
 def _joined(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the messages of all parts under the rest of the last part that tells it."""
     messages = [message for part in parts for message in part["messages"]]
-    rest = next(part for part in reversed(parts) if "settings" in part)
+    rest = next((part for part in reversed(parts) if "settings" in part), None)
+    if rest is None:
+        raise KeyError("settings")
     return {**rest, "messages": messages}

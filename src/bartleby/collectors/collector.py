@@ -118,11 +118,18 @@ async def collect(
         run = Session(
             resolved, subject.name, record, bar, asked, alike_together=subject.capabilities.quick_after_alike
         )
+        task = asyncio.current_task()
+        if task is not None:
+            record.on_failure(task.cancel)
         try:
             delivering = Delivering.prepare(resolved, record, subject, player, means)
             await run.rounds(delivering, concurrency or subject.capabilities.concurrency)
             await record.finish("finished" if run.stopped is None else "capped", run.stopped)
         except asyncio.CancelledError:
+            if record.failure is not None:  # it was noticed while nothing was being written
+                if task is not None:
+                    task.uncancel()
+                raise record.failure from None
             with suppress(LogError):
                 await record.finish("stopped")
             raise asyncio.CancelledError(_how_to_go_on(path)) from None

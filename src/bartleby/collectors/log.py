@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-
-from filelock import FileLock
 
 from bartleby.collectors.batch_log import BatchLog
 from bartleby.collectors.billed import Billed, billed
@@ -21,14 +19,15 @@ from bartleby.collectors.bodies import Body
 from bartleby.collectors.caps import Totals
 from bartleby.collectors.environment import redact
 from bartleby.collectors.frozen import Frozen
-from bartleby.collectors.migration import bring_up
 from bartleby.collectors.opening import begin_session, plan_trials, scalar, take_lock
 from bartleby.collectors.packing import Packing, add_whole
-from bartleby.collectors.schema import connect, explain, in_order, storable
+from bartleby.collectors.schema import connect, explain, identity, in_order, storable
 from bartleby.collectors.spent import Spent, StoredReply, counted, tokens_of, with_raw
 from bartleby.collectors.writer import Writer
+from bartleby.errors import LogError
 from bartleby.exchange import Listener, Reply, Usage
 from bartleby.outcome import Outcome
+from bartleby.storage import Held, Identity
 from bartleby.studies.trial import Reading, Trial
 
 __all__ = ["Log"]
@@ -61,12 +60,14 @@ class Log:
         Attempts of earlier sessions.
     """
 
-    def __init__(self, path: Path, lock: FileLock, connection: sqlite3.Connection, session: int) -> None:
+    def __init__(
+        self, path: Path, lock: Held, connection: sqlite3.Connection, session: int, file: Identity
+    ) -> None:
         self.path = path
         self._lock = lock
         self._session = session
         self._reader = connection
-        self._writer = Writer(connection, path)
+        self._writer = Writer(connection, path, file)
         self._packing = Packing(connection, self._writer)
         self._next_attempt = scalar(connection, "SELECT coalesce(max(number), 0) FROM attempts") + 1
         self._retried: frozenset[str] = frozenset()
@@ -96,12 +97,11 @@ class Log:
         """
         lock = take_lock(path)
         try:
-            bring_up(path)
             connection = connect(path)
             try:
-                session = begin_session(path, connection, frozen)
+                session, started = begin_session(path, connection, frozen)
                 add_whole(connection)
-                log = cls(path, lock, connection, session)
+                log = cls(path, lock, connection, session, identity(path, session, started))
             except BaseException:
                 connection.close()
                 raise
@@ -240,6 +240,15 @@ class Log:
         told = (time.time(), ending, reason, self._session)
         self._writer.put("UPDATE sessions SET ended = ?, ending = ?, reason = ? WHERE number = ?", told)
         await self._writer.committed()
+
+    def on_failure(self, call: Callable[[], object]) -> None:
+        """Have a function called once the log cannot be written any more; `failure` then says why."""
+        self._writer.on_failure = call
+
+    @property
+    def failure(self) -> LogError | None:
+        """Why the log cannot be written any more, None as long as it can."""
+        return self._writer.failure
 
     async def close(self) -> None:
         """Write what is left, close the file and let go of the lock."""

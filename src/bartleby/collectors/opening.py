@@ -10,64 +10,60 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from bartleby.collectors.environment import versions
 from bartleby.collectors.frozen import Frozen, list_some
 from bartleby.collectors.schema import create, empty, in_order, is_new, storable
 from bartleby.errors import LogError
 from bartleby.exchange import canonical_json
 from bartleby.outcome import Outcome
+from bartleby.storage import Held, transaction
 from bartleby.studies.trial import Trial
 
-__all__ = ["begin_session", "is_running", "plan_trials", "scalar", "take_lock"]
+__all__ = ["ENDING", "begin_session", "plan_trials", "scalar", "take_lock"]
 
 
-def take_lock(path: Path) -> FileLock:
-    """Make the directories of a log and take its lock."""
+ENDING = ".db"
+"""How the name of a log ends: by it folders of logs are read, and files are told from tables."""
+
+
+def take_lock(path: Path) -> Held:
+    """Make the directories of a log and hold it against other runs.
+
+    Raises
+    ------
+    LogError
+        If its name is not one of a log, another run holds it, or it cannot be written.
+    """
     if path.is_dir():
         raise LogError(f"log {path}: this is a directory; name a file in it")
-    lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        if not Path(lock.lock_file).exists():  # it waited for a file that could not be made
-            raise LogError(f"log {path}: cannot be written: no file can be made in {path.parent}") from None
+    if path.suffix != ENDING:
         raise LogError(
-            f"log {path}: another run is writing it; wait for it or give this run a log of its own"
-        ) from None
-    except OSError as error:
-        raise LogError(f"log {path}: cannot be written: {error.strerror or error}") from error
-    return lock
+            f"log {path}: the name ends in {path.suffix!r}; the name of a log ends in {ENDING}, as in "
+            f"{path.with_suffix(ENDING)}"
+        )
+    return Held(path)
 
 
-def is_running(path: Path) -> bool:
-    """Return whether a run holds the lock of a log."""
-    lock = Path(f"{path}.lock")
-    if not lock.exists():
-        return False
-    try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # a folder that cannot be written has no run in it
-        return False
+def begin_session(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> tuple[int, float]:
+    """Freeze the study in a new log, or compare it with an old one's.
 
-
-def begin_session(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> int:
-    """Freeze the study in a new log, or compare it with an old one's; return the number of the session."""
-    connection.execute("BEGIN IMMEDIATE")
-    if is_new(connection):
-        create(connection)
-        _freeze(connection, frozen)
-    else:
-        _compare(path, connection, frozen)
-    told = in_order({**versions(), "model": frozen.description, **_of_user(frozen)})
-    row = connection.execute("INSERT INTO sessions (started, versions) VALUES (?, ?)", (time.time(), told))
-    connection.execute("COMMIT")
-    return int(row.lastrowid or 0)
+    Returns
+    -------
+    int, float
+        The number of the session, and when it started (seconds since 1970).
+    """
+    started = time.time()
+    with transaction(connection):
+        if is_new(connection):
+            create(connection)
+            _freeze(connection, frozen)
+        else:
+            _compare(path, connection, frozen)
+        about = in_order({**versions(), "model": frozen.description, **_of_user(frozen)})
+        row = connection.execute("INSERT INTO sessions (started, versions) VALUES (?, ?)", (started, about))
+    # At once in the file itself, also what a killed run had left beside it.
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    return int(row.lastrowid or 0), started
 
 
 def _of_user(frozen: Frozen) -> dict[str, Mapping[str, Any]]:

@@ -17,13 +17,14 @@ from __future__ import annotations
 import bz2
 import re
 import sqlite3
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bartleby.collectors.writer import Writer
 
-__all__ = ["Packing", "add_whole", "show_whole"]
+__all__ = ["Packing", "add_whole", "show_whole", "unpacker"]
 
 SIZE = 850_000
 """Bytes of text in a pack: as much as `bzip2` compresses at once."""
@@ -31,6 +32,8 @@ LEAST = 256
 """Shorter replies, such as choices, stay text: it is as small, and easier to look at."""
 LOOKED_AT = 10_000
 """Latest replies among which those are looked for that an earlier session had not packed."""
+LARGEST = 64 * SIZE
+"""Bytes of text that a pack may be: more is no pack of ours."""
 UNPACKED = 16
 """Packs that are kept unpacked while a log is read: replies of one conversation may be in several."""
 
@@ -87,19 +90,28 @@ class Packing:
         self._waiting, self._size = [], 0
 
 
-def add_whole(connection: sqlite3.Connection) -> None:
-    """Give a connection the function `whole`, which makes the reply out of the column `reply`."""
+def unpacker(connection: sqlite3.Connection) -> Callable[[str | None], str | None]:
+    """Return a function that makes the reply out of the column `reply`."""
 
     @lru_cache(maxsize=UNPACKED)
     def lines(number: int) -> list[str]:
         packed = connection.execute("SELECT packed FROM main.packs WHERE number = ?", (number,)).fetchone()[0]
-        return bz2.decompress(packed).decode().split("\n")
+        unpacking = bz2.BZ2Decompressor()
+        text = unpacking.decompress(packed, LARGEST)
+        if not unpacking.eof:
+            raise ValueError(f"pack {number} is not whole, or more than a pack can be")
+        return text.decode().split("\n")
 
     def whole(reply: str | None) -> str | None:
         where = None if reply is None else _PACKED.fullmatch(reply)
         return reply if where is None else lines(int(where[1]))[int(where[2])]
 
-    connection.create_function("whole", 1, whole)
+    return whole
+
+
+def add_whole(connection: sqlite3.Connection) -> None:
+    """Give a connection the function `whole`, which makes the reply out of the column `reply`."""
+    connection.create_function("whole", 1, unpacker(connection))
 
 
 def show_whole(connection: sqlite3.Connection) -> None:

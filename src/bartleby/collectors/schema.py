@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bartleby.collectors.packing import show_whole
 from bartleby.errors import LogError
+from bartleby.storage import Identity, require_own
 
 __all__ = [
-    "ADDED",
     "APPLICATION_ID",
-    "NEW",
+    "UNREADABLE",
     "VERSION",
     "connect",
     "create",
     "empty",
     "explain",
+    "identity",
     "in_order",
     "is_new",
-    "layout_of",
     "open_to_read",
+    "require_layout",
     "require_whole",
     "storable",
 ]
@@ -36,13 +37,15 @@ __all__ = [
 APPLICATION_ID = 0x42415254
 """What marks an SQLite file as a log of ours: the letters BART."""
 
-VERSION = 3
-"""Version of the layout: a log of a newer one is refused, one of an older one is brought up (`migration`)."""
+VERSION = 1
+"""Version of the layout; a log of another one is refused.
+
+It is 1 because no version of Bartleby that wrote another layout was ever released. Logs from before the first
+release are read by the version that wrote them, which can export them. The first change after the release
+makes it 2, and has to bring with it how a log of 1 is read.
+"""
 
 PAGE_SIZE = 16384
-
-PACKS = "CREATE TABLE packs (number INTEGER PRIMARY KEY, packed BLOB NOT NULL)"
-"""Long replies, compressed together."""
 
 TABLES = (
     # The frozen study, its fingerprint, the model and its description, when it was made and finished.
@@ -75,22 +78,24 @@ TABLES = (
     """CREATE TABLE outcomes (trial INTEGER PRIMARY KEY REFERENCES trials, outcome TEXT NOT NULL,
         refused INTEGER, turn INTEGER, turns INTEGER, columns TEXT, message TEXT, asks INTEGER NOT NULL,
         input_tokens INTEGER, output_tokens INTEGER, seconds REAL, ended REAL NOT NULL, turn_rows TEXT)""",
-    PACKS,
+    # Long replies, compressed together.
+    "CREATE TABLE packs (number INTEGER PRIMARY KEY, packed BLOB NOT NULL)",
+    # Batches: what was about to be sent, under which id it went, and what came of it.
+    """CREATE TABLE batches (number INTEGER PRIMARY KEY, session INTEGER NOT NULL, key TEXT NOT NULL UNIQUE,
+        first INTEGER NOT NULL, requests INTEGER NOT NULL, composed REAL NOT NULL, id TEXT, created REAL,
+        closed REAL, ending TEXT)""",
 )
 
-ADDED: Mapping[int, Mapping[str, tuple[str, ...]]] = {
-    2: {
-        "sessions": ("reason TEXT",),
-        "bodies": ("before TEXT",),
-        "attempts": ("listener TEXT", "aversive INTEGER"),
-        "outcomes": ("turn_rows TEXT",),
-    }
-}
-"""By version: the columns that came with it, by table; always at the end, and empty in what was there."""
-
-NEW: Mapping[int, tuple[str, ...]] = {3: (PACKS,)}
-"""By version: the statements that make the tables that came with it."""
-
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    EOFError,
+)
+"""What reading raises where records are not what a run writes: JSON that is none, text for a number, ..."""
 _FULL = ("SQLITE_FULL",)
 _BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -124,8 +129,9 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it every few seconds
         if not is_new(connection):
-            layout_of(path, connection)
+            require_layout(path, connection)
             require_whole(path, connection)
     except BaseException:
         connection.close()
@@ -168,37 +174,54 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     LogError
         If there is no such log, or it cannot be read.
     """
-    if not path.exists():
-        raise LogError(f"log {path}: there is no such file")
-    if path.is_dir():
-        raise LogError(f"log {path}: this is a directory; a log is one file")
+    _require_file(path)
     if path.stat().st_size == 0:
-        raise LogError(f"log {path}: the file is empty; nothing was ever recorded in it")
+        raise LogError(f"log {path}: the file is empty; nothing was ever recorded in it{_ahead(path)}")
     try:
         with closing(_connect_to_read(path)) as connection:
             if is_new(connection):
-                raise LogError(f"log {path}: nothing was ever recorded in it")
-            version = layout_of(path, connection)
-            _show_as_newest(connection, version)
+                raise LogError(f"log {path}: nothing was ever recorded in it{_ahead(path)}")
+            require_layout(path, connection)
+            connection.execute("PRAGMA query_only = OFF")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            show_whole(connection)
+            connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             yield connection
     except sqlite3.Error as error:
         raise explain(path, error) from error
+    except UNREADABLE as error:
+        what = f"{type(error).__name__}: {error}"[:200]
+        raise LogError(
+            f"log {path}: there is something in it that no run writes ({what}); "
+            "`bartleby check` on it says which records, and `--repair` sets them aside"
+        ) from error
 
 
-def _show_as_newest(connection: sqlite3.Connection, version: int) -> None:
-    """Let a connection see a log, an older one too, as one of this layout; nothing is written to the file."""
-    connection.execute("PRAGMA query_only = OFF")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    missing: dict[str, list[str]] = {}
-    for each in range(version + 1, VERSION + 1):
-        for table, columns in ADDED.get(each, {}).items():
-            missing.setdefault(table, []).extend(f"NULL AS {column.split()[0]}" for column in columns)
-    for table, empty in missing.items():
-        view = f"SELECT *, {', '.join(empty)} FROM main.{table}"  # noqa: S608 - names of ours
-        connection.execute(f"CREATE TEMP VIEW {table} AS {view}")
-    show_whole(connection)
-    connection.execute("PRAGMA query_only = ON")
+def _require_file(path: Path) -> None:
+    """Raise `LogError` if there is no ordinary file of this name."""
+    if path.is_dir():
+        raise LogError(f"log {path}: this is a directory; a log is one file")
+    if not path.exists():
+        raise LogError(f"log {path}: there is no such file")
+    if not path.is_file():
+        raise LogError(f"log {path}: this is no ordinary file; a log is one")
+
+
+def _ahead(path: Path) -> str:
+    """Say where records may be that are not in a file without any."""
+    return (
+        ""
+        if path.with_name(f"{path.name}-wal").exists()
+        else f" (what a run has recorded last is in {path.name}-wal until the run ends or is begun again: "
+        "where a log is copied, copy both)"
+    )
+
+
+def identity(path: Path, session: int, started: float) -> Identity:
+    """Return what says whether a name is still the log of a session that writes it."""
+    mark = f"SELECT 1 FROM sessions WHERE number = {session} AND started = {started!r}"  # noqa: S608 - numbers
+    return Identity(path, mark)
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
@@ -224,32 +247,30 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def layout_of(path: Path, connection: sqlite3.Connection) -> int:
-    """Return the version of a log's layout.
-
-    Raises
-    ------
-    LogError
-        If the file is something else, or of a newer layout; then the version that reads it is named.
-    """
+def require_layout(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise `LogError` if a file is not a log of this layout; the version that reads it is named."""
     if _pragma(connection, "application_id") != APPLICATION_ID:
         raise LogError(f"log {path}: this SQLite file was not written by Bartleby; name another file")
     version = _pragma(connection, "user_version")
-    if version > VERSION:
+    if version != VERSION:
         raise LogError(
-            f"log {path}: its layout has version {version} and this Bartleby reads up to {VERSION}; "
+            f"log {path}: its layout has version {version} and this Bartleby reads {VERSION}; "
             f"use {_writer(connection)}"
         )
-    return version
+    require_own(path, connection, TABLES)
 
 
 def _writer(connection: sqlite3.Connection) -> str:
     """Return what wrote a log last, of whatever layout it is."""
+    if connection.execute(
+        "SELECT 1 FROM sqlite_schema WHERE name = 'sessions' AND type != 'table'"
+    ).fetchone():
+        return "the Bartleby that wrote it"  # a view could run for ever
     try:
         row = connection.execute("SELECT versions FROM sessions ORDER BY number DESC LIMIT 1").fetchone()
-        return f"Bartleby {json.loads(row[0])['bartleby']}, which wrote it, or a newer one"
+        return f"Bartleby {json.loads(row[0])['bartleby']}, which wrote it"
     except (sqlite3.Error, TypeError, ValueError, KeyError):
-        return "the newer Bartleby that wrote it"
+        return "the Bartleby that wrote it"
 
 
 def require_whole(path: Path, connection: sqlite3.Connection) -> None:

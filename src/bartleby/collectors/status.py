@@ -11,12 +11,12 @@ from typing import Any
 
 from bartleby.collectors.batch_log import BatchCounts, batch_counts
 from bartleby.collectors.billed import billed
-from bartleby.collectors.opening import is_running
 from bartleby.collectors.schema import open_to_read
 from bartleby.collectors.served import others_text, served_in_log
 from bartleby.collectors.spent import counted
 from bartleby.exchange import Usage
 from bartleby.outcome import Outcome
+from bartleby.storage import is_held
 
 __all__ = ["Status", "status"]
 
@@ -177,30 +177,30 @@ def status(
         tokens = billed(connection)
         batches = batch_counts(connection)
         others = served_in_log(connection)
-    user = meta.get("user")
-    usages = (tokens.subject, tokens.user)
-    costs = [tokens.subject_cost(price), tokens.user_cost(user_price) if user is not None else None]
-    left = sum(ended.values()) < planned
-    counts["lost_attempts"] -= batches.requests
-    return Status(
-        log=path,
-        study=json.loads(meta["study"])["name"],
-        model=meta["model"],
-        planned=planned,
-        ended=ended,
-        **counts,
-        input_tokens=sum(each.input_tokens or 0 for each in usages),
-        output_tokens=sum(each.output_tokens or 0 for each in usages),
-        cost=_sum(costs if user is not None else costs[:1]),
-        finished=finished is not None and not left,
-        running=is_running(path),
-        user=user,
-        user_tokens=(usages[1].input_tokens or 0) + (usages[1].output_tokens or 0),
-        user_cost=costs[1],
-        stopped=latest[0] if latest is not None and left else None,
-        batches=batches,
-        other_models=others,
-    )
+        user = meta.get("user")
+        usages = (tokens.subject, tokens.user)
+        costs = [tokens.subject_cost(price), tokens.user_cost(user_price) if user is not None else None]
+        left = sum(ended.values()) < planned
+        counts["lost_attempts"] -= batches.requests
+        return Status(
+            log=path,
+            study=json.loads(meta["study"])["name"],
+            model=meta["model"],
+            planned=planned,
+            ended=ended,
+            **counts,
+            input_tokens=sum(each.input_tokens or 0 for each in usages),
+            output_tokens=sum(each.output_tokens or 0 for each in usages),
+            cost=_sum(costs if user is not None else costs[:1]),
+            finished=finished is not None and not left,
+            running=is_held(path),
+            user=user,
+            user_tokens=(usages[1].input_tokens or 0) + (usages[1].output_tokens or 0),
+            user_cost=costs[1],
+            stopped=latest[0] if latest is not None and left else None,
+            batches=batches,
+            other_models=others,
+        )
 
 
 def _ended(connection: sqlite3.Connection) -> dict[str, int]:

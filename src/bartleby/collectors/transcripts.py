@@ -117,17 +117,17 @@ def study_record(log: Path | str) -> dict[str, Any]:
             }
             for start, end, how, why, versions in rows
         ]
-    return {
-        "study": json.loads(meta["study"]),
-        "fingerprint": meta["fingerprint"],
-        "model": meta["model"],
-        "description": json.loads(meta["description"]),
-        "user": meta.get("user"),
-        "user_description": json.loads(meta["user_description"]) if "user_description" in meta else None,
-        "created": meta["created"],
-        **({"other_models": others} if others else {}),
-        "sessions": sessions,
-    }
+        return {
+            "study": json.loads(meta["study"]),
+            "fingerprint": meta["fingerprint"],
+            "model": meta["model"],
+            "description": json.loads(meta["description"]),
+            "user": meta.get("user"),
+            "user_description": json.loads(meta["user_description"]) if "user_description" in meta else None,
+            "created": meta["created"],
+            **({"other_models": others} if others else {}),
+            "sessions": sessions,
+        }
 
 
 def transcripts(log: Path | str, trials: Collection[str] | None = None) -> Iterator[Transcript]:

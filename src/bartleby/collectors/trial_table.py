@@ -82,21 +82,25 @@ def read(log: Path | str, study: Study | None = None, unit: Unit = "trial") -> p
         raise SettingError(f"unit is {unit!r}; allowed: trial, turn")
     path = Path(log)
     with open_to_read(path) as connection:
-        meta = dict(connection.execute("SELECT key, value FROM meta"))
-        attributes = [
-            json.loads(row[0]) for row in connection.execute("SELECT attributes FROM items ORDER BY number")
-        ]
-        cells = {number: json.loads(text) for number, text in connection.execute("SELECT * FROM cells")}
-        shown = [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
-        others = served_in_log(connection)
-        anew = None if study is None else read_anew(path, connection, study)
-        turns = TurnRows() if unit == "turn" else None
-        count = connection.execute("SELECT COUNT(*) FROM outcomes").fetchone()[0]
-        query = _ROWS.format(turn_rows="NULL" if turns is None else "o.turn_rows")
-        rows = _gather(connection.execute(query), anew, turns, count)
+        return _read(path, connection, study, unit)
+
+
+def _read(path: Path, connection: sqlite3.Connection, study: Study | None, unit: Unit) -> pd.DataFrame:
+    meta = dict(connection.execute("SELECT key, value FROM meta"))
+    attributes = [
+        json.loads(row[0]) for row in connection.execute("SELECT attributes FROM items ORDER BY number")
+    ]
+    cells = {number: json.loads(text) for number, text in connection.execute("SELECT * FROM cells")}
+    shown = [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
+    others = served_in_log(connection)
+    anew = None if study is None else read_anew(path, connection, study)
+    turns = TurnRows() if unit == "turn" else None
+    count = connection.execute("SELECT COUNT(*) FROM outcomes").fetchone()[0]
+    query = _ROWS.format(turn_rows="NULL" if turns is None else "o.turn_rows")
+    rows = _gather(connection.execute(query), anew, turns, count)
     frozen = json.loads(meta["study"])
     if others:
-        warnings.warn(f"log {path}: {others_text(meta['model'], others)}; see `served`", stacklevel=2)
+        warnings.warn(f"log {path}: {others_text(meta['model'], others)}; see `served`", stacklevel=3)
     fixed = {
         "study": frozen["name"],
         "model": meta["model"],
@@ -131,6 +135,9 @@ class _Texts(dict[str, int]):
 
     def column(self, categories: Sequence[str] | None = None) -> Any:  # noqa: ANN401 - an extension array
         """Return a column with categories in alphabetical order, or those given."""
+        strange = [] if categories is None else [text for text in self if text not in categories]
+        if strange:
+            raise ValueError(f"{strange[0]!r} is none of the values allowed")
         column = pd.Categorical.from_codes(np.asarray(self.codes), pd.Index(list(self)))
         return column.set_categories(pd.Index(sorted(self) if categories is None else categories))
 
@@ -281,6 +288,8 @@ def _assemble(rows: _Rows, fixed: Mapping[str, str], items: _Items, conditions: 
     for count, place, name, _ in sides:
         levels = [ids[place] if len(ids) == count else None for ids in items.by_text.values()]
         columns[name] = pd.Categorical(_spread(shown, levels), categories=items.ids)
+    if not conditions.cells.keys() >= set(rows.cell):
+        raise LookupError("the conditions of some trials are missing")
     cell = pd.Categorical(np.asarray(rows.cell), categories=list(conditions.cells))
     for name in conditions.names:
         levels = [each.get(name) for each in conditions.cells.values()]

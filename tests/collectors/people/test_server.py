@@ -289,7 +289,7 @@ def test_files_that_are_not_ours_are_refused(tmp_path: Path, path: Path) -> None
         LabelStore.create(path, drawn(), BOOK, "x")
     with opened(path) as store:
         store.rows("CREATE VIEW odd AS SELECT 1")
-    with pytest.raises(LogError, match="views or triggers are not allowed in a file of labels: odd"):
+    with pytest.raises(LogError, match="other tables, views or triggers in it: view 'odd'"):
         LabelStore(path)
 
 

@@ -7,9 +7,10 @@ thread. A colour never carries a meaning alone: every class has a marker of its 
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
@@ -26,6 +27,7 @@ from bartleby.analysis.figures.labels import HIDDEN, visible
 from bartleby.analysis.figures.pdf_fonts import plain_fonts
 from bartleby.analysis.figures.recording import drawn_once
 from bartleby.errors import SettingError
+from bartleby.storage import replacing
 
 __all__ = [
     "CLASSES",
@@ -181,8 +183,10 @@ class Picture(Figure):
 
     def savefig(self, fname: Any, **options: Any) -> None:  # noqa: ANN401 - as matplotlib declares it
         """Save it in the look it was made in; see `Figure.savefig`."""
-        with style(), _quiet_about_glyphs():
-            super().savefig(fname, **options)
+        file = Path(fname) if isinstance(fname, (str, os.PathLike)) and Path(fname).suffix else None
+        beside = nullcontext(fname) if file is None else replacing(file)
+        with style(), _quiet_about_glyphs(), beside as target:
+            super().savefig(target, **options)
 
     def _repr_png_(self) -> bytes:
         buffer = BytesIO()
@@ -282,7 +286,6 @@ def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
     The three files.
     """
     stem = Path(path)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in _METADATA}
     _show_hidden(figure)
     with style(), _quiet_about_glyphs(), drawn_once(figure), plain_fonts():

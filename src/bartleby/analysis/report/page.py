@@ -27,13 +27,13 @@ from bartleby.analysis.report.svg import inline_svg
 from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates
-from bartleby.analysis.tables.files import replacing
 from bartleby.analysis.tables.printed import to_csv, to_html, to_latex
 from bartleby.analysis.tables.rounding import number_text
 from bartleby.analysis.tables.warned import merged
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
 from bartleby.progress import steps
+from bartleby.storage import replacing
 
 __all__ = ["CLAIM", "write_report"]
 
@@ -206,10 +206,10 @@ def _written(section: Section, folder: Path) -> dict[str, Any]:
 
 
 def _write_tables(estimates: Estimates, section: Section, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{section.name}.csv").write_bytes(to_csv(estimates.frame))
     latex = to_latex(estimates.frame, caption=section.title, label=f"tab:{section.name}")
-    (folder / f"{section.name}.tex").write_text(latex, encoding="utf-8", newline="\n")
+    for ending, content in (("csv", to_csv(estimates.frame)), ("tex", latex.encode())):
+        with replacing(folder / f"{section.name}.{ending}") as beside:
+            beside.write_bytes(content)
 
 
 def _warnings(sections: Sequence[Section]) -> list[str]:

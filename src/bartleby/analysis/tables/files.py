@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,8 +15,9 @@ import pandas as pd
 from bartleby.analysis.tables.labels import CANONICAL_NUMBER, is_label, label_text
 from bartleby.analysis.tables.stored import StoredTable, labels_in_text
 from bartleby.errors import DataError
+from bartleby.storage import replacing
 
-__all__ = ["open_table", "read_table", "replacing", "write_table", "write_tables"]
+__all__ = ["open_table", "read_table", "write_table", "write_tables"]
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
@@ -220,30 +219,6 @@ def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
         raise DataError(f"{path}: line {number} is a {type(row).__name__}; allowed: one object a line")
     # Before pandas makes one type of a column: 1000 beside a missing one would become 1000.0.
     return {name: label_text(value) if is_label(name) else value for name, value in row.items()}
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give the name of a file beside another, which takes its place once it is whole.
-
-    So the old file is there until the new one is: a write that is killed, or fails, leaves it as it was.
-    A file that is a link stays one; what it points to is replaced.
-    """
-    target = path.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and not target.is_file():  # such as /dev/stdout, which nothing takes the place of
-        yield target
-        return
-    beside = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    try:
-        yield beside
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        if target.exists():
-            beside.chmod(target.stat().st_mode)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

@@ -36,6 +36,7 @@ from bartleby.collectors.inspecting.tasks import CLUSTER, KEY, sample_metadata, 
 from bartleby.collectors.transcripts import Transcript, Turn, study_record, transcripts
 from bartleby.collectors.trial_table import read
 from bartleby.outcome import Outcome
+from bartleby.storage import replacing
 
 __all__ = ["export_eval"]
 
@@ -82,8 +83,8 @@ def export_eval(log: Path | str, output: Path | str) -> int:
         ),
         samples=samples,
     )
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    write_eval_log(made, str(output))
+    with replacing(Path(output)) as beside:
+        write_eval_log(made, str(beside))
     return len(samples)
 
 

@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from bartleby.collectors.people.store import ConflictError, LabelStore, Saved
-from bartleby.errors import DataError, SettingError
+from bartleby.errors import DataError, LogError, SettingError
 from bartleby.exchange import content_hash
 
 __all__ = ["LabelServer", "serving"]
@@ -225,7 +225,10 @@ def _handler(own: LabelServer) -> type[BaseHTTPRequestHandler]:
             except (DataError, ValueError) as error:
                 status = HTTPStatus.CONFLICT if isinstance(error, ConflictError) else HTTPStatus.BAD_REQUEST
                 self._say(status, "text/plain", str(error).encode("utf-8", "replace"))
-            except sqlite3.Error as error:  # such as a full disk: the page keeps the labels and tries again
+            except (
+                sqlite3.Error,
+                LogError,
+            ) as error:  # such as a full disk: the page tries again
                 text = f"the file of labels cannot be written: {error}"
                 self._say(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", text.encode())
 

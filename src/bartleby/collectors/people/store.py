@@ -16,6 +16,7 @@ from bartleby.collectors.people.sampling import Drawn
 from bartleby.collectors.schema import storable
 from bartleby.errors import DataError, LogError
 from bartleby.exchange import content_hash, well_formed
+from bartleby.storage import Identity, replacing, require_own, transaction
 from bartleby.studies.codebook import Code, Codebook
 
 __all__ = ["ConflictError", "LabelStore", "Saved", "opened", "rows_of_labels", "rows_of_saves"]
@@ -97,8 +98,10 @@ class LabelStore:
             _require_ours(path, self._connection)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("SELECT count(*) FROM meta").fetchone()  # makes what is written ahead
+            self._file = Identity(path, "SELECT 1 FROM meta WHERE key = 'codebook'")
             self.codebook = _codebook(json.loads(self._meta("codebook")))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, TypeError, LookupError, RecursionError) as error:
             raise LogError(f"{path}: not readable as a file of labels: {error}") from None
 
     @classmethod
@@ -112,13 +115,9 @@ class LabelStore:
         """
         if path.exists():
             raise LogError(f"{path}: is there already; labels are added to it without --sample")
-        beside = path.with_name(f"{path.name}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside.unlink(missing_ok=True)
-            with closing(sqlite3.connect(beside, isolation_level=None)) as connection:
-                _fill(connection, drawn, codebook, source)
-            beside.rename(path)
+            with replacing(path) as beside, closing(sqlite3.connect(beside, isolation_level=None)) as made:
+                _fill(made, drawn, codebook, source)
         except (OSError, sqlite3.Error) as error:
             raise LogError(f"{path}: cannot be made: {error}") from None
         return cls(path)
@@ -231,12 +230,13 @@ class LabelStore:
             if self._connection.in_transaction:
                 yield
                 return
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            change = self._file.change()
+            if change is not None:
+                raise LogError(f"{self.path}: {change}; nothing more is saved in it. Start `label` again")
+            with transaction(self._connection):
                 yield
-                self._connection.execute("COMMIT")
-            finally:
-                self._connection.rollback()  # does nothing after a commit
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # into the file itself
+            self._file.note()
 
     def _meta(self, key: str) -> str:
         value = self.remembered(key)
@@ -300,31 +300,21 @@ def rows_of_saves(path: Path) -> list[dict[str, Any]]:
 
 
 def _require_ours(path: Path, connection: sqlite3.Connection) -> None:
-    """Raise `LogError` if a file is not one of labels; add what older ones lack.
-
-    Views and triggers would run another's commands at our queries: a file of labels has none.
-    """
+    """Raise `LogError` if a file is not one of labels."""
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     if mark != APPLICATION_ID:
         raise LogError(f"{path}: this is no file of labels written by Bartleby")
-    objects = dict(connection.execute("SELECT name, type FROM sqlite_schema").fetchall())
-    foreign = sorted(name for name, kind in objects.items() if kind not in ("table", "index"))
-    if foreign:
-        raise LogError(f"{path}: views or triggers are not allowed in a file of labels: {', '.join(foreign)}")
-    if "saves" not in objects:
-        for statement in TABLES[-2:]:
-            connection.execute(statement)
+    require_own(path, connection, TABLES)
 
 
 def _fill(connection: sqlite3.Connection, drawn: Sequence[Drawn], codebook: Codebook, source: str) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute("BEGIN")
-    for statement in TABLES:
-        connection.execute(statement)
-    meta = {"codebook": storable(json.dumps(codebook.to_dict(), ensure_ascii=False)), "source": source}
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    connection.executemany("INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?)", _unit_rows(drawn))
-    connection.execute("COMMIT")
+    book = storable(json.dumps(codebook.to_dict(), ensure_ascii=False))
+    with transaction(connection):
+        for statement in TABLES:
+            connection.execute(statement)
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", {"codebook": book, "source": source}.items())
+        connection.executemany("INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?)", _unit_rows(drawn))
 
 
 def _unit_rows(drawn: Sequence[Drawn]) -> Iterator[tuple[Any, ...]]:
