@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bartleby.analysis.rates.power import minimum_detectable_effect
     from bartleby.analysis.rates.rates import rate
     from bartleby.analysis.self_reports.self_report import self_report
+    from bartleby.collectors.checking import check_log
     from bartleby.collectors.models import open_model
     from bartleby.collectors.models.leaving import ExitRule
     from bartleby.collectors.models.simulated import SimulatedModel
@@ -106,6 +107,7 @@ __all__ = [
     "branch_contrast",
     "branches",
     "check",
+    "check_log",
     "choice_model",
     "choice_sets",
     "co_occurrence",
@@ -196,6 +198,7 @@ _WHERE = {
     "branch_contrast": "analysis.exits.branches",
     "branches": "verbs.logs",
     "check": "verbs.running",
+    "check_log": "collectors.checking",
     "choice_model": "analysis.choice.model",
     "choice_sets": "analysis.choice.sets.model",
     "co_occurrence": "analysis.patterns.co_occurrence",

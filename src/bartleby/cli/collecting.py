@@ -7,11 +7,13 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command, duration
-from bartleby.cli.exit_codes import ABOUT, code_of_battery, code_of_run
+from bartleby.cli.exit_codes import ABOUT, ABOUT_CHECK, FAILED, FINISHED, code_of_battery, code_of_run
 from bartleby.cli.printing import say
-from bartleby.errors import SettingError
+from bartleby.errors import LogError, SettingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bartleby.cli.arguments import Commands
 
 __all__ = ["add_commands"]
@@ -71,10 +73,17 @@ def _add_check(commands: Commands) -> None:
         commands,
         "check",
         _check,
-        "show trials, calls, expected tokens and cost of a study; no model is asked anything",
-        "bartleby check task_preferences --model anthropic/claude-opus-5-5",
+        "show trials, calls, expected tokens and cost of a study, or whether a log is whole; no model is "
+        "asked anything",
+        "bartleby check task_preferences --model anthropic/claude-opus-5-5, or bartleby check "
+        f"runs/smollm2.db; {ABOUT_CHECK}",
     )
-    check.add_argument("study", help=STUDY)
+    check.add_argument("study", metavar="study or log", help=f"{STUDY}; or a log, or a folder of logs")
+    check.add_argument(
+        "--repair",
+        action="store_true",
+        help="of a log: repair what can be; a copy is made first",
+    )
     check.add_argument("--model", help=MODEL)
     check.add_argument("--batch", action="store_true", help=BATCH)
     check.add_argument("--offline", action="store_true", help=OFFLINE)
@@ -111,8 +120,37 @@ def _add_run(commands: Commands) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    path = Path(options.study)
+    if path.suffix == ".db" or path.is_dir():
+        return _check_logs(path, options)
+    if options.repair:
+        raise SettingError(
+            f"--repair: {options.study} is no log; allowed: a file that ends in .db, or a folder of such"
+        )
     _show_plan(options, options.study, options.model, examples=options.examples)
     return 0
+
+
+def _check_logs(path: Path, options: argparse.Namespace) -> int:
+    from bartleby.collectors.battery import logs_in
+    from bartleby.collectors.checking import check_log
+
+    given = {"--model": options.model, "--batch": options.batch, "--examples": options.examples}
+    for name in (name for name, value in given.items() if value):
+        raise SettingError(f"{name}: {path} is a log; only a study can be checked for a model")
+    code = FINISHED
+    for log in logs_in(path) if path.is_dir() else [path]:
+        try:
+            found = check_log(log, repair=options.repair)
+        except LogError as error:  # the others are checked all the same
+            say(f"bartleby: error: {error}", error=True)
+            code = FAILED
+            continue
+        say(found)
+        code = FAILED if found.faults else code
+    return code
 
 
 def _show_plan(options: argparse.Namespace, study: str, model: str | None, *, examples: bool) -> None:

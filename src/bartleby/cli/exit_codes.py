@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from bartleby.collectors.battery import BatterySummary
     from bartleby.collectors.summary import RunSummary
 
-__all__ = ["ABOUT", "FAILED", "INTERRUPTED", "code_of_battery", "code_of_run"]
+__all__ = ["ABOUT", "ABOUT_CHECK", "FAILED", "FINISHED", "INTERRUPTED", "code_of_battery", "code_of_run"]
 
 FINISHED = 0
 FAILED = 1
@@ -19,6 +19,10 @@ INTERRUPTED = 130
 ABOUT = (
     "exit codes: 0 finished; 1 an error; 2 wrong usage; 3 stopped by a cap or a limit, resume it with the "
     "same command; 4 finished, but every trial ended in an error; 130 stopped by Ctrl-C, resume it likewise"
+)
+ABOUT_CHECK = (
+    "exit codes of a log: 0 nothing is wrong, or all of it is repaired; 1 something is wrong, or it cannot "
+    "be read"
 )
 
 
