@@ -6,6 +6,7 @@ it, and has to stay the file that it was when it was opened, whatever is done to
 
 from __future__ import annotations
 
+import glob
 import os
 import sqlite3
 import stat
@@ -44,7 +45,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give the name of a file beside another, which takes its place once it is whole.
 
     So the old file is there until the new one is: a write that is killed, or fails, leaves it as it was.
-    A file that is a link stays one; what it points to is replaced.
+    A file that is a link stays one; what it points to is replaced. What a killed write has left beside it is
+    taken away by the next one.
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield target
         return
     beside = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    _clear(target)
     try:
         yield beside
         with beside.open("rb") as written:
@@ -61,6 +64,24 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _clear(target: Path) -> None:
+    """Take away what processes have left that were killed while they wrote a file."""
+    for left in target.parent.glob(f".{glob.escape(target.stem)}.*.part{glob.escape(target.suffix)}"):
+        number = left.name.removesuffix(f".part{target.suffix}").rpartition(".")[2]
+        if number.isdecimal() and not _is_alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def free_name(path: Path, what: str) -> Path:
@@ -158,8 +179,8 @@ class Held:
             _require_one_name(path, self.path.stat())
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         self._file = file
-        if fcntl is None:
-            return
+        if fcntl is None:  # mypy knows one system only
+            return  # type: ignore[unreachable]
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

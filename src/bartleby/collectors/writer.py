@@ -228,8 +228,8 @@ class Writer:
                 if error is None:
                     work.done.set_result(done.result())
                 else:
-                    known = isinstance(error, sqlite3.Error)
-                    work.done.set_exception(explain(self._path, error) if known else error)
+                    said = explain(self._path, error) if isinstance(error, sqlite3.Error) else error
+                    work.done.set_exception(said)
                     work.done.exception()  # nobody may wait for it: then it is no error that goes unseen
             self._busy = False
             self._wake()
