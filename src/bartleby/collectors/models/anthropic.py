@@ -174,7 +174,8 @@ class AnthropicModel:
             client,
             self._response,
             compose_checked,
-            lambda: translated(self.name, _secrets(client)),
+            lambda silence: translated(self.name, _secrets(client), silence),
+            timeout=self.timeout,
             now=lambda: time.time() + self._ahead,
         )
 

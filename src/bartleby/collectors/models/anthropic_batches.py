@@ -36,9 +36,14 @@ MOST_BYTES = 32 * 2**20
 """Far below the API's 100,000 requests and 256 MB: a batch of that size takes a gigabyte to compose."""
 PAGE = 100
 CREATION_TIMEOUT = 600.0
+READING_DEADLINE = 3600.0
+"""Seconds that reading the results of a batch may take; what was read is kept, and the rest is read again."""
 
-REQUEST_ERRORS = frozenset({"invalid_request_error", "request_too_large", "not_found_error"})
-MODEL_ERRORS = frozenset({"authentication_error", "billing_error", "permission_error"})
+REQUEST_ERRORS = frozenset(
+    {"invalid_request_error", "request_too_large", "not_found_error", "permission_error"}
+)
+"""What is wrong with one request: the key was good enough to make the batch."""
+MODEL_ERRORS = frozenset({"authentication_error", "billing_error"})
 COUNTS = ("processing", "succeeded", "errored", "canceled", "expired")
 PATH = "/v1/messages/batches"
 BINARY: Mapping[str, Any] = {"headers": {"Accept": "application/binary"}}
@@ -58,7 +63,10 @@ class AnthropicBatches:
     compose
         From a request to the arguments of `messages.create`; it raises where the model would not accept it.
     translated
-        The context in which the SDK's exceptions become ours.
+        The context in which the SDK's exceptions become ours, and in which an exchange has an end; it takes
+        the seconds after which a silent server is given up.
+    timeout
+        These seconds; making a batch and reading results may take longer.
     now
         The time by the provider's clock.
     """
@@ -69,8 +77,9 @@ class AnthropicBatches:
         client: AsyncAnthropic,
         response: type[Response],
         compose: Callable[[Request], dict[str, Any]],
-        translated: Callable[[], AbstractAsyncContextManager[None]],
+        translated: Callable[[float | None], AbstractAsyncContextManager[None]],
         *,
+        timeout: float = 120.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.now = now
@@ -82,6 +91,7 @@ class AnthropicBatches:
         self._response = response
         self._compose = compose
         self._translated = translated
+        self._timeout = timeout
 
     def size(self, request: Request) -> int:
         """Return the bytes that a request takes in a batch."""
@@ -98,14 +108,14 @@ class AnthropicBatches:
 
     async def _create(self, body: Mapping[str, Any]) -> Response:
         options: Any = {"timeout": CREATION_TIMEOUT}
-        async with self._translated():
+        async with self._translated(CREATION_TIMEOUT):
             return await self._client.post(PATH, body=body, cast_to=self._response, options=options)
 
     async def retrieve(self, batch: str) -> BatchState | None:
         """Return how a batch stands, or None if there is none of this id (any more)."""
         import anthropic
 
-        async with self._translated():
+        async with self._translated(self._timeout):
             try:
                 response = await self._client.get(f"{PATH}/{quote(batch, safe='')}", cast_to=self._response)
             except anthropic.NotFoundError:
@@ -117,7 +127,7 @@ class AnthropicBatches:
         after: str | None = None
         while True:
             query = f"?limit={PAGE}" + (f"&after_id={quote(after, safe='')}" if after else "")
-            async with self._translated():
+            async with self._translated(self._timeout):
                 response = await self._client.get(PATH + query, cast_to=self._response)
             page = mapping(body_json(response.content))
             for each in mappings(page.get("data")):
@@ -138,10 +148,10 @@ class AnthropicBatches:
         """
         # Not the address that the server names: the key goes to no other server.
         url = f"{PATH}/{quote(batch, safe='')}/results"
-        async with self._translated():
+        async with self._translated(None):
             client = cast("Any", self._client)  # its types have no raw answers that are read as they come
             response = await client.get(url, cast_to=self._response, options=BINARY, stream=True)
-            async with aclosing(_lines(response)) as lines:
+            async with aclosing(_lines(response, self._name)) as lines:
                 async for line in lines:
                     found = self.result(line)
                     if found is not None:
@@ -204,11 +214,15 @@ def _time(told: object) -> float | None:
         return None
 
 
-async def _lines(response: Response) -> AsyncGenerator[bytes, None]:
-    """Yield the lines of a body as they come, and close it."""
-    rest = b""
+async def _lines(response: Response, name: str) -> AsyncGenerator[bytes, None]:
+    """Yield the lines of a body as they come, and close it; it has an end, however steadily bytes trickle."""
+    rest, end = b"", time.monotonic() + READING_DEADLINE
     try:
         async for chunk in response.aiter_bytes():
+            if time.monotonic() > end:
+                raise TransientError(
+                    f"{name}: results not read to their end in {READING_DEADLINE:g} s", kind="timeout"
+                )
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 yield line
