@@ -21,6 +21,7 @@ from tests.collectors.talks import talks
 
 TRIALS = 2000
 CONCURRENCY = 32
+JUDGE = "anthropic/claude-test-1"
 
 
 class LineModel:
@@ -69,6 +70,22 @@ def model_of(name: str) -> Model:
     from bartleby.collectors.models import open_model
 
     return open_model(name)
+
+
+def command(*arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    """Run a command, with nothing of what it says, until the end or until killed."""
+    from bartleby.cli.main import main
+
+    os.environ.update(environment or {})
+    silent = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silent, stream)
+    raise SystemExit(main(arguments))
+
+
+def judge(source: str, log: str, output: str, environment: Mapping[str, str]) -> None:
+    """Code conversations with a judge, until the end or until killed."""
+    command("code", source, "--coder", JUDGE, "--log", log, "-o", output, environment=environment)
 
 
 def run(
