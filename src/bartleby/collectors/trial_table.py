@@ -135,9 +135,9 @@ class _Texts(dict[str, int]):
 
     def column(self, categories: Sequence[str] | None = None) -> Any:  # noqa: ANN401 - an extension array
         """Return a column with categories in alphabetical order, or those given."""
-        strange = [] if categories is None else [text for text in self if text not in categories]
+        strange = None if categories is None else self.keys() - set(categories)
         if strange:
-            raise ValueError(f"{strange[0]!r} is none of the values allowed")
+            raise ValueError(f"{min(strange)!r} is none of the values allowed")
         column = pd.Categorical.from_codes(np.asarray(self.codes), pd.Index(list(self)))
         return column.set_categories(pd.Index(sorted(self) if categories is None else categories))
 

@@ -19,7 +19,7 @@ from bartleby.errors import ModelError, RequestError
 def batches() -> AnthropicBatches:
     client: Any = SimpleNamespace(api_key="sk-test", auth_token=None)
     response: Any = object
-    return AnthropicBatches("anthropic/x", client, response, lambda _: {}, lambda _: nullcontext())  # type: ignore[arg-type, return-value]
+    return AnthropicBatches("anthropic/x", client, response, lambda _: {}, lambda _: nullcontext())
 
 
 @pytest.mark.parametrize(
