@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from scipy.special import expit, logit
 
 from bartleby.analysis.choice.model import choice_model
 from bartleby.errors import DataError, SettingError
@@ -147,3 +149,86 @@ def test_items_that_are_always_taken_have_bounds_on_one_side() -> None:
     fit = choice_model(trials.iloc[:12], baseline="a")
     assert fit.separated() == {"b"}
     assert fit.frame.set_index("term")["estimate"]["b"] > 1
+
+
+def uneven(seed: int = 3) -> pd.DataFrame:
+    """All pairs in both orders, each with a leaning and a position effect of its own."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for one, other in combinations(UTILITY, 2):
+        leaning, position = rng.normal(0, 0.5), SLOT + rng.normal(0, 1.0)
+        for first, second, side in ((one, other, 1), (other, one, -1)):
+            logit = UTILITY[first] - UTILITY[second] + side * leaning + position
+            rows.append((first, second, "chose_first", expit(logit), expit(-logit), position))
+    names = ["first", "second", "outcome", "probability_first", "probability_second", "position"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def log_odds(trials: pd.DataFrame) -> np.ndarray:
+    return np.asarray(np.log(trials["probability_first"] / trials["probability_second"]))
+
+
+def test_the_position_effect_is_the_mean_over_pairs_with_its_t_interval() -> None:
+    trials = uneven()
+    row = choice_model(trials, baseline="a").frame.query("term == 'slot'").iloc[0]
+    effects = trials["position"].iloc[::2].astype(float)
+    assert row["estimate"] == pytest.approx(effects.mean(), abs=1e-9)
+    assert row["std_error"] == pytest.approx(effects.sem(), abs=1e-9)
+    half = float(stats.t.ppf(0.975, len(effects) - 1)) * float(effects.std()) / len(effects) ** 0.5
+    assert float(row["high"] - effects.mean()) == pytest.approx(half, abs=1e-6)
+
+
+def test_utilities_are_least_squares_of_the_log_odds_of_pairs() -> None:
+    trials = uneven()
+    found = choice_model(trials, baseline="a").frame.set_index("term")["estimate"]
+    odds = log_odds(trials)
+    columns = {name: trials["first"].eq(name).astype(float) - trials["second"].eq(name) for name in "bcd"}
+    X = np.column_stack([*columns.values(), np.ones(len(trials))])
+    expected = np.linalg.lstsq(X, odds, rcond=None)[0]
+    assert found[["b", "c", "d", "slot"]].to_numpy() == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_pair_counts_once_however_often_it_was_asked() -> None:
+    trials = uneven().assign(count=1)
+    more = trials.assign(count=np.where(trials.index < 3, 50, 1))
+    np.testing.assert_allclose(numbers(more), numbers(trials), atol=1e-9)
+
+
+def test_a_pair_in_one_order_only_counts_by_what_utilities_leave_of_it() -> None:
+    trials = uneven().iloc[1:]
+    found = choice_model(trials, baseline="a").frame.set_index("term")
+    odds = log_odds(trials)
+    columns = {name: trials["first"].eq(name).astype(float) - trials["second"].eq(name) for name in "bcd"}
+    X = np.column_stack([*columns.values(), np.ones(len(trials))])
+    assert found["estimate"]["slot"] == pytest.approx(np.linalg.lstsq(X, odds, rcond=None)[0][-1], abs=1e-9)
+
+
+def test_prompts_of_a_pair_are_averaged_in_logits() -> None:
+    trials = uneven()
+    wordings = []
+    for name, shift in (("plain", 2.0), ("long", -2.0)):
+        odds = logit(trials["probability_first"]) + shift
+        wordings.append(
+            trials.assign(probability_first=expit(odds), probability_second=expit(-odds), wording=name)
+        )
+    np.testing.assert_allclose(numbers(pd.concat(wordings)), numbers(trials), atol=1e-9)
+
+
+@pytest.mark.parametrize("sure", [(1.0, 0.0), (np.nan, np.nan)])
+def test_log_odds_that_are_not_known_are_not_made_up(sure: tuple[float, float]) -> None:
+    trials = pd.concat([uneven(), uneven(4).assign(model="other")]).fillna({"model": "one"})
+    trials.iloc[0, [3, 4]] = sure
+    fit = choice_model(trials, baseline="a", by="model", probabilities="use")
+    methods = fit.frame.query("term == 'slot'").set_index("model")["method"]
+    assert "maximum likelihood of exact probabilities" in methods["one"]
+    assert "log odds of exact probabilities" in methods["other"]
+    assert any("1 of 12 ordered pairs have a probability of exactly 0 or 1" in note for note in fit.warnings)
+    assert np.isfinite(fit.frame.query("term != 'a'")[["estimate", "low", "high"]].to_numpy()).all()
+
+
+def test_tiny_probabilities_keep_their_log_odds() -> None:
+    trials = uneven()
+    trials.loc[0, ["probability_first", "probability_second"]] = (1.0, 1e-20)
+    found = choice_model(trials, baseline="a").frame.set_index("term")
+    others = log_odds(trials)[1:]
+    assert found["estimate"]["slot"] == pytest.approx((20 * np.log(10) + others.sum()) / 12, abs=1e-9)

@@ -113,7 +113,7 @@ def regress_items(group: GroupFit, nodes: Integers, X: Floats) -> Regression:
     """Regress the utilities of exactly these items of a fit on their attributes (n, p)."""
     rows = group.layout.contrasts[nodes]
     noise = rows @ group.model_covariance @ rows.T
-    found = regress_utilities(rows @ group.maximum.estimated[0], noise, X)
+    found = regress_utilities(rows @ group.estimated, noise, X)
     return replace(found, weights=np.linalg.pinv(X) @ rows, robust=group.robust)
 
 

@@ -125,9 +125,11 @@ def reported_replicates(
         penalised=group.penalised,
     )
     contrasts = group.layout.contrasts
+    # Replicates are fits of the likelihood, about the estimate that is reported.
+    moved = contrasts @ (group.estimated - group.maximum.estimated[0])
     going = steps(batches, "bootstrap", replicates, unit="replicate", size=lambda batch: len(batch[1]))
     for found, converged in going:
-        reported = found[converged] @ contrasts.T
+        reported = found[converged] @ contrasts.T + moved
         yield reported[~np.isnan(reported).any(axis=1)]
 
 

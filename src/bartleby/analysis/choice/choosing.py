@@ -166,7 +166,7 @@ def utility_spread(group: GroupFit) -> float:
     covariance = (
         group.model_covariance if group.penalised or group.robust is None else group.robust.covariance
     )
-    utilities = centred @ group.maximum.estimated[0]
+    utilities = centred @ group.estimated
     error = np.trace(centred @ covariance @ centred.T)
     return math.sqrt(max(0.0, float(utilities @ utilities - error) / (len(items) - 1)))
 

@@ -56,6 +56,9 @@ class ChoiceData:
     trials
         Observed trials of each cell that are in the model (M,), where `counts` are expected from exact
         probabilities; None where they were counted.
+    log_odds
+        Mean log odds of the first item over the trials of each row whose probabilities are known (N,),
+        infinite or NaN where they have no mean; None where choices were counted.
     """
 
     items: tuple[str, ...]
@@ -70,6 +73,7 @@ class ChoiceData:
     outcomes: Mapping[str, float]
     unlabelled: float = 0.0
     trials: Floats | None = None
+    log_odds: Floats | None = None
 
     @property
     def exact(self) -> bool:
@@ -126,7 +130,7 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
     ----------
     cells
         Columns `first`, `second`, `outcome`, `count` and the cluster column, if there is one; and `trials`,
-        where counts are expected from exact probabilities.
+        where counts are expected from exact probabilities, and their `log_odds`.
     options
         How outcomes are counted and what the clusters are.
     has_pair_column
@@ -168,6 +172,7 @@ def choice_data(cells: pd.DataFrame, options: ChoiceOptions, *, has_pair_column:
         outcomes=outcomes,
         unlabelled=unlabelled,
         trials=None if observed is None else _sums(cell, observed * in_model, len(cell_key)),
+        log_odds=None if observed is None else _log_odds(cells, keep, row, len(row_cell)),
     )
 
 
@@ -286,6 +291,18 @@ def _clusters(
     missing = codes < 0
     codes = np.where(missing, len(labels) + cell, codes)
     return codes, float(cells.loc[missing, "count"].sum())
+
+
+def _log_odds(cells: pd.DataFrame, keep: Booleans | slice, row: Codes, size: int) -> Floats:
+    """Return the mean log odds of each row (size,), NaN where none of its trials has any."""
+    count = cells["count"].to_numpy(dtype=float)[keep]
+    log_odds = cells["log_odds"].to_numpy(dtype=float)[keep]
+    known = ~np.isnan(log_odds)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.bincount(row[known], (count * log_odds)[known], size) / np.bincount(
+            row[known], count[known], size
+        )
+    return mean
 
 
 def _sums(cell: Codes, amount: Floats, size: int) -> Floats:

@@ -3,7 +3,8 @@
 A model whose tokens can be seen states how probable each answer was; the one that was drawn adds only the
 noise of the draw. A choice model fitted to expected counts maximises the fractional logit likelihood, whose
 estimates are consistent for the same utilities (Papke & Wooldridge 1996). Its variance comes from the data:
-from how far pairs depart from the model, since there is no sampling noise within a prompt.
+from how far pairs depart from the model, since there is no sampling noise within a prompt. The log odds of
+each prompt are kept beside them: `log_odds` fits those.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def expected_cells(
     -------
     cells
         With `count`, what enters the likelihood, and in groups that use probabilities `trials`, the observed
-        trials (missing elsewhere).
+        trials, and `log_odds` of the first item, infinite at 0 and 1 (both missing elsewhere).
     notes
         What a reader must know.
 
@@ -80,9 +81,11 @@ def expected_cells(
     usable, notes = _usable_groups(cells, groups, chosen, known, mode=mode, others=others)
     exact = known & usable
     count = cells["count"].to_numpy(dtype=float)
-    rest = cells[~exact].assign(trials=np.where(usable, count, np.nan)[~exact])
+    rest = cells[~exact].assign(trials=np.where(usable, count, np.nan)[~exact], log_odds=np.nan)
     drawn = cells.loc[exact, "outcome"].to_numpy(dtype=object)
     share = (first / np.where(known, first + second, 1.0))[exact]
+    with np.errstate(divide="ignore"):
+        log_odds = np.log(first[exact]) - np.log(second[exact])
     same = _one_cluster_each(cells[exact], groups, clusters, share)
     # An answer that was never drawn is expected all the same.
     words = sorted({*cells["outcome"].cat.categories, *map(str, CHOICES)})
@@ -90,7 +93,7 @@ def expected_cells(
     for outcome, expected in ((Outcome.CHOSE_FIRST, share), (Outcome.CHOSE_SECOND, 1 - share)):
         weight, observed = count[exact] * expected, count[exact] * (drawn == str(outcome))
         label = pd.Categorical([str(outcome)] * len(same), categories=words)
-        parts.append(same.assign(outcome=label, count=weight, trials=observed))
+        parts.append(same.assign(outcome=label, count=weight, trials=observed, log_odds=log_odds))
     return pd.concat(parts, ignore_index=True), tuple(notes)
 
 

@@ -18,6 +18,7 @@ from bartleby.analysis.choice.contrast_intervals import (
     contrast_intervals,
     no_intervals,
 )
+from bartleby.analysis.choice.corrected import Corrected, corrected_by_log_odds
 from bartleby.analysis.choice.covariance import inverse_information, overdispersion, robust_covariance
 from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.layout import (
@@ -28,6 +29,7 @@ from bartleby.analysis.choice.layout import (
     near_maximum,
     order_confounded,
 )
+from bartleby.analysis.choice.log_odds import unknown_log_odds
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.own_profiles import own_profiles
 from bartleby.analysis.choice.pair_design import without_order
@@ -68,6 +70,8 @@ class GroupFit:
         What a reader must know.
     population
         The fit as a sample of a normal population, where earlier answers chose the pairs.
+    corrected
+        What is reported in place of `maximum` where that is biased; `robust` is then its covariance.
     """
 
     key: Mapping[str, Any]
@@ -81,11 +85,23 @@ class GroupFit:
     reasons: Mapping[str, str]
     warnings: tuple[str, ...]
     population: PopulationFit | None = None
+    corrected: Corrected | None = None
 
     @property
     def converged(self) -> bool:
         """Whether the fit reached its maximum."""
         return bool(self.maximum.converged[0])
+
+    @property
+    def reported(self) -> Maximum:
+        """The estimate that is reported."""
+        return self.maximum if self.corrected is None else self.corrected.maximum
+
+    @property
+    def estimated(self) -> Floats:
+        """The reported parameters (q,)."""
+        estimated: Floats = self.reported.estimated[0]
+        return estimated
 
     @property
     def plain_covariance(self) -> Floats:
@@ -99,8 +115,8 @@ class GroupFit:
         return covariance
 
     def rows(self, options: ChoiceOptions, *, intervals: bool = True) -> list[dict[str, Any]]:
-        """Return the reported rows, with intervals; or the estimates of the likelihood alone, without."""
-        estimates = self.layout.contrasts @ self.maximum.estimated[0]
+        """Return the reported rows, with intervals; or the estimates as if no pair were adaptive, without."""
+        estimates = self.layout.contrasts @ self.estimated
         found = _intervals(self, options) if intervals else no_intervals(len(estimates), "")
         if self.population is not None and intervals:
             estimates, found = spanning(estimates, found, self.population, options.level)
@@ -183,15 +199,30 @@ def fit_group(
     # Exact probabilities have no variance of draws, so that what varies is how prompts depart from the model.
     varies = (bool(options.clusters) or data.exact) and options.intervals != "none"
     robust = robust_covariance(data, layout, maximum) if varies and maximum.converged[0] else None
+    corrected = _corrected(data, layout, maximum) if not penalised else None
+    notes += [why] if (why := unknown_log_odds(data)) else []
     scale = 1.0
     if robust is not None:
         scale = overdispersion(robust, maximum, data)
+        if corrected is not None and corrected.robust is not None:
+            robust = corrected.robust
         notes += cluster_warnings(robust, layout, options, reasons, penalised=penalised)
     population = population_fit(data, layout, scale) if adaptive and maximum.converged[0] else None
     if adaptive:
         notes.append(adaptive_warning(allowed_for=population is not None))
     return GroupFit(
-        key, data, layout, maximum, robust, scale, penalised, separation, reasons, tuple(notes), population
+        key,
+        data,
+        layout,
+        maximum,
+        robust,
+        scale,
+        penalised,
+        separation,
+        reasons,
+        tuple(notes),
+        population,
+        corrected,
     )
 
 
@@ -202,8 +233,7 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
         return no_intervals(size, "did not converge")
     if options.intervals == "none":
         return no_intervals(size, "no interval requested")
-    named = "Bradley-Terry, bias-reduced (Firth)" if fit.penalised else "Bradley-Terry, maximum likelihood"
-    named += " of exact probabilities" if fit.data.exact else ""
+    named = "Bradley-Terry, " + _estimator(fit) + (" of exact probabilities" if fit.data.exact else "")
     reference = "" if options.baseline else ", sum-to-zero"
     if fit.robust is not None and fit.robust.n_clusters < 2:
         return no_intervals(size, f"{named}{reference}; one cluster, no interval")
@@ -215,7 +245,7 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
     found = contrast_intervals(
         fit.layout.design,
         fit.data.counts[None],
-        fit.maximum,
+        fit.reported,
         fit.layout.contrasts,
         level=options.level,
         robust=fit.robust,
@@ -227,6 +257,19 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
         own=own,
     )
     return found.named(f"{named}{reference}; ")
+
+
+def _corrected(data: ChoiceData, layout: Layout, maximum: Maximum) -> Corrected | None:
+    """Return what is reported in place of the maximum of the likelihood, if anything is."""
+    if data.exact and maximum.converged[0]:
+        return corrected_by_log_odds(data, layout, maximum)
+    return None
+
+
+def _estimator(fit: GroupFit) -> str:
+    if fit.corrected is not None:
+        return fit.corrected.name
+    return "bias-reduced (Firth)" if fit.penalised else "maximum likelihood"
 
 
 def _profiles(fit: GroupFit, options: ChoiceOptions) -> Profiles:
@@ -268,6 +311,7 @@ def _without(
         row_cell=data.row_cell[rows],
         row_cluster=cluster,
         row_counts=data.row_counts[rows],
+        log_odds=None if data.log_odds is None else data.log_odds[rows],
         n_clusters=int(cluster.max(initial=-1)) + 1,
     )
     return (

@@ -124,11 +124,15 @@ def choice_model(
     (Zou & Donner 2008). Of adaptive pairs:
     `bartleby.analysis.choice.adaptive`.
 
-    Exact probabilities enter as expected counts of the trials (the fractional logit of Papke & Wooldridge
-    1996), given that one of the two items is answered; outcomes and `n` are those observed. Within a prompt
-    they have no sampling error, so intervals rest on how far prompts depart from the model, and asking a
-    prompt again adds nothing: its samples are one cluster (the ordered pair where `cluster` is False). The
-    position effect is then that of the average answer; the mean of the pairs' own effects is a little larger.
+    Exact probabilities, given that one of the two items is answered, have exact log odds. Utilities and the
+    position effect are their least squares, each ordered pair counting once; of pairs asked in both orders
+    the position effect is the mean over pairs. They have no sampling error within a prompt, so intervals rest
+    on how far prompts depart from the model, and asking a prompt again adds nothing: its samples are one
+    cluster (the ordered pair where `cluster` is False). Outcomes and `n` are those observed. Where a
+    probability is exactly 0 or 1, or unknown for an ordered pair, or `bias_reduced` is True, the model is
+    fitted to expected counts instead (the fractional logit of Papke & Wooldridge 1996), and `method` and a
+    warning report it: these are the effects on the average answer, nearer to zero where pairs differ. Shares
+    below the baseline and `new_items` effects of attributes are always fitted to expected counts.
     """
     clusters = pair_cluster(trials, cluster)
     options = ChoiceOptions(

@@ -341,7 +341,8 @@ class ChoiceFit(Estimates):
 
         Notes
         -----
-        Of adaptive pairs the estimates are those of the usual fit, and as much too far apart.
+        Of adaptive pairs the estimates are those of the usual fit, and as much too far apart. Where
+        estimates are not those of maximum likelihood (`method`), replicates are, moved by the difference.
         """
         asked = self.options.but(level=level, seed=seed)
         return bootstrap_rows(
