@@ -608,3 +608,45 @@ def test_intervals_can_be_chosen() -> None:
     np.testing.assert_allclose(none["estimate"], every["estimate"], atol=1e-12)
     with pytest.raises(SettingError, match="intervals='likelihood': must be one of profile, wald, none"):
         choice_model(table, intervals="likelihood")  # type: ignore[arg-type]
+
+
+def _few_choices(seed: int, rounds: int = 5) -> pd.DataFrame:
+    """Thirty items, each with five others in both orders; the first is favoured by half a logit."""
+    rng = np.random.default_rng(seed)
+    utility = rng.normal(0, 0.7, 30)
+    partner = [(at, (at + step) % 30) for step in range(1, rounds + 1) for at in range(30)]
+    shown = np.array([*partner, *[(other, one) for one, other in partner]])
+    chance = 1 / (1 + np.exp(-(utility[shown[:, 0]] - utility[shown[:, 1]] + 0.5)))
+    names = np.array([f"i{at:02d}" for at in range(30)])
+    outcome = np.where(rng.random(len(shown)) < chance, "chose_first", "chose_second")
+    return pd.DataFrame({"first": names[shown[:, 0]], "second": names[shown[:, 1]], "outcome": outcome})
+
+
+def test_few_choices_an_item_do_not_make_the_position_effect_larger_than_it_is() -> None:
+    fits: dict[bool | None, list[float]] = {None: [], False: []}
+    for seed in range(40):
+        for setting, estimates in fits.items():
+            estimates.append(column(choice_model(_few_choices(seed), bias_reduced=setting))["slot"])
+    # The standard error of a mean of forty is 0.02.
+    assert np.mean(fits[None]) == pytest.approx(0.5, abs=0.04)
+    assert np.mean(fits[False]) > np.mean(fits[None]) + 0.03
+
+
+def test_where_the_bias_of_maximum_likelihood_matters_all_terms_are_bias_reduced() -> None:
+    fit = choice_model(_few_choices(1))
+    reduced = choice_model(_few_choices(1), bias_reduced=True, intervals="wald")
+    numbers = ["estimate", "std_error", "low", "high"]
+    np.testing.assert_allclose(fit.frame[numbers], reduced.frame[numbers], atol=1e-8)
+    assert fit.frame["method"].tolist() == reduced.frame["method"].tolist()
+    many = _few_choices(1).assign(count=40)
+    exact = ["estimate", "std_error"]
+    plain = choice_model(many, bias_reduced=False).frame[exact]
+    np.testing.assert_array_equal(choice_model(many).frame[exact], plain)
+
+
+def test_replicates_lie_about_the_estimate_that_is_reported() -> None:
+    fit = choice_model(_few_choices(1))
+    again = fit.bootstrap(replicates=200).frame
+    np.testing.assert_allclose(again["estimate"], fit.frame["estimate"], atol=1e-8)
+    middle = (again["low"] + again["high"]) / 2
+    assert np.abs(middle - again["estimate"]).mean() < again["std_error"].mean() / 2

@@ -18,7 +18,7 @@ from bartleby.analysis.choice.contrast_intervals import (
     contrast_intervals,
     no_intervals,
 )
-from bartleby.analysis.choice.corrected import Corrected, corrected_by_log_odds
+from bartleby.analysis.choice.corrected import Corrected, bias_corrected, corrected_by_log_odds
 from bartleby.analysis.choice.covariance import inverse_information, overdispersion, robust_covariance
 from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.layout import (
@@ -199,7 +199,7 @@ def fit_group(
     # Exact probabilities have no variance of draws, so that what varies is how prompts depart from the model.
     varies = (bool(options.clusters) or data.exact) and options.intervals != "none"
     robust = robust_covariance(data, layout, maximum) if varies and maximum.converged[0] else None
-    corrected = _corrected(data, layout, maximum) if not penalised else None
+    corrected = _corrected(data, layout, maximum, options, clustered=varies) if not penalised else None
     notes += [why] if (why := unknown_log_odds(data)) else []
     scale = 1.0
     if robust is not None:
@@ -259,10 +259,16 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
     return found.named(f"{named}{reference}; ")
 
 
-def _corrected(data: ChoiceData, layout: Layout, maximum: Maximum) -> Corrected | None:
+def _corrected(
+    data: ChoiceData, layout: Layout, maximum: Maximum, options: ChoiceOptions, *, clustered: bool
+) -> Corrected | None:
     """Return what is reported in place of the maximum of the likelihood, if anything is."""
-    if data.exact and maximum.converged[0]:
+    if not maximum.converged[0]:
+        return None
+    if data.exact:
         return corrected_by_log_odds(data, layout, maximum)
+    if options.bias_reduced is None:
+        return bias_corrected(data, layout, maximum, clustered=clustered)
     return None
 
 

@@ -79,7 +79,9 @@ def choice_model(
     slot
         Estimate the effect of being shown first. Without it the order is taken as not recorded.
     bias_reduced
-        Firth's bias-reduced estimates: None uses them where the data are separated.
+        Firth's bias-reduced estimates: None uses them where the data are separated, and where the bias of
+        maximum likelihood is more than a quarter of the standard error of the position effect, as with many
+        items and few choices each; False never does.
     opted_out, refusals
         `neither` makes these outcomes a choice of an outside option, with a utility of its own in a
         three-way choice; `left_out` fits the model to the choices between the two items.
