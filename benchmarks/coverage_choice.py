@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeAlias
 from unittest import mock
 
 import numpy as np
@@ -38,7 +39,10 @@ from bartleby.studies.design.graphs import Pair, SwissRounds
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+PairEffects: TypeAlias = Callable[[np.random.Generator, int], tuple[Floats, Floats]]
 
+WAYS = {"profile": math.inf, "square-and-add": 0.0}
+"""How intervals of separated items are made, with the work up to which all other items are refitted."""
 SLOT, LEVEL, REPLICATES, DRAWS = 0.5, 0.95, 400, 400
 
 
@@ -163,33 +167,88 @@ def sparse(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
 
 
 def separated(population: str, n_items: int, degree: int) -> Scenario:
-    """Return sparse pairs in which some items never or always win, by how their intervals are made.
+    """Return sparse pairs in which some items may never or always win, by how their intervals are made.
 
-    `profile` refits all items; `square-and-add` is what takes its place with many items. Only data sets with
-    a separated item count, against the last item.
+    `profile` refits all items; `square-and-add` is what takes its place with many items. All data sets count,
+    those without a separated item too, and the baseline (the last item) is not asked whether it is separated:
+    of items and baselines picked by their luck no interval holds 95%.
     """
 
     def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
         data, trials = template(*sparse_pairs(rng, n_items, degree))
-        done = 0
-        while done < replications:
+        for _ in range(replications):
             utility = POPULATIONS[population](rng, n_items)
             utility -= utility[-1]
             fit = fitted(drawn(data, trials, utility[data.first] - utility[data.second] + SLOT, rng))
             apart = set(fit.separation.items)
-            if not apart or not fit.converged:
-                continue
-            done += 1
             terms = list(range(n_items - 1))
-            for name, most in (("profile", math.inf), ("square-and-add", 0)):
+            lowest = int(utility.argmin())
+            for name, most in WAYS.items():
                 with mock.patch.object(contrast_intervals, "_MOST_REFITTED", most):
                     low, high = intervals(fit, terms)
                 for term in terms:
-                    kind = "separated" if term in apart else "others"
-                    base = " from a separated baseline" if n_items - 1 in apart else ""
-                    yield f"{kind}{base}, {name}", low[term], high[term], float(utility[term])
+                    kinds = ["all items"]
+                    kinds += ["separated"] if term in apart else []
+                    kinds += ["lowest"] if term == lowest else []
+                    for kind in kinds:
+                        yield f"{kind}, {name}", low[term], high[term], float(utility[term])
 
     return scenario
+
+
+def exact(kind: str, n_items: int, degree: int | None) -> Scenario:
+    """Return answers with exact probabilities, in all pairs or in sparse ones, both orders once.
+
+    Pairs have leanings and position effects of their own. The truth is the utility, and the mean position
+    effect over pairs, in logits.
+    """
+    population, pair_effects = EXACT[kind]
+
+    def scenario(rng: np.random.Generator, replications: int) -> Iterator[Covered]:
+        shown = all_pairs(n_items, 1) if degree is None else sparse_pairs(rng, n_items, degree)
+        data, _ = template(*shown)
+        pairs, pair = np.unique(data.pairs, return_inverse=True)
+        side = np.where(data.first < data.second, 1.0, -1.0)
+        for _ in range(replications):
+            utility = POPULATIONS[population](rng, n_items)
+            utility -= utility[-1]
+            leaning, position = pair_effects(rng, len(pairs))
+            logit = utility[data.first] - utility[data.second] + side * leaning[pair] + SLOT + position[pair]
+            chance = special.expit(logit)
+            counts = np.stack([chance, 1 - chance], axis=1)
+            once = replace(
+                data,
+                counts=counts,
+                row_counts=counts[data.row_cell],
+                trials=np.ones(len(logit)),
+                log_odds=logit[data.row_cell],
+            )
+            ways = {"default": once, "average answers": replace(once, log_odds=None)}
+            for name, mine in ways.items():
+                fit = fitted(mine)
+                rows = fit.rows(ChoiceOptions(baseline=data.items[-1], clusters=("pair",)))
+                for at, row in enumerate(rows):
+                    truth = SLOT if at == n_items else float(utility[at])
+                    what = "position" if at == n_items else "utilities"
+                    if at != n_items - 1:
+                        yield f"{what}, {name}", row["low"], row["high"], truth, row["estimate"]
+
+    return scenario
+
+
+def _pair_effects(spread: float) -> PairEffects:
+    """Return normal leanings of 0.3 logits (sd) and position effects of `spread`."""
+    return lambda rng, size: (0.3 * rng.normal(size=size), spread * rng.normal(size=size))
+
+
+def _heavy(rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+    return 0.5 * rng.standard_t(3, size=size), 0.5 * rng.standard_t(3, size=size)
+
+
+def _skewed(rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+    """Return position effects of 2 logits more in a fifth of pairs, and leanings that go with them."""
+    many = rng.random(size) < 0.2
+    return np.where(many, 1.0, 0.2) * rng.normal(size=size), np.where(many, 1.6, -0.4)
 
 
 def _sandwich(data: ChoiceData, terms: list[int]) -> tuple[Floats, Floats]:
@@ -363,10 +422,24 @@ POPULATIONS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
 }
 
 
+EXACT: dict[str, tuple[str, PairEffects]] = {
+    "0.3": ("normal-1", _pair_effects(0.3)),
+    "1": ("normal-1", _pair_effects(1.0)),
+    "heavy": ("t-3", _heavy),
+    "skewed": ("normal-1", _skewed),
+    "two-groups": ("two-groups", _pair_effects(0.5)),
+}
+
+
 SCENARIOS: dict[str, Scenario] = {
     "dense": pairs_alike(0.0, 4),
     "clustered": pairs_alike(0.7, 10),
     "sparse": sparse,
+    **{
+        f"exact-{kind}-{items}": exact(kind, items, degree)
+        for kind in EXACT
+        for items, degree in ((10, None), (30, 6))
+    },
     **{
         f"separated-{population}-{items}-{degree}": separated(population, items, degree)
         for population in POPULATIONS
