@@ -7,6 +7,7 @@ anybody's table with the columns `first`, `second` and `outcome`.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
@@ -20,6 +21,7 @@ from bartleby.analysis.choice.layout import NEITHER
 from bartleby.analysis.choice.options import ChoiceOptions, Exits, Intervals, Ties
 from bartleby.analysis.choice.result import ChoiceFit
 from bartleby.analysis.choice.table import pair_cluster, read_choices
+from bartleby.analysis.choice.warnings import slow_warning
 from bartleby.analysis.tables.accounting import bound_warnings
 from bartleby.analysis.tables.estimates import estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, as_names
@@ -169,6 +171,9 @@ def choice_model(
     table = replace(table, cells=table.cells.iloc[:0].copy())
     data, unusable = _usable(read)
     _check_baseline(data, options)
+    slow = slow_warning([each for _, each in data], options)
+    if slow is not None:
+        warnings.warn(slow, stacklevel=2)
     groups = tuple(
         fit_group(key, each, options, adaptive=_is_adaptive(table.adaptive_share(key), adaptive))
         for key, each in data

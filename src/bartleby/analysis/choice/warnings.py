@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -12,7 +12,12 @@ from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.separation import Separation
 from bartleby.analysis.inference.sandwich import RobustCovariance
 
-__all__ = ["adaptive_warning", "cluster_warnings", "data_warnings"]
+__all__ = ["adaptive_warning", "cluster_warnings", "data_warnings", "slow_warning"]
+
+_SLOW = 30.0
+"""Seconds from which on a fit is announced: on a machine busy with other work they become minutes."""
+_OF_ITEMS, _OF_CLUSTERS, _OF_PROFILES = 0.7e-9, 8e-8, 2e-8
+"""Seconds for each item cubed, for each item and cluster, and for each item to the fourth power."""
 
 
 def adaptive_warning(*, allowed_for: bool) -> str:
@@ -26,6 +31,35 @@ def adaptive_warning(*, allowed_for: bool) -> str:
         "earlier answers chose the pairs, which exaggerates how far apart utilities are: intervals span two "
         "fits (one as if pairs had been chosen beforehand, one as a sample of a normal population) and "
         "estimates lie halfway between them; random rounds at the end make this unnecessary"
+    )
+
+
+def slow_warning(data: Iterable[ChoiceData], options: ChoiceOptions) -> str | None:
+    """Return that a fit may take minutes, and what to choose instead; None if it will not.
+
+    Measured with 500 to 1,800 items (docs/speed.md): matrices of items by items take the third power of
+    items, degrees of freedom items times clusters. Profiles of all items, for each of which all others are
+    refitted, take the fourth power (160 items: 14 seconds).
+    """
+    if options.intervals == "none":
+        return None
+    groups = list(data)
+    seconds = sum(_OF_ITEMS * each.n_items**3 for each in groups)
+    if options.clusters:
+        seconds += sum(_OF_CLUSTERS * each.n_items * each.n_clusters for each in groups)
+    if options.intervals == "profile":
+        seconds += sum(_OF_PROFILES * each.n_items**4 for each in groups)
+    if seconds < _SLOW:
+        return None
+    largest = max(each.n_items for each in groups)
+    less = (
+        "intervals='wald' takes the usual intervals, which are much quicker, and intervals='none'"
+        if options.intervals == "profile"
+        else "intervals='none'"
+    )
+    return (
+        f"intervals of {largest:,} items may take minutes; {less} gives the utilities alone, and choices of "
+        "fewer items take less than in proportion"
     )
 
 
