@@ -1,8 +1,13 @@
 """CPU seconds, memory and size of reports: a log of a study, and coded conversations of growing number.
 
     python benchmarks/report_speed.py --conversations 450 3000 5000
-    python benchmarks/report_speed.py --conversations --log runs/task_preferences.db
+    python benchmarks/report_speed.py --conversations --log runs/task_preferences.db runs/end_conversation.db
     python benchmarks/report_speed.py --conversations --figures 12
+
+The logs are made by
+
+    bartleby run task_preferences --model local/smollm2 --log runs/task_preferences.db
+    bartleby run end_conversation --model "sim/averse?order=-0.5&spread=0.5" --log runs/end_conversation.db
 
 Each report is made in a process of its own. CPU seconds are of the whole process, imports included, with one
 thread; the peak of memory is that of the process. Conversations are drawn with replacement from the 450 in
@@ -117,7 +122,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description="Speed and memory of reports")
     parser.add_argument("--conversations", type=int, nargs="*", default=[450, 3_000, 5_000])
-    parser.add_argument("--log", type=Path, help="also the report of this log")
+    parser.add_argument("--log", type=Path, nargs="+", help="also the reports of these logs")
     parser.add_argument(
         "--figures", type=int, default=0, help="also so many figures, beside matplotlib alone"
     )
@@ -126,7 +131,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
-        measure(options.here, options.count, options.folder, options.log)
+        measure(options.here, options.count, options.folder, options.log[0] if options.log else None)
         return
     print("| report | CPU s | exponent | peak MB | page MB |\n|---|---|---|---|---|")
     before: tuple[int, float] | None = None
@@ -135,8 +140,8 @@ def main() -> None:
         power = "–" if before is None else f"{_exponent(before, (count, result['cpu'])):.2f}"
         before = (count, result["cpu"])
         print(_row(f"{count:,} coded conversations", result, power), flush=True)
-    if options.log:
-        print(_row(options.log.name, apart("log", 0, options.log), "–"), flush=True)
+    for log in options.log or ():
+        print(_row(log.name, apart("log", 0, log), "–"), flush=True)
     if options.figures:
         for kind in ("figures", "matplotlib"):
             print(_row(f"{options.figures} figures: {kind}", apart(kind, options.figures), "–"), flush=True)

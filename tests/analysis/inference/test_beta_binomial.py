@@ -159,3 +159,12 @@ def test_the_likelihood_is_that_of_scipy_for_few_trials_and_for_many(longest: in
     each = np.asarray(stats.betabinom.logpmf(events[:, None, None], n[:, None, None], a, b))
     choose = gammaln(n + 1) - gammaln(events + 1) - gammaln(n - events + 1)
     np.testing.assert_allclose(found, each.sum(axis=0) - np.sum(choose), rtol=1e-9)
+
+
+def test_the_order_of_clusters_and_what_was_asked_before_do_not_matter() -> None:
+    events, n = np.array([0.0, 3, 1, 0]), np.array([5.0, 5, 4, 5])
+    first = mean_posterior(events, n).bounds(0.95)
+    mean_posterior(n, n)
+    assert mean_posterior(events[::-1], n[::-1]).bounds(0.95) == first
+    assert mean_posterior(0 * events, n).bounds(0.95)[0] == 0
+    assert mean_posterior(n, n).bounds(0.95)[1] == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bartleby.analysis.exits.rates import ExitFit, exits
 from bartleby.analysis.report.exit_behaviour import after_requests, by_branch, by_reason, self_reported
 from bartleby.analysis.report.exit_data import ExitData, attempt
 from bartleby.analysis.report.exit_reader import exit_reader, reader_of
@@ -215,3 +216,16 @@ def test_nobody_leaving_and_one_scenario_still_make_a_page() -> None:
     assert not [section for section in found if "Not estimated" in section.text]
     told = [text for section in found if section.estimates for text in section.estimates.warnings]
     assert any("one cluster" in text for text in told)
+
+
+def test_sections_that_need_the_same_exits_estimate_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def counted(trials: pd.DataFrame, *, by: list[str], level: float) -> ExitFit:
+        asked.append(tuple(by))
+        return exits(trials, by=by, level=level)
+
+    monkeypatch.setattr("bartleby.analysis.report.exit_data.exits", counted)
+    sections_of(data(tables()[0]))
+    assert asked
+    assert len(asked) == len(set(asked))
