@@ -21,7 +21,17 @@ __all__ = [
 
 
 class BartlebyError(Exception):
-    """Anything that is wrong with what Bartleby was given, rather than with Bartleby."""
+    """Anything that is wrong with what Bartleby was given, rather than with Bartleby.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> try:
+    ...     bb.read("nowhere.db")
+    ... except bb.BartlebyError as error:
+    ...     print(error)
+    log nowhere.db: there is no such file
+    """
 
 
 class DataError(BartlebyError):

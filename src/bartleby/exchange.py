@@ -164,6 +164,12 @@ class Settings:
         `adaptive`, `disabled`, or a number of tokens; `None` leaves the provider's default.
     effort
         `low` to `max`, where the model has it.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Settings(max_tokens=16, temperature=1.0).max_tokens
+    16
     """
 
     max_tokens: int = 2048

@@ -12,6 +12,12 @@ class Outcome(StrEnum):
 
     A model that declines in words has `REFUSED`; one that takes an exit it was offered has `OPTED_OUT`:
     the two are told apart in every study. What *we* ended is `ABANDONED`, and was not the model's doing.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Outcome("opted_out").value
+    'opted_out'
     """
 
     CHOSE_FIRST = "chose_first"

@@ -122,6 +122,13 @@ def check_log(log: Path | str, *, repair: bool = False) -> LogCheck:
     ------
     LogError
         If there is no such log, it cannot be opened, or a run is writing it and it is to be repaired.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> bb.check_log("leave.db").faults
+    ()
     """
     path = Path(log)
     with open_to_read(path) as connection:

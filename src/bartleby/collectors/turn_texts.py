@@ -78,6 +78,14 @@ def read_turns(source: str | Path) -> pd.DataFrame:
     ------
     DataError, LogError
         With everything that is wrong, by file and line: a message without a role, a text that is none.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> turns = bb.read_turns("leave.db")
+    >>> turns.loc[0, "speaker"], len(turns)
+    ('user', 2187)
     """
     chunks = list(stream_turns(source))
     if not chunks:

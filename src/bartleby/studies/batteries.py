@@ -34,6 +34,12 @@ class Statement:
     ------
     DataError
         If any of it is not allowed; all problems are named at once.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Statement("calm", "How calm are you?").points
+    7
     """
 
     id: str
@@ -73,6 +79,12 @@ class Battery:
     ------
     DataError
         If there is none, or an id or a text occurs twice.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> len(bb.Battery((bb.Statement("calm", "How calm are you?"),)).statements)
+    1
     """
 
     statements: tuple[Statement, ...]

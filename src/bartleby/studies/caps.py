@@ -29,6 +29,12 @@ class Caps:
     ------
     SettingError
         If one of them is below 1; all are named at once.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Caps(turns=200, aversive_turns=50).turns
+    200
     """
 
     turns: int | None = None

@@ -91,6 +91,12 @@ class Codebook:
     ------
     DataError
         If there is no code, or a name occurs twice.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.load_codebook("apparent_distress").unit
+    'turn'
     """
 
     name: str
@@ -143,6 +149,12 @@ def load_codebook(source: str | Path = "apparent_distress") -> Codebook:
     ------
     DataError
         With all problems at once.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> [code.name for code in bb.load_codebook().codes][:3]
+    ['expressed_distress', 'positive_affect', 'boundary_setting']
     """
     path = Path(source)
     if not path.is_file() and path.suffix != ".toml":

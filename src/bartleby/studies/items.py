@@ -74,6 +74,12 @@ class Task:
     ------
     DataError
         If any of it is not allowed; all problems are named at once.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Task("sort-names", "Sort these twenty names.", harm="none").id
+    'sort-names'
     """
 
     id: str

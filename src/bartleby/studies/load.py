@@ -30,6 +30,12 @@ def load(path: str | Path) -> Study:
     ------
     StudyError
         If there is no such file, it fails (naming file and line), or makes no study.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.load("opt_out").count()
+    456
     """
     file = _find(Path(path))
     try:

@@ -26,7 +26,7 @@ _NUMBERED = re.compile(r"(line|kind)_([1-9]\d*)")
 
 
 def load_tasks(path: str | Path) -> tuple[Task, ...]:
-    """Load tasks from a CSV or JSONL file.
+    r"""Load tasks from a CSV or JSONL file.
 
     Parameters
     ----------
@@ -44,13 +44,21 @@ def load_tasks(path: str | Path) -> tuple[Task, ...]:
     ------
     DataError
         With all problems, each naming file, line, column, value and what is allowed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import bartleby as bb
+    >>> _ = Path("tasks.csv").write_text("id,text,harm\n007,Sort these names.,none\n")
+    >>> bb.load_tasks("tasks.csv")[0].id
+    '007'
     """
     rows = _rows(Path(path), "task", TASK_FIELDS)
     return _made(rows, _task, unique=REQUIRED)
 
 
 def load_scenarios(path: str | Path) -> tuple[Scenario, ...]:
-    """Load scenarios from a CSV, JSONL or TOML file.
+    r"""Load scenarios from a CSV, JSONL or TOML file.
 
     Parameters
     ----------
@@ -70,6 +78,16 @@ def load_scenarios(path: str | Path) -> tuple[Scenario, ...]:
     ------
     DataError
         With all problems, each naming file, line, column, value and what is allowed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import bartleby as bb
+    >>> _ = Path("scenarios.csv").write_text(
+    ...     "id,text,scenario_class,expected,line_1\ns1,Hello.,greeting,neutral,Bye.\n"
+    ... )
+    >>> bb.load_scenarios("scenarios.csv")[0].lines
+    ('Bye.',)
     """
     required = (*REQUIRED, "scenario_class", "expected")
     rows = _rows(
@@ -84,7 +102,7 @@ def load_scenarios(path: str | Path) -> tuple[Scenario, ...]:
 
 
 def load_battery(path: str | Path) -> Battery:
-    """Load a battery from a CSV, JSONL or TOML file, one row a statement.
+    r"""Load a battery from a CSV, JSONL or TOML file, one row a statement.
 
     Parameters
     ----------
@@ -97,6 +115,16 @@ def load_battery(path: str | Path) -> Battery:
     ------
     DataError
         With all problems, each naming file, line, column, value and what is allowed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import bartleby as bb
+    >>> _ = Path("battery.csv").write_text(
+    ...     "id,text,low,high,concept\ncalm,How calm are you?,not at all,completely,ease\n"
+    ... )
+    >>> bb.load_battery("battery.csv").statements[0].text
+    'How calm are you?'
     """
     rows = _rows(Path(path), "statement", STATEMENT_FIELDS, endings=(".csv", ".jsonl", ".toml"))
     unknown = [

@@ -60,6 +60,12 @@ class Scenario:
     ------
     DataError
         If any of it is not allowed; all problems are named at once.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Scenario("s1", "Tell me a joke.", lines=("Another.",), scenario_class="fun").lines
+    ('Another.',)
     """
 
     id: str

@@ -62,6 +62,17 @@ class Study:
     ------
     StudyError
         With all problems at once.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> tasks = [
+    ...     bb.Task("sort", "Sort these names."),
+    ...     bb.Task("poem", "Write a poem."),
+    ...     bb.Task("sum", "Add these numbers."),
+    ... ]
+    >>> bb.Study("mine", tasks, bb.TaskChoice(), samples=2).count()
+    12
     """
 
     name: str

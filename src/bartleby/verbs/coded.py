@@ -68,6 +68,14 @@ def read_codings(codings: Codings) -> pd.DataFrame:
     ------
     DataError, LogError
         If one cannot be read, or holds no codings.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> bb.code("leave.db").to_csv("codings.csv", index=False)
+    >>> len(bb.read_codings("codings.csv")) == len(bb.code("leave.db"))
+    True
     """
     import pandas as pd
 
@@ -267,6 +275,15 @@ def coded_table(
     ------
     DataError, LogError, SettingError
         If a file cannot be read, there are several coders and none is named, or nothing fits.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> table, codes = bb.coded_table("leave.db", bb.code("leave.db"))
+    >>> len(table), codes
+    (1053, ['expressed_distress', 'positive_affect', 'boundary_setting', 'appeasing',
+    'disengagement'])
     """
     from bartleby.analysis.patterns.coded_turns import coded_turns
 

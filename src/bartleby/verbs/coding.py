@@ -57,6 +57,13 @@ def judging_study(
     ------
     DataError
         If a source or codebook cannot be read, or there is nothing to code.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> bb.judging_study("leave.db").count()
+    1002
     """
     from bartleby.studies.paradigms.judging import Judging
 
@@ -109,6 +116,13 @@ def lexicon_codings(
         `turn` or `transcript`.
     counts
         To which what is read is added.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> sum(len(table) for table in bb.lexicon_codings("leave.db"))
+    5010
     """
     from bartleby.analysis.coding.lexicon import lexical_codings, load_lexicon
 
@@ -156,6 +170,14 @@ def code(
     ------
     DataError
         If a judge is asked for without a log.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> codings = bb.code("leave.db")
+    >>> codings[["unit", "code", "value"]].head(1).values.tolist()
+    [['e1c7b9fd30ab267853bf08e0:1', 'expressed_distress', 0]]
     """
     import pandas as pd
 

@@ -40,6 +40,14 @@ def read(
     ------
     LogError
         If there is no such log, or it cannot be read.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> trials = bb.read("leave.db")
+    >>> len(trials), trials.loc[0, "outcome"]
+    (180, 'opted_out')
     """
     from bartleby.collectors.trial_table import read as read_log
 
@@ -108,6 +116,16 @@ def branches(
         If no conversation reached the turn.
     SettingError, LogError
         If an argument is not allowed, or the log cannot be read or is of another study.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> edited = bb.branches(
+    ...     "leave.db", "end_conversation", turn="last", edit={"polite": "Thank you, that was kind."}
+    ... )
+    >>> edited[0].branch, len(edited)
+    ('original', 352)
     """
     from bartleby.collectors.conversations import conversations
     from bartleby.studies.paradigms.branches import make_branches
@@ -124,6 +142,13 @@ def status(log: str | Path) -> Status:
     ----------
     log
         The log of the run, which may be under way.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> bb.status("leave.db").planned
+    180
     """
     from bartleby.collectors.status import status as status_of
     from bartleby.collectors.transcripts import study_record
@@ -145,6 +170,13 @@ def export(log: str | Path, output: str | Path, *, unit: Literal["trial", "turn"
         Inspect's readers and viewer open.
     unit
         `trial`, or `turn` for one row a turn of the conversations.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> bb.export("leave.db", "leave.csv")
+    180
     """
     from bartleby.analysis.tables.files import write_table
 

@@ -56,6 +56,12 @@ def report(
     ------
     DataError, LogError, SettingError
         If there is no such log, the codings are not of it, or there is no report for its paradigm.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> page = bb.report("leave.db", "leave_report")  # doctest: +SKIP
     """
     from bartleby.collectors.transcripts import study_record, transcripts
 

@@ -32,6 +32,12 @@ def init(folder: str | Path) -> list[Path]:
     ------
     DataError
         If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> sorted(path.name for path in bb.init("research"))[:2]
+    ['README.md', 'README.md']
     """
     made = []
     for place in ("studies", "analysis", "notebooks", "data"):

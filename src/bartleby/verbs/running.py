@@ -46,6 +46,13 @@ def check(
     ------
     DesignError
         If the design is not connected, or two trials that were meant to differ show one text.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> plan = bb.check("task_preferences", "sim/averse")
+    >>> plan.trials
+    614
     """
     from bartleby.collectors.counting import counter_of
 
@@ -104,6 +111,14 @@ async def collect(
     ------
     StudyError, ModelError, LogError
         With what is wrong; whatever was answered is in the log.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> import bartleby as bb
+    >>> summary = asyncio.run(bb.collect("opt_out", "sim/averse", log="opt_out.db"))
+    >>> sum(summary.status.ended.values())
+    456
     """
     from bartleby.collectors.budget import Budget
 
@@ -176,7 +191,15 @@ def run(
     max_calls: int | None = None,
     max_time: float | None = None,
 ) -> RunSummary:
-    """Do what `collect` does and wait for it; works in a script and in a notebook alike."""
+    """Do what `collect` does and wait for it; works in a script and in a notebook alike.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> summary = bb.run("opt_out", "sim/averse", log="opt_out.db")
+    >>> sum(summary.status.ended.values())
+    456
+    """
     from bartleby.collectors.blocking import run_in_thread
 
     return run_in_thread(
@@ -239,6 +262,13 @@ def run_battery(
     ------
     SettingError
         If a study or a model is named twice, or none is.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> summary = bb.run_battery(["opt_out"], ["sim/averse", "sim/indifferent"], logs="battery")
+    >>> len(summary.pairs)
+    2
     """
     from bartleby.collectors.battery import Pair, collect_battery, pairs_of
     from bartleby.collectors.blocking import run_in_thread

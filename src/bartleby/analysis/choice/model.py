@@ -137,6 +137,17 @@ def choice_model(
     fitted to expected counts instead (the fractional logit of Papke & Wooldridge 1996), and `method` and a
     warning report it: these are the effects on the average answer, nearer to zero where pairs differ. Shares
     below the baseline and `new_items` effects of attributes are always fitted to expected counts.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("task_preferences", "sim/averse", log="choose.db")
+    >>> trials = bb.read("choose.db")
+    >>> fit = bb.choice_model(trials, baseline="do-nothing")
+    >>> print(fit.share_below(by="impact").verdict)
+    Share below the baseline, sim/averse: harmful 0.917 (95% interval 0.759 to 0.982), neutral 0.000
+    (0.000 to 0.098), positive 0.000 (0.000 to 0.098) (all 614 trials used; 307 clusters by pair;
+    items as a random sample).
     """
     clusters = pair_cluster(trials, cluster)
     options = ChoiceOptions(

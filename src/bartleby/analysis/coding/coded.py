@@ -48,6 +48,16 @@ def judge_codings(trials: pd.DataFrame, *, unsupported: Unsupported = "keep") ->
     ------
     DataError
         If the table has no codings in it.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> study = bb.judging_study("leave.db")
+    >>> _ = bb.run(study, "sim/judge", log="judge.db")
+    >>> codings = bb.judge_codings(bb.read("judge.db"))
+    >>> codings["coder"].unique().tolist()
+    ['judge:sim/judge']
     """
     codes = [name.removeprefix("code_") for name in trials.columns if name.startswith("code_")]
     missing = [name for name in ("item", "model") if name not in trials]
@@ -112,6 +122,19 @@ def units_table(
     ------
     DataError
         Naming coders that are not there, and labels for units that the judge has not seen.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> codings = pd.DataFrame(
+    ...     {"unit": ["c1:1", "c1:1", "c2:1"], "coder": ["judge", "ann", "judge"], "value": [1, 1, 0]}
+    ... )
+    >>> codings = codings.assign(conversation=["c1", "c1", "c2"], code="distress", sample=0)
+    >>> bb.units_table(codings, code="distress", judge="judge", people=["ann"])[
+    ...     ["unit", "judge", "label"]
+    ... ].values.tolist()
+    [['c1:1', 1.0, 1.0], ['c2:1', 0.0, <NA>]]
     """
     names = (people,) if isinstance(people, str) else tuple(people)
     own = codings[codings["code"] == code]

@@ -126,6 +126,23 @@ def coder_agreement(
     numbers (Cohen 1968), squared for the quadratic one (Fleiss & Cohen 1973); intraclass correlations are
     those of Shrout & Fleiss (1979). Intervals are over units or clusters; coders are taken as these ones,
     also in ICC(2,1).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> codes = {"ann": [1, 0, 0, 1, 0, 0, 1, 0], "bob": [1, 0, 0, 1, 0, 1, 1, 0]}
+    >>> codings = pd.DataFrame(
+    ...     [
+    ...         (f"u{at}", name, code)
+    ...         for name, column in codes.items()
+    ...         for at, code in enumerate(column)
+    ...     ],
+    ...     columns=["unit", "coder", "value"],
+    ... )
+    >>> print(bb.coder_agreement(codings, unit="unit", coder="coder", value="value").verdict)
+    Krippendorff's alpha: 0.76 (95% interval -1.00 to 0.99) (all 16 observations used; trials taken as
+    independent).
     """
     check_settings(level, "new_items", metric=(metric, METRICS), method=(method, ("jackknife", "bootstrap")))
     if replicates < 100:

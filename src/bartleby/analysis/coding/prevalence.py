@@ -108,6 +108,20 @@ def prevalence(
     Sensitivity and specificity from elsewhere are taken to hold here. They depend on the texts, the
     codebook and the judge's prompt: a judge that meets subtler cases than those it was validated on is less
     sensitive, and no interval shows it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> units = pd.DataFrame({"judge": [1, 0, 0, 0, 0] * 40})
+    >>> units["label"] = units["judge"].where(units.index < 60)
+    >>> units.loc[[3, 5], "label"] = [1, 0]
+    >>> bb.prevalence(units, judge="judge", label="label", cluster=False).to_frame()[
+    ...     ["term", "estimate"]
+    ... ].round(2).values.tolist()
+    [['prevalence', 0.2], ['rogan_gladen', 0.2], ['judge_alone', 0.2], ['labels_alone', 0.2],
+    ['sensitivity', 0.92], ['specificity', 0.98], ['positive_predictive_value', 0.92],
+    ['negative_predictive_value', 0.98]]
     """
     check_settings(level, "new_items", correction=(correction, CORRECTIONS))
     validity = _validity(label, stratum, sensitivity, specificity)

@@ -74,6 +74,15 @@ def agreement(
     an unbiased estimate of p^2 + (1 - p)^2, whatever n; for opposite orders p q + (1 - p)(1 - q) is, with
     the two observed shares. Each cell (pair, order, condition) weighs the same. The interval of the cost
     of order is made for means of squares: `bartleby.analysis.consistency.excess`.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("task_preferences", "sim/averse", log="choose.db")
+    >>> trials = bb.read("choose.db")
+    >>> print(bb.agreement(trials).verdict)
+    sim/averse: opposite_order 0.619 (95% interval 0.563 to 0.672), 2 are undefined (all 614 trials
+    used; 307 clusters by pair; items as a random sample).
     """
     repeats = read_repeats(trials, by=by, cluster=cluster, within=within, level=level)
     rows: list[dict[str, Any]] = []

@@ -75,6 +75,27 @@ def stated_and_revealed(
     -----
     Agreement and shortfall: see `agreement`. Kappa's interval is a t interval of its linearisation over
     clusters on the scale of Fisher's z: `bartleby.analysis.consistency.kappa`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (
+    ...         f"{a}",
+    ...         f"{b}",
+    ...         how,
+    ...         "chose_first" if a < b or (how == "does" and b == 0) else "chose_second",
+    ...     )
+    ...     for a in range(6)
+    ...     for b in range(6)
+    ...     if a != b
+    ...     for how in ("says", "does")
+    ... ]
+    >>> trials = pd.DataFrame(rows, columns=["first", "second", "commitment", "outcome"])
+    >>> print(bb.stated_and_revealed(trials).verdict)
+    agreement 0.833 (95% interval 0.639 to 0.937), kappa 0.67 (0.31 to 0.86), 2 are undefined (all 60
+    trials used; 15 clusters by pair; items as a random sample).
     """
     names = column_names(as_frame(trials))
     extra = (commitment, *(("said",) if "said" in names else ()))

@@ -89,6 +89,26 @@ def flips(
     permuting the values among the answers to the same pair in the same order (one-sided: an excess cannot
     truly be negative), which is exact however few answers there are, and takes these items as given. Its
     interval, over new pairs, is made for means of squares: `bartleby.analysis.consistency.excess`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (
+    ...         f"{a}",
+    ...         f"{b}",
+    ...         wording,
+    ...         "chose_first" if (a < b) != (wording == "rather" and a + b == 3) else "chose_second",
+    ...     )
+    ...     for a in range(6)
+    ...     for b in range(a)
+    ...     for wording in ("prefer", "rather")
+    ... ]
+    >>> trials = pd.DataFrame(rows, columns=["first", "second", "wording", "outcome"])
+    >>> print(bb.flips(trials).verdict)
+    flip_rate 0.133 (95% interval 0.019 to 0.380), 2 are undefined (all 30 trials used; 15 clusters by
+    pair; items as a random sample).
     """
     if draws < 1:
         raise SettingError(f"draws={draws!r}: must be 1 or more")

@@ -116,6 +116,15 @@ def transitivity(
     to 97% of the time where items differ, and nearly always under coins.
     For `these_items` the variance is that of asking again, simulated with each cell's share drawn
     towards the fitted model by three answers.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("task_preferences", "sim/averse", log="choose.db")
+    >>> trials = bb.read("choose.db")
+    >>> print(bb.transitivity(trials).verdict)
+    Consistency, sim/averse: 0.414 (95% interval 0.268 to 0.571) (all 614 trials used; 80 clusters by
+    item; items as a random sample).
     """
     check_settings(level, estimand)
     if draws < 100:

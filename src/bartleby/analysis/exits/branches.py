@@ -78,6 +78,20 @@ def branch_contrast(
     -----
     Paired differences: `bartleby.difference`. McNemar's test is exact, and takes pairs as independent, so it
     is left out where a cluster holds several.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (f"o{o}", f"s{o % 10}", branch, int(o % 5 == 0 and branch == "original"))
+    ...     for o in range(40)
+    ...     for branch in ("original", "polite")
+    ... ]
+    >>> trials = pd.DataFrame(rows, columns=["origin", "scenario", "branch", "left"])
+    >>> print(bb.branch_contrast(trials, "left").verdict)
+    Difference, polite - original: -0.20 (95% interval -1.00 to 0.10) (all 80 observations used; 10
+    clusters by scenario; items as a random sample).
     """
     frame = as_frame(trials)
     names = column_names(frame)

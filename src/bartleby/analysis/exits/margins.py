@@ -70,6 +70,19 @@ def exit_margins(
     Notes
     -----
     Bounds: Frechet (1951), max(0, e - r) <= P(exit, no refusal) <= min(e, 1 - r).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rates = pd.DataFrame({"model": ["a", "b"], "exits": [0.12, 0.3], "refusals": [0.2, 0.1]})
+    >>> bounds = (
+    ...     bb.exit_margins(rates, "exits", "refusals")
+    ...     .to_frame()
+    ...     .query("quantity == 'exit_only_bounds'")
+    ... )
+    >>> bounds[["model", "low", "high"]].round(2).values.tolist()
+    [['a', 0.0, 0.12], ['b', 0.2, 0.3]]
     """
     if not 0 < level < 1:
         raise SettingError(f"level={level!r}: must lie between 0 and 1, such as 0.95")

@@ -81,6 +81,15 @@ def order_effect(
     Effects: `bartleby.difference`. Interactions: square-and-add of the two effects' intervals, with the
     correlation of the effects by CR2 over clusters in a saturated model of four rates, so that items shared
     by models count. Under `these_items` the repeats of a cluster are taken as independent.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> trials = bb.read("leave.db")
+    >>> print(bb.order_effect(trials).verdict)
+    Order effect, difference, leave first - stay first, sim/averse: -0.056 (95% interval -0.167 to
+    0.055) (all 180 trials used; 90 clusters by item; items as a random sample).
     """
     frame = as_frame(trials)
     names = column_names(frame)

@@ -169,6 +169,15 @@ def exits(
     taken to say nothing of leaving, given the turn, which is an assumption. Where every trial was seen to the
     last turn or left, 1 less the last row of `staying` is the `exit_rate`, intervals included; where not, a
     warning has both numbers. Coverage: `benchmarks/coverage_exits.py`.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> trials = bb.read("leave.db")
+    >>> rates = bb.exits(trials, by="expected").rates()
+    >>> rates[["expected", "estimate", "low", "high"]].round(2).values.tolist()
+    [['expected', 0.93, 0.82, 0.98], ['neutral', 0.22, 0.15, 0.31], ['wrong', 0.08, 0.0, 0.42]]
     """
     check_settings(level, estimand, refusals=(refusals, ("counted", "left_out", "as_event")))
     if horizon is not None and (isinstance(horizon, bool) or horizon != int(horizon) or horizon < 1):

@@ -121,6 +121,15 @@ def refusal_by_exit(
     CR2 over clusters; where a cell is empty it is Firth's, which in a 2 x 2 table is Haldane's (1/2 added to
     each cell), with its profile interval, and the method says so. Dependence and phi: square-and-add of the
     joint rates (`bartleby.analysis.inference.association`).
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> trials = bb.read("leave.db")
+    >>> print(bb.refusal_by_exit(trials).verdict)
+    Odds ratio, sim/averse: 3.7 (95% interval 2.0 to 6.8) (all 180 trials used; 90 clusters by item;
+    items as a random sample).
     """
     check_settings(level, estimand, adjust=(adjust, ("holm", "bh", None)))
     frame = as_frame(trials)

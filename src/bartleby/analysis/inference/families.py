@@ -37,6 +37,12 @@ def adjust_p(p: npt.ArrayLike, method: Adjustment | None = "holm") -> npt.NDArra
         Another method.
     DataError
         A p value outside 0 to 1.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> [round(float(p), 3) for p in bb.adjust_p([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
     """
     if method is not None and method not in _METHODS:
         raise SettingError(f"adjust={method!r}: must be 'holm', 'bh' or None")

@@ -82,6 +82,20 @@ def co_occurrence(
     never or always goes with the other, Firth's fit with profile intervals, as in `effects`. Phi:
     square-and-add of joint rates; kappa: clusters left out one at a time, on Fisher's scale. A code that is
     always or never there has none of them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> turns = pd.DataFrame(
+    ...     {"conversation": [f"c{k // 4}" for k in range(80)], "turn": [1, 2, 3, 4] * 20}
+    ... )
+    >>> turns = turns.assign(
+    ...     sad=(turns.index % 3 == 0).astype(int), stops=(turns.index % 6 < 2).astype(int)
+    ... )
+    >>> print(bb.co_occurrence(turns, ["sad", "stops"]).verdict)
+    Odds ratio: 3.00 (95% interval 1.99 to 4.52) (all 80 observations used; 20 clusters by
+    conversation (no other cluster); items as a random sample).
     """
     check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     names = as_names(codes)

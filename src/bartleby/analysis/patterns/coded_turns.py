@@ -125,6 +125,15 @@ def coded_turns(
     ------
     DataError
         Naming a coder or code that is not there, and codings of turns that are not in the table.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> turns = bb.read_turns("leave.db")
+    >>> coded = bb.coded_turns(turns, bb.code("leave.db"), coder="lexicon")
+    >>> len(turns), len(coded)
+    (2187, 1053)
     """
     missing_columns(list(turns.columns), conversation=conversation, turn=turn)
     missing_columns(list(codings.columns), codings="conversation", turn="turn", code="code", value="value")

@@ -113,6 +113,20 @@ def course(
     code, one odds ratio for all turns (Firth's fit); leaving for other reasons that go with the code is not
     seen by the weights, which is what the worst-case bounds are for. Intervals are those of rates over
     clusters (`intervals.clustered_rates`), with conversations weighted where some have ended.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (f"c{c}", f"s{c % 10}", turn, int(c % 3 == 0 and turn > 2))
+    ...     for c in range(40)
+    ...     for turn in (1, 2, 3, 4)
+    ... ]
+    >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
+    >>> course = bb.course(turns).to_frame().query("quantity == 'first_coded'")
+    >>> course["estimate"].tolist()
+    [0.0, 0.0, 0.35, 0.35]
     """
     check_settings(level, "new_items")
     if horizon is not None and (isinstance(horizon, bool) or horizon < 1):

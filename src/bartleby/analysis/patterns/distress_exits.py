@@ -81,6 +81,21 @@ def coded_before_exit(
     -----
     Earlier turns only: what a model writes as it leaves may be about leaving. Discrete-time hazard: Singer &
     Willett (1993), CR2 over clusters; shares leave out whole clusters. Before is not because.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (f"c{c}", f"s{c % 10}", turn, int(c % 3 == 0 and turn > 2))
+    ...     for c in range(40)
+    ...     for turn in (1, 2, 3, 4)
+    ... ]
+    >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
+    >>> turns["exited"] = ((turns["turn"] == 4) & (turns.index % 8 < 4)).astype(int)
+    >>> print(bb.coded_before_exit(turns).verdict)
+    Odds ratio: 1.00 (95% interval 0.42 to 2.37) (all 160 observations used; 10 clusters by scenario;
+    items as a random sample).
     """
     check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     if within is not None and within < 1:

@@ -108,6 +108,22 @@ def phrases(
     each length are a vocabulary of their own. Their variance takes every word as independent; the larger of
     it and the one over clusters (linearised) is used, with degrees of freedom by the clusters that have
     the phrase. Words are runs of letters and digits in lower case; without spaces a run is one word.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (f"c{c}", f"s{c % 10}", turn, int(c % 3 == 0 and turn > 2))
+    ...     for c in range(40)
+    ...     for turn in (1, 2, 3, 4)
+    ... ]
+    >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
+    >>> turns["text"] = turns["coded"].map({1: "please let me stop now", 0: "here is the list"})
+    >>> print(bb.phrases(turns, longest=1).verdict)
+    9 estimates from -0.46 (95% interval -0.70 to -0.23) for here to 1.38 (0.87 to 1.89) for stop;
+    intervals above 0: 5, below it: 4 (all 160 observations used; 10 clusters by scenario; items as a
+    random sample).
     """
     check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     if longest < 1 or least < 1 or not prior_size > 0:

@@ -26,7 +26,7 @@ __all__ = ["precedents"]
 ADJUSTED_FOR = ("Intercept", "before_coded", "turn")
 
 
-@parameters_of(course, effects)
+@parameters_of(course)
 def precedents(
     turns: object,
     behaviours: str | Sequence[str],
@@ -67,6 +67,9 @@ def precedents(
     cluster
         One column, or two for two-way clustering (scenario and persona); None looks for one, as in `course`.
         Conversations within scenarios are allowed for by the scenarios.
+    method
+        `logistic`: maximum likelihood, undefined where the data are separated; `firth`: bias-reduced, with
+        profile penalised-likelihood intervals; `auto`: `logistic`, or `firth` where they are separated.
     adjust
         `holm`, `bh` or None, over the behaviours of this call, at every lag and in every group.
 
@@ -86,6 +89,21 @@ def precedents(
     -----
     Precedes is not causes: what users do depends on what was said before. Errors of whoever coded the turns
     draw these effects towards none if they do not depend on the behaviour, and anywhere if they do.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (f"c{c}", f"s{c % 10}", turn, int(c % 3 == 0 and turn > 2))
+    ...     for c in range(40)
+    ...     for turn in (1, 2, 3, 4)
+    ... ]
+    >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
+    >>> turns["press"] = (turns.index * 7 % 5 > 2).astype(int)
+    >>> print(bb.precedents(turns, ["press"], lags=(0,)).verdict)
+    Odds ratio: press 1.18 (95% interval 0.28 to 4.69), before_coded 131 (9 to 151217), turn 1.28
+    (0.53 to 3.11) (all 120 observations used; 10 clusters by scenario; items as a random sample).
     """
     check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     steps = sorted({lags} if isinstance(lags, int) else set(lags))

@@ -88,6 +88,22 @@ def around_trigger(
     A conversation is one observation of its own difference, whatever its number of turns. Intervals leave out
     whole clusters; the p value is 1 - the level at which the interval just touches 0. Conversations without
     the trigger, or with it at their first turn, say nothing about the difference and are told in a warning.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (f"c{c}", f"s{c % 10}", turn, int(c % 3 == 0 and turn > 2))
+    ...     for c in range(40)
+    ...     for turn in (1, 2, 3, 4)
+    ... ]
+    >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
+    >>> turns["press"] = (turns["turn"] == 3).astype(int)
+    >>> print(bb.around_trigger(turns, "press").verdict)
+    At offset: offset -2 0.000 (95% interval 0.000 to 0.148), offset -1 0.000 (0.000 to 0.148), offset
+    0 0.350 (0.208 to 0.534), offset 1 0.350 (0.208 to 0.534) (all 160 observations used; 10 clusters
+    by scenario; items as a random sample).
     """
     check_settings(
         level, "new_items", by_whom=(by_whom, ("user", "model")), adjust=(adjust, ("holm", "bh", None))

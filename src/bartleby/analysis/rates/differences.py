@@ -105,6 +105,16 @@ def difference(
     Notes
     -----
     The p value is 1 - the level at which the interval just touches 0, so it agrees with the interval.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("opt_out", "sim/averse", log="opt_out.db")
+    >>> trials = bb.read("opt_out.db")
+    >>> bb.difference(trials, between="exit_channel", paired="item").to_frame()[
+    ...     ["exit_channel", "estimate"]
+    ... ].round(2).values.tolist()
+    [['string', 0.04], ['tool', 0.03]]
     """
     check_settings(
         level,

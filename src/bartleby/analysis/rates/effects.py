@@ -107,6 +107,16 @@ def effects(
     Standard errors and degrees of freedom: `bartleby.analysis.inference.sandwich`. Marginal effects by
     the delta method with the same covariance; their degrees of freedom are those of their own gradient.
     Clusters in two ways: `bartleby.analysis.rates.two_way`; bounds: `bartleby.analysis.rates.effect_bounds`.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("opt_out", "sim/averse", log="opt_out.db")
+    >>> trials = bb.read("opt_out.db")
+    >>> bb.effects(trials, "opted_out ~ harm").to_frame().query("quantity == 'marginal_effect'")[
+    ...     ["estimate", "low", "high"]
+    ... ].round(2).values.tolist()
+    [[0.03, 0.0, 0.06], [0.29, 0.21, 0.37]]
     """
     check_settings(
         level,

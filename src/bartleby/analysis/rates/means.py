@@ -98,6 +98,16 @@ def mean(
     `bartleby.analysis.inference.means`, and for the room `few_clusters` beside it. Undefined, with the reason
     as its method: one cluster, one value; and without a stated scale no variation, or fewer than 14
     clusters (or rows, where these are independent), which do not show how far others would differ.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> trials = pd.DataFrame({"item": list("abcdefghijkl") * 2, "rating": [1, 2, 2, 3, 5, 6] * 4})
+    >>> bb.mean(trials, "rating", scale=(1, 7)).to_frame()[["estimate", "low", "high"]].round(
+    ...     2
+    ... ).values.tolist()
+    [[3.17, 1.99, 4.53]]
     """
     check_settings(level, estimand, method=(method, ("auto", "t")))
     frame = as_frame(trials)

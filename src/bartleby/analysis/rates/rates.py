@@ -102,6 +102,16 @@ def rate(
     Notes
     -----
     Intervals: `bartleby.analysis.inference.intervals`; their coverage: `benchmarks/coverage_rates.py`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> trials = pd.DataFrame(
+    ...     {"item": list("abcdefghij") * 4, "outcome": ["completed"] * 30 + ["opted_out"] * 10}
+    ... )
+    >>> bb.rate(trials).to_frame()[["estimate", "low", "high"]].round(2).values.tolist()
+    [[0.25, 0.13, 0.43]]
     """
     check_settings(
         level,

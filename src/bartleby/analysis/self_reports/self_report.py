@@ -115,6 +115,25 @@ def self_report(
     freedom from that variance's jackknife, and wider by what few clusters do not show; no correlation is
     taken for better known than that variance lets it be. With fewer than 12 clusters there are none of these.
     Coverage: `docs/coverage_exits.md`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> ease = [
+    ...     bb.Statement("calm", "How calm are you?", concept="ease"),
+    ...     bb.Statement("tense", "How tense are you?", concept="ease", reverse=True),
+    ... ]
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "item": list("abcdefghijkl") * 2,
+    ...         "before_calm": [5, 6, 6, 4] * 6,
+    ...         "before_tense": [2, 3, 1, 3] * 6,
+    ...     }
+    ... )
+    >>> report = bb.self_report(trials, bb.Battery(tuple(ease))).to_frame().query("quantity == 'mean'")
+    >>> report["estimate"].round(2).tolist()
+    [5.5]
     """
     check_settings(level, estimand, method=(method, ("jackknife", "bootstrap")))
     if isinstance(replicates, bool) or replicates < 100:

@@ -84,6 +84,12 @@ class ExitRule:
         Points of the scale by which a self-report is lower after what is aversive.
     seed
         Seed of the scenarios' effects.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.ExitRule(leave=0.5).leave
+    0.5
     """
 
     leave: float = 0.25

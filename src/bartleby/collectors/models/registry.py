@@ -117,6 +117,12 @@ def open_model(name: str) -> Model:
     ModelError
         Unknown provider, name or option (told with what is allowed), or a package that is not installed
         (told with the command that installs it).
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.open_model("sim/averse").name
+    'sim/averse'
     """
     provider, slash, rest = name.partition("/")
     if not slash or not rest or provider not in PROVIDERS:

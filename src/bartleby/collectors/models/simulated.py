@@ -89,6 +89,12 @@ class SimulatedModel:
     References
     ----------
     Luce (1959), Individual choice behavior. Davidson (1970), JASA 65, 317-328, equation 2.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.SimulatedModel({"sort": 1.0, "poem": -1.0}, name="sim/mine").name
+    'sim/mine'
     """
 
     utilities: Mapping[str, float] | Utility

@@ -54,7 +54,14 @@ class PairGraph(Protocol):
 
 @dataclass(frozen=True)
 class AllPairs:
-    """Every item beside every other: n (n - 1) / 2 pairs."""
+    """Every item beside every other: n (n - 1) / 2 pairs.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.AllPairs().count(10)
+    45
+    """
 
     rounds: ClassVar[int] = 1
 
@@ -97,6 +104,12 @@ class SparsePairs:
     hubs
         Ids of items that meet every other item. A baseline is best a hub: whether an item falls below it
         is then asked directly, and the baseline's own uncertainty, which all shares carry, is small.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.SparsePairs(degree=6).count(50)
+    150
     """
 
     degree: int = 6
@@ -167,6 +180,12 @@ class SwissRounds:
         How many rounds, at least 1.
     random_rounds
         How many of these, at the end, have random pairs; None for half of them (rounded down).
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.SwissRounds(rounds=8).count(50)
+    250
     """
 
     rounds: int = 8

@@ -74,6 +74,12 @@ class Branch:
     ------
     DataError
         If the message is empty, or what was said before is not a conversation that it can follow.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Branch("s1~polite", "Hello.", (), origin="t1", branch="polite", branch_turn=1).branch
+    'polite'
     """
 
     id: str

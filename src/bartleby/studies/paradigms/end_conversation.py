@@ -77,6 +77,12 @@ class EndConversation(ExitParadigm):
     ------
     StudyError, SettingError
         If a text lacks a place, or a number is not allowed.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.EndConversation(max_turns=8).max_turns
+    8
     """
 
     max_turns: int = 12

@@ -69,6 +69,12 @@ class Judging:
     ----------
     codebook
         What is coded.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.Judging(bb.load_codebook()).codebook.name
+    'apparent_distress'
     """
 
     codebook: Codebook

@@ -86,6 +86,12 @@ class OptOut(ExitParadigm):
     ------
     StudyError
         If a text lacks a place or is empty.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.OptOut().exit_string
+    '[[LEAVE]]'
     """
 
     wordings: Mapping[str, ExitWording] = field(default_factory=lambda: TASK_WORDINGS)

@@ -74,6 +74,12 @@ class TaskChoice:
     ------
     StudyError
         If a template lacks a place or has one that nothing fills.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.TaskChoice(bb.SparsePairs(4)).graph
+    SparsePairs(degree=4, hubs=())
     """
 
     graph: PairGraph = field(default_factory=AllPairs)

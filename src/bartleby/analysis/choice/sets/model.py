@@ -88,6 +88,20 @@ def choice_sets(
     ------
     DataError, SettingError
         Everything that is wrong, at once.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bartleby as bb
+    >>> rows = [
+    ...     (menu, item, int(item == "abc"[menu % 3 if menu % 4 else 0]))
+    ...     for menu in range(60)
+    ...     for item in "abc"
+    ... ]
+    >>> alternatives = pd.DataFrame(rows, columns=["set", "item", "chosen"])
+    >>> utilities = bb.choice_sets(alternatives, baseline="c").to_frame()
+    >>> utilities[["term", "estimate"]].round(2).values.tolist()
+    [['a', 0.69], ['b', 0.0], ['c', 0.0]]
     """
     problems = [*level_problems(level), *unknown_words(refusals=refusals)]
     if problems:

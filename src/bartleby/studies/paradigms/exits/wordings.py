@@ -42,6 +42,12 @@ class ExitWording:
         What is said before the ways are named; may be empty.
     stay, leave
         How to stay and how to leave, with the places `{stay}` and `{leave}` for what is to be done.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> sorted(bb.OptOut().wordings)
+    ['own_choice', 'plain', 'terse', 'unwelcome']
     """
 
     intro: str
