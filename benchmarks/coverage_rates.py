@@ -67,6 +67,18 @@ def rate_scenario(name: str, items: int, repeats: int, spread: float, rate: floa
     return Scenario("rate", f"{name}: {items} items x {repeats}, sd {spread:g}, rate {rate:.0%}", replicate)
 
 
+def heavy_rate_scenario(items: int, repeats: int, rate: float) -> Scenario:
+    """Return items whose chances are log-normal with a standard deviation of 1.5, cut at 1: few have most."""
+    drawn = np.random.default_rng(0).lognormal(0, 1.5, 1_000_000)
+    factor = float(brentq(lambda at: float(np.minimum(at * drawn, 1).mean()) - rate, 0, 1))
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        chance = np.minimum(factor * rng.lognormal(0, 1.5, items), 1)
+        return rate, *rate_intervals(rng.binomial(repeats, chance).astype(float), repeats)
+
+    return Scenario("rate, heavy tails", f"{items} items x {repeats}, rate {rate:.0%}", replicate)
+
+
 def rate_intervals(events: Floats, repeats: int) -> tuple[Interval, Interval]:
     """Return the default and the naive interval of a rate."""
     fit = clustered_rate(events, np.full(len(events), float(repeats)), LEVEL)
@@ -289,6 +301,11 @@ def scenarios() -> Iterator[Scenario]:
     yield harmful_slope_scenario(0.0, -2.0, 1, "5 of 40 harmful")
     yield harmful_slope_scenario(0.0, -2.0, 2, "5 of 40 harmful")
     yield harmful_slope_scenario(4.5, -2.0, 1, "5 of 40 harmful, often separated")
+    yield rate_scenario("few clusters", 20, 20, 1, 0.3)
+    for items in (8, 12, 15, 25):
+        yield heavy_rate_scenario(items, 20, 0.3)
+    yield heavy_rate_scenario(15, 20, 0.1)
+    yield heavy_rate_scenario(12, 20, 0.04)
 
 
 def row_of(scenario: Scenario, replications: int, rng: np.random.Generator) -> str:

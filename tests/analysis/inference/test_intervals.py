@@ -229,3 +229,11 @@ def test_the_published_correlation_of_leaving_and_refusing_comes_out() -> None:
     assert len(tool) == 32
     assert found.statistic == pytest.approx(-0.0500, abs=5e-5)
     assert found.pvalue == pytest.approx(0.786, abs=5e-4)
+
+
+def test_a_rate_of_a_dozen_clusters_is_no_better_known_than_their_variance_has_it() -> None:
+    # Most events in a few clusters: the Beta distribution takes their spread for better known than it is.
+    events, n = np.array([20.0, 20, 13, 6, 3, 2, 2, 1, 1, 1, 0, 0]), np.full(12, 20.0)
+    auto, spread = (clustered_rate(events, n, 0.95, method=method) for method in ("auto", "logit_t"))
+    assert auto.low <= spread.low
+    assert auto.high >= spread.high
