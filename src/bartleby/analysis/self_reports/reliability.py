@@ -26,8 +26,10 @@ _FEWEST_OF_VARIANCE = 12
 """Of ten clusters of which one in five differs, none does one time in nine: no interval would hold then."""
 _TOO_FEW = f"fewer than {_FEWEST_OF_VARIANCE} clusters do not show how far others would differ"
 _STEP = 1e-4
-_TAILS = 0.0, 50.0
+_TAILS = 0.0, 75.0
 """How far few clusters understate the uncertainty of a variance at both ends; see `_degrees_of_variance`."""
+_TAILS_OF_CORRELATION = 25.0, 75.0
+"""The same for a correlation, whose clusters of one kind may be many by chance as well as few."""
 
 
 def alpha(covariance: Floats) -> Floats:
@@ -219,7 +221,7 @@ def _as_variance_allows(
     if len(sums) < _FEWEST_OF_VARIANCE:
         return undefined(_TOO_FEW, fit.estimate)
     size = max(abs(fit.estimate), 1e-9)
-    df = _degrees_of_variance(sums, 0.0, 2 * size / (1 + size))
+    df = _degrees_of_variance(sums, 0.0, 2 * size / (1 + size), tails=_TAILS_OF_CORRELATION)
     if math.isnan(df[0]):
         return undefined("it rests on one cluster alone", fit.estimate)
     factors = df / chdtri(np.array(df), np.array([1 - level, 1 + level]) / 2)
@@ -275,7 +277,9 @@ def _by_variance(
     return RateFit(value, error, low, high, df[0], "chi-squared of the variance between clusters")
 
 
-def _degrees_of_variance(sums: Floats, own: float, share: float = 1.0) -> tuple[float, float]:
+def _degrees_of_variance(
+    sums: Floats, own: float, share: float = 1.0, *, tails: tuple[float, float] = _TAILS
+) -> tuple[float, float]:
     """Return degrees of freedom of the variance of the trials' sums, 2 / its relative variance, by end.
 
     The relative variance is the jackknife's over clusters, no less than were clusters and trials in them
@@ -309,8 +313,8 @@ def _degrees_of_variance(sums: Floats, own: float, share: float = 1.0) -> tuple[
     normal = 2 * alike**2 * clusters * float(n @ n) / whole**2 / (clusters - 1)
     normal += 2 * (1 - alike) ** 2 / max(whole - clusters, 1.0) if alike < 1 else 0.0
     skewed = normal * (1 + 0.75 * _skewness(first / n) ** 2)
-    least = max(relative, normal, own) * (1 + _TAILS[0] / clusters)
-    most = max(relative, skewed, own) * (1 + _TAILS[1] / clusters)
+    least = max(relative, normal, own) * (1 + tails[0] / clusters)
+    most = max(relative, skewed, own) * (1 + tails[1] / clusters)
     return max(2 / least, 1.0), max(2 / most, 1.0)
 
 
