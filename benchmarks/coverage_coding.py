@@ -345,6 +345,38 @@ SCENARIOS: dict[str, Scenario] = {
         f"prevalence, {name}": judged_units(300, 150, share, talks=talks)
         for name, (talks, share) in FEW.items()
     },
+    **{
+        f"prevalence {share:.0%}, {number} conversations of {turns}, {name}, {labels} labels"
+        f"{', whole ones' if whole else ''}, judge .75 and .97": judged_units(
+            number * turns,
+            labels,
+            share,
+            talks=Talks(number, turns, kind),
+            whole=whole,
+            sensitivity=0.75,
+            specificity=0.97,
+        )
+        for share, number, turns, kind, name, labels, whole in (
+            (0.1, 12, 20, "heavy", "heavy-tailed", 240, True),
+            (0.1, 12, 40, "heavy", "heavy-tailed", 240, False),
+            (0.1, 15, 20, "heavy", "heavy-tailed", 150, False),
+            (0.1, 20, 20, "heavy", "heavy-tailed", 200, False),
+            (0.1, 30, 10, "heavy", "heavy-tailed", 150, False),
+            (0.1, 50, 20, "heavy", "heavy-tailed", 300, True),
+            (0.3, 15, 30, "heavy", "heavy-tailed", 200, False),
+            (0.04, 45, 20, "heavy", "heavy-tailed", 400, False),
+            (0.04, 50, 20, "heavy", "heavy-tailed", 300, True),
+            (0.1, 12, 40, "some", "two in ten often", 240, False),
+            (0.1, 45, 10, "some", "two in ten often", 200, False),
+            (0.1, 50, 20, "some", "two in ten often", 300, True),
+            (0.06, 25, 16, "some", "two in ten often", 200, False),
+            (0.04, 12, 20, "some", "two in ten often", 240, True),
+            (0.04, 100, 10, "some", "two in ten often", 450, True),
+            (0.02, 20, 20, "some", "two in ten often", 200, False),
+            (0.04, 12, 40, "beta", "alike", 240, False),
+            (0.3, 8, 30, "beta", "alike", 160, False),
+        )
+    },
     "elsewhere, 5%, 2,000 units, 50 and 200": validated_elsewhere(2000, 0.05, (50, 200)),
     "elsewhere, 30%, 300 units, 20 and 80": validated_elsewhere(300, 0.3, (20, 80)),
     "elsewhere, 10%, 50 conversations of 20, 100 and 400": validated_elsewhere(

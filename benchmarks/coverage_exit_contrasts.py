@@ -246,14 +246,20 @@ def hard_branches(scenarios: int, origins: int, kind: str, *, uneven: bool = Fal
     return one_by_one(replicate)
 
 
-def hard_redirected(scenarios: int, repeats: int, kind: str, *, uneven: bool = False) -> Scenario:
+def hard_redirected(
+    scenarios: int, repeats: int, kind: str, *, uneven: bool = False, spread: float = 0.7
+) -> Scenario:
     """Return the mean of up to 12 redirections before an exit."""
 
     def numbers(rng: np.random.Generator, own: Floats) -> Floats:
-        return np.minimum(rng.poisson(np.exp(own)), 12).astype(float)
+        return np.minimum(rng.poisson(np.exp(np.minimum(own, 8))), 12).astype(float)
 
     def logs(rng: np.random.Generator, number: int) -> Floats:
-        return population(rng, number, kind, 0.0 if kind != "80% never" else -1.5, 0.7)
+        if kind == "gamma of shape 0.4":
+            return np.log(rng.gamma(0.4, 2.5, number) + 1e-9)
+        if kind == "one in ten often":
+            return np.where(rng.random(number) < 0.1, 2.0, -1.0)
+        return population(rng, number, kind, 0.0 if kind != "80% never" else -1.5, spread)
 
     big = np.random.default_rng(0)
     truth = float(numbers(big, logs(big, MANY)).mean())
@@ -280,7 +286,21 @@ HARD: dict[str, Callable[[], Scenario]] = {
     "hard branch contrast: 12 x 8, uneven, heavy tails": lambda: hard_branches(12, 8, HEAVY, uneven=True),
     "hard redirections: 8 x 20, 80% never": lambda: hard_redirected(8, 20, NEVER),
     "hard redirections: 12 x 12, uneven, heavy tails": lambda: hard_redirected(12, 12, HEAVY, uneven=True),
-    "hard redirections: 20 x 10": lambda: hard_redirected(20, 10, "normal"),
+    **{
+        f"hard redirections: {scenarios} x {repeats}{', uneven' * uneven}, {kind}, sd {spread:g}": partial(
+            hard_redirected, scenarios, repeats, kind, uneven=uneven, spread=spread
+        )
+        for scenarios, repeats, kind, spread, uneven in (
+            (20, 10, "normal", 1.0, False),
+            (8, 20, "normal", 1.0, False),
+            (40, 10, "normal", 1.0, False),
+            (20, 12, HEAVY, 0.7, True),
+            (12, 10, NEVER, 0.7, False),
+            (15, 8, "gamma of shape 0.4", 1.0, True),
+            (14, 10, "one in ten often", 1.0, False),
+            (30, 6, "one in ten often", 1.0, True),
+        )
+    },
 }
 SCENARIOS: dict[str, Scenario] = {
     "corrected rate: 20 scenarios x 10, sd 1": controls(20, 10, 1.0),

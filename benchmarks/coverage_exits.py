@@ -11,6 +11,7 @@ conversation (or turn) an observation of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import pandas as pd
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.optimize import root
 from scipy.special import expit, logit
+from scipy.stats import rankdata
 
 from bartleby.analysis.exits.hazard import hazard
 from bartleby.analysis.exits.survival import Stays, kaplan_meier
@@ -255,32 +257,54 @@ def two_hard(
     return one_by_one(replicate)
 
 
-def reports_on_a_scale(
-    scenarios: int, repeats: int, kind: str, centre: float, *, uneven: bool = False
+EFFECTS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+    "normal": lambda rng, size: rng.normal(0, 1, size),
+    "exponential": lambda rng, size: rng.exponential(1, size) - 1,
+    "lognormal": lambda rng, size: (rng.lognormal(0, 0.8, size) - np.exp(0.32)) / 1.305,
+    "gamma of shape 0.5": lambda rng, size: rng.gamma(0.5, np.sqrt(2), size) - np.sqrt(0.5),
+    "heavy tails": lambda rng, size: rng.standard_t(3, size) / np.sqrt(3),
+    "80% alike": lambda rng, size: np.where(rng.random(size) < 0.2, 2.0, -0.5),
+    "two groups": lambda rng, size: np.where(rng.random(size) < 0.5, 1.0, -1.0),
+}
+"""What scenarios add to an answer: mean 0 and standard deviation 1."""
+
+
+def reports_of(
+    scenarios: int, repeats: int, kind: str, *, centre: float = 0.0, uneven: bool = False
 ) -> Scenario:
-    """Return alpha and ICC of three wordings that are answered from 1 to 7."""
+    """Return alpha and ICC of three wordings, and their agreement with behaviour, of skewed scenarios.
 
-    def answers_of(rng: np.random.Generator, number: Integers) -> Floats:
-        effect = population(rng, len(number), kind, 0.0, 1.0)
-        # Never and often are 2.5 points apart, so that the spread between scenarios is that of the others.
-        effect = np.where(effect < -5, -0.5, 2.0) if kind == "80% never" else effect
-        value = np.repeat(centre + effect, number) + rng.normal(0, 0.5, number.sum())
+    Answers are any number, or from 1 to 7 about a `centre` that is not 0.
+    """
+
+    def answers_of(rng: np.random.Generator, number: Integers) -> tuple[Floats, Floats]:
+        value = np.repeat(EFFECTS[kind](rng, len(number)), number) + rng.normal(0, 0.5, number.sum())
         answers = value[:, None] + rng.normal(0, 1, (len(value), 3)) + np.array([-0.3, 0, 0.3])
-        rounded: Floats = np.clip(np.rint(answers), 1, 7)
-        return rounded
+        rounded: Floats = np.clip(np.rint(centre + answers), 1, 7) if centre else answers
+        return rounded, value + rng.normal(0, 1, len(value))
 
-    whole = answers_of(np.random.default_rng(0), np.ones(MANY // 2, dtype=np.int64))
+    whole, did = answers_of(np.random.default_rng(0), np.ones(MANY // 4, dtype=np.int64))
     covariance = np.cov(whole.T)
     truths = (
         ("alpha", alpha_interval, float(alpha(covariance))),
         ("icc", icc_interval, float(icc(np.array(float(len(whole))), whole.mean(axis=0), covariance))),
     )
+    both = whole.mean(axis=1), did
+    links = (
+        ("Pearson", False, float(np.corrcoef(*both)[0, 1])),
+        ("Spearman", True, float(np.corrcoef(rankdata(both[0]), rankdata(both[1]))[0, 1])),
+    )
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         number = sizes(rng, scenarios, repeats, uneven=uneven)
-        answers, item = answers_of(rng, number), np.repeat(np.arange(scenarios), number)
+        (answers, did), item = answers_of(rng, number), np.repeat(np.arange(scenarios), number)
+        once = np.ones(len(item))
         for name, interval, truth in truths:
-            fit = interval(answers, item, np.ones(len(item)), level=LEVEL)
+            fit = interval(answers, item, once, level=LEVEL)
+            yield name, fit.low, fit.high, truth
+        pairs = np.column_stack([answers.mean(axis=1), did])
+        for name, ranks, truth in links:
+            fit = correlation_interval(pairs, item, once, ranks=ranks, level=LEVEL)
             yield name, fit.low, fit.high, truth
 
     return one_by_one(replicate)
@@ -351,13 +375,29 @@ HARD: dict[str, Callable[[], Scenario]] = {
     ),
     "hard refusal by exit: 12 x 20, rare": lambda: two_hard(12, 20, "normal", -3.5, 1),
     "hard refusal by exit: 20 x 10, 80% never": lambda: two_hard(20, 10, NEVER, -1, 1),
-    "hard self-report: 8 x 20": lambda: reports_on_a_scale(8, 20, "normal", 4),
-    "hard self-report: 8 x 20, 80% never": lambda: reports_on_a_scale(8, 20, NEVER, 3),
-    "hard self-report: 12 x 12, uneven, heavy tails": lambda: reports_on_a_scale(
-        12, 12, HEAVY, 4, uneven=True
-    ),
-    "hard self-report: 20 x 10, 80% never": lambda: reports_on_a_scale(20, 10, NEVER, 3),
-    "hard self-report: 40 x 10": lambda: reports_on_a_scale(40, 10, "normal", 4),
+    **{
+        f"hard self-report: {scenarios} x {repeats}{', uneven' if uneven else ''}, {kind}"
+        f"{', from 1 to 7' if centre else ''}": partial(
+            reports_of, scenarios, repeats, kind, centre=centre, uneven=uneven
+        )
+        for scenarios, repeats, kind, centre, uneven in (
+            (12, 20, "exponential", 0.0, False),
+            (14, 20, "exponential", 2.5, False),
+            (20, 10, "exponential", 0.0, True),
+            (40, 10, "exponential", 0.0, False),
+            (15, 10, "lognormal", 2.5, True),
+            (12, 15, "gamma of shape 0.5", 0.0, False),
+            (20, 10, "gamma of shape 0.5", 2.5, True),
+            (12, 12, "heavy tails", 4.0, True),
+            (20, 8, "heavy tails", 0.0, False),
+            (14, 20, "80% alike", 0.0, False),
+            (20, 10, "80% alike", 3.0, True),
+            (15, 8, "two groups", 0.0, False),
+            (12, 20, "normal", 0.0, False),
+            (20, 10, "normal", 4.0, False),
+            (40, 5, "normal", 0.0, False),
+        )
+    },
 }
 """Few scenarios, rare events, heavy tails, and scenarios that never do it; made where they are run."""
 
