@@ -212,3 +212,39 @@ def test_our_own_logs_give_the_conversation_and_what_is_known_of_it(tmp_path: Pa
     assert set(table.loc[table["speaker"] == "user", "text"]) <= {scenario.text, *scenario.lines}
     assert set(table["scenario_class"]) == {"complaint"}
     assert set(table["exit_channel"]) == {channel}
+
+
+def test_a_batch_keeps_answers_refusals_and_what_was_never_answered(tmp_path: Path) -> None:
+    def answer(text: str, stop: str) -> dict[str, Any]:
+        content = [{"type": "text", "text": text}] if text else []
+        message = {"role": "assistant", "model": "m", "content": content, "stop_reason": stop}
+        return {"type": "succeeded", "message": message}
+
+    error = {"type": "errored", "error": {"type": "error", "error": {"type": "invalid_request_error"}}}
+    results = [answer("A", "end_turn"), answer("", "refusal"), answer("B", "max_tokens"), error]
+    results += [{"type": "expired"}, {"type": "canceled"}]
+    file = tmp_path / "batch.jsonl"
+    rows = ({"custom_id": f"t{number}", "result": result} for number, result in enumerate(results))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    turns = read_turns(file)
+    assert list(turns["conversation"]) == [f"t{number}" for number in range(6)]
+    assert list(turns["speaker"]) == ["assistant"] * 3 + ["unanswered"] * 3
+    assert list(turns["stop_reason"].dropna()) == ["end_turn", "refusal", "max_tokens"]
+    assert list(turns.loc[turns["refused"].eq(True), "conversation"]) == ["t1"]
+    assert "invalid_request_error" in turns["error"][3]
+
+
+def test_a_batch_of_openais_is_read_alike(tmp_path: Path) -> None:
+    message = {"role": "assistant", "content": None, "refusal": "I cannot."}
+    body = {"model": "g", "choices": [{"message": message, "finish_reason": "stop"}]}
+    rows = [
+        {"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None},
+        {"custom_id": "b", "response": {"status_code": 400, "body": {"error": {"message": "no"}}}},
+        {"custom_id": "c", "response": None, "error": {"code": "batch_expired"}},
+    ]
+    file = tmp_path / "batch.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    turns = read_turns(file)
+    assert list(turns["speaker"]) == ["assistant", "unanswered", "unanswered"]
+    assert (turns["text"][0], turns["refused"][0], turns["model"][0]) == ("I cannot.", True, "g")
+    assert "batch_expired" in turns["error"][2]

@@ -118,6 +118,9 @@ def _conversation(group: list[tuple[str, Any]], problems: list[str]) -> Conversa
     if not isinstance(value, dict):
         problems.append(f"{place}: a {type(value).__name__}; allowed: a conversation or a message")
         return None
+    batched = _batch_result(value, place, problems)
+    if batched is not None:
+        return batched
     listed = _messages(value)
     own = _first(value, NAME)
     if isinstance(listed, list):
@@ -129,6 +132,33 @@ def _conversation(group: list[tuple[str, Any]], problems: list[str]) -> Conversa
     }
     said = [pair for where, row in group for pair in _said([row], where, problems)]
     return Conversation(str(own) if own is not None else name, said, fields)
+
+
+def _batch_result(value: Mapping[str, Any], place: str, problems: list[str]) -> Conversation | None:
+    """Return what a line of the results of a batch says, of Anthropic's or OpenAI's; None if it is none.
+
+    A request that got no answer is a message of nobody's, so that it does not vanish.
+    """
+    result, response = value.get("result"), value.get("response")
+    if "custom_id" not in value or not (isinstance(result, dict) or "response" in value):
+        return None
+    if isinstance(result, dict):
+        kind, message, error = str(result.get("type")), result.get("message"), result.get("error")
+    else:
+        body = next(iter(_objects([response.get("body")])), {}) if isinstance(response, dict) else {}
+        choice = next(iter(_objects(body.get("choices"))), {})
+        reason = {"finish_reason": choice.get("finish_reason"), "model": body.get("model")}
+        message = {**choice["message"], **reason} if isinstance(choice.get("message"), dict) else None
+        kind, error = "errored" if message is None else "succeeded", value.get("error") or body or None
+    fields: dict[str, Any] = {"result": kind}
+    if isinstance(message, dict):
+        fields["stop_reason"] = message.get("stop_reason") or message.get("finish_reason")
+        fields["model"] = message.get("model")
+        said = _said([{"role": "assistant", **message}], place, problems)
+    else:
+        said = [("unanswered", f"[no answer: {kind}]", {})]
+        fields["error"] = None if error is None else json.dumps(error, ensure_ascii=False)
+    return Conversation(str(value["custom_id"]), said, fields)
 
 
 def _nested(value: object) -> bool:

@@ -30,7 +30,17 @@ _ASSISTANTS = (
     *("assistant", "model", "ai", "gpt", "chatgpt", "bing", "bard", "gemini", "claude", "bot", "chatbot"),
     *("agent", "llm", "gpt4", "gpt-4", "gpt-3.5", "palm", "llama", "mistral"),
 )
-_OTHERS = ("system", "developer", "tool", "function", "function_call", "observation", "exit", "context")
+_OTHERS = (
+    "system",
+    "developer",
+    "tool",
+    "function",
+    "function_call",
+    "observation",
+    "exit",
+    "context",
+    "unanswered",
+)
 SPEAKERS = {
     **dict.fromkeys(_USERS, "user"),
     **dict.fromkeys(_ASSISTANTS, "assistant"),
@@ -57,15 +67,17 @@ def read_turns(source: str | Path) -> pd.DataFrame:
         A log of ours (`.db`), a log of Inspect AI (`.eval`, `.json`), a file of conversations (`.jsonl`,
         `.json`), or a folder of such files. In a file of conversations, a line (or an element of a list) is a
         conversation - `{"messages": [{"role": ..., "content": ...}, ...]}`, or that list itself - or one
-        message with the id of its conversation in `conversation`.
+        message with the id of its conversation in `conversation`; or a line is a result of a batch, as
+        Anthropic and OpenAI write them (`custom_id`).
 
     Returns
     -------
     DataFrame
         One row a message: `conversation`, `turn` (number of the assistant turn, or of the one that it goes
-        before), `speaker` (`user`, `assistant`, `exit` where our log says that it was left, or what else
-        there is), `text`, and whatever the source says of the conversation (model, item, conditions, outcome;
-        in files, all further fields; of an Inspect log stop reason, error, scores and metadata). Where a
+        before), `speaker` (`user`, `assistant`, `exit` where our log says that it was left, `unanswered`
+        where a request of a batch got no answer, or what else there is), `text`, and whatever the source
+        says of the conversation (model, item, conditions, outcome; in files, all further fields; of an
+        Inspect log stop reason, error, scores and metadata). Where a
         model called tools, `tool_calls` (JSON); where it refused, `refused`. A turn without words has the
         call or the refusal as its text, and a call of a tool such as `end_conversation` is also an `exit`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -213,3 +213,54 @@ def test_inspect_finds_our_tasks_by_name() -> None:
     ensure_entry_points("bartleby")
     names = {registry_info(found).name for found in registry_find(lambda info: info.type == "task")}
     assert {"bartleby/end_conversation", "bartleby/task_preferences"} <= names
+
+
+def test_the_log_of_another_task_keeps_why_it_stopped_errors_scores_and_metadata(tmp_path: Path) -> None:
+    from inspect_ai.log import (
+        EvalConfig,
+        EvalDataset,
+        EvalError,
+        EvalLog,
+        EvalSample,
+        EvalSpec,
+        write_eval_log,
+    )
+    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ChatMessageUser, ModelOutput
+    from inspect_ai.scorer import Score
+    from inspect_ai.tool import ToolCall
+
+    from bartleby.collectors.turn_texts import read_turns
+
+    def sample(name: str, stop: str, **more: Any) -> EvalSample:  # noqa: ANN401 - what samples have
+        answer = ChatMessageAssistant(content="Well.", tool_calls=more.pop("calls", None))
+        choice = ChatCompletionChoice(message=answer, stop_reason=stop)  # type: ignore[arg-type]
+        said = [ChatMessageUser(content="Go on."), answer]
+        output = ModelOutput(model="m", choices=[choice])
+        return EvalSample(id=name, epoch=1, input="Go on.", target="", messages=said, output=output, **more)
+
+    failed = EvalError(message="it broke", traceback="", traceback_ansi="")
+    leaving = [ToolCall(id="1", function="end_conversation", arguments={})]
+    samples = [
+        sample("a", "stop", scores={"match": Score(value="C"), "both": Score(value={"x": 1, "y": 0})}),
+        sample("b", "content_filter", metadata={"topic": "weather"}),
+        sample("c", "max_tokens", error=failed),
+        sample("d", "tool_calls", calls=leaving),
+    ]
+    spec = EvalSpec(
+        created="2026-11-30T00:00:00+00:00",
+        task="other",
+        dataset=EvalDataset(),
+        model="p/m",
+        config=EvalConfig(),
+    )
+    write_eval_log(EvalLog(eval=spec, samples=samples), str(tmp_path / "other.eval"))
+    turns = read_turns(tmp_path / "other.eval")
+    own = turns[turns["speaker"] == "assistant"].set_index("conversation")
+    assert list(own["stop_reason"]) == ["stop", "content_filter", "max_tokens", "tool_calls"]
+    assert (own["score_match"]["a"], own["score_both_x"]["a"], own["score_both_y"]["a"]) == ("C", 1, 0)
+    assert (own["metadata_topic"]["b"], own["refused"]["b"], own["error"]["c"]) == (
+        "weather",
+        True,
+        "it broke",
+    )
+    assert list(turns.loc[turns["speaker"] == "exit", "conversation"]) == ["d"]
