@@ -11,7 +11,7 @@ import pytest
 import bartleby as bb
 from bartleby import progress
 from bartleby.cli import main
-from bartleby.progress import in_lines, steps
+from bartleby.progress import in_lines, new_bar, steps
 from bartleby.verbs.coded import turn_chunks
 
 
@@ -96,3 +96,18 @@ def test_draws_of_utilities_and_turns_that_are_read_say_how_far_they_are(
     told = capsys.readouterr().err
     assert "drawing utilities: " in told
     assert "reading turns: 2" in told
+
+
+def test_a_name_with_control_characters_is_shown_and_does_not_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bartleby.progress.FIRST_LINE", 0.0)
+    for shown in (None, True):
+        with in_lines():
+            bar = new_bar("study \x1b[2J on \u202e", 3, shown=shown, delay=0)
+            assert bar is not None
+            bar.update()
+            bar.close()
+        said = capsys.readouterr().err
+        assert "study ⟨U+001B⟩[2J on ⟨U+202E⟩" in said
+        assert "\x1b[2J" not in said

@@ -7,6 +7,7 @@ Six verbs, the same here and on the command line: `load`, `check`, `run` (`colle
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -258,6 +259,10 @@ _WHERE = {
     "wrong_exits": "analysis.exits.kinds",
 }
 _NAMESPACES = ("figures", "tables")
+
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+"""A program that uses Bartleby says where its log lines go; on the command line they go to standard error."""
 
 
 def __getattr__(name: str) -> object:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
+from bartleby.visible import visible
+
 __all__ = ["Bar", "in_lines", "new_bar", "on_screen", "steps"]
 
 T = TypeVar("T")
@@ -121,6 +123,7 @@ def new_bar(
     shown
         Whether a bar is shown; None for where there is a terminal or a notebook.
     """
+    name = visible(name)
     if not (on_screen() if shown is None else shown):
         return _Lines(name, total, done) if shown is None and _lines.get() else None
     if _in_notebook():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bartleby.cli import main
-from bartleby.cli.printing import plain_warnings, say
+from bartleby.cli.printing import log_lines, plain_warnings, say
 
 EVIL = "a\x1b[2Jb\x9bc\u202ed\ud800\x00\r"
 
@@ -76,3 +77,16 @@ def test_warnings_are_one_line_without_a_place_in_our_code(capsys: pytest.Captur
     with warnings.catch_warnings(), plain_warnings():
         warnings.simplefilter("always")
         assert warnings.formatwarning("a\x1b", UserWarning, "x.py", 1) == "bartleby: warning: a⟨U+001B⟩\n"
+
+
+def test_log_lines_of_the_library_are_printed_by_the_command_only_and_cannot_steer_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logging.getLogger("bartleby.collectors.fitting")
+    with log_lines():
+        logger.info("model %s: finding out", EVIL)
+        logger.debug("too much")
+    logger.warning("nobody listens")
+    said = capsys.readouterr().err
+    assert said.startswith("bartleby: model a⟨U+001B⟩")
+    assert (said.count("\n"), hidden(said)) == (1, [])

@@ -7,6 +7,7 @@ are shown instead. `print` is not allowed in the other files of the command (lin
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import sys
 import warnings
@@ -14,7 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-__all__ = ["Parser", "plain_warnings", "say"]
+from bartleby.visible import HIDDEN, visible
+
+__all__ = ["Parser", "log_lines", "plain_warnings", "say"]
 
 
 def say(*parts: object, sep: str = " ", end: str = "\n", error: bool = False, json: bool = False) -> None:
@@ -33,8 +36,6 @@ def say(*parts: object, sep: str = " ", end: str = "\n", error: bool = False, js
 
 
 def _write(text: str, stream: IO[str], *, json: bool = False) -> None:
-    from bartleby.analysis.figures.labels import HIDDEN, visible
-
     shown = HIDDEN.sub(_json_escape, text) if json else visible(text)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
@@ -54,13 +55,32 @@ class Parser(argparse.ArgumentParser):
             _write(message, file or sys.stderr)
 
 
+class _Lines(logging.Handler):
+    """Prints log lines on standard error, with hidden characters visible."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(f"bartleby: {record.getMessage()}\n", sys.stderr)
+
+
+@contextmanager
+def log_lines() -> Iterator[None]:
+    """Print what the library logs (`logging.getLogger("bartleby")`), from the level INFO on."""
+    logger, handler = logging.getLogger("bartleby"), _Lines(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 @contextmanager
 def plain_warnings() -> Iterator[None]:
     """Print warnings as one line, without the place in our code; the way from before is restored."""
 
     def one_line(message: Any, *_: Any, **__: Any) -> str:  # noqa: ANN401 - as in the library
-        from bartleby.analysis.figures.labels import visible
-
         return visible(f"bartleby: warning: {message}\n")
 
     before, warnings.formatwarning = warnings.formatwarning, one_line

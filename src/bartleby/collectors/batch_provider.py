@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -13,6 +14,8 @@ from bartleby.collectors.retry import waiting_time
 from bartleby.errors import ModelError
 
 __all__ = ["Provider"]
+
+_LOGGER = logging.getLogger(__name__)
 
 SKEW = 300.0
 """Seconds by which the provider's clock may differ from what is known of it."""
@@ -86,5 +89,8 @@ class Provider:
                         f"{self._model}: its batches cannot be reached: {redact(str(error))}. "
                         "They go on without us: run again to fetch them"
                     ) from error
-                await self._sleep(waiting_time(count, error.retry_after))
+                seconds = waiting_time(count, error.retry_after)
+                said = redact(str(error))
+                _LOGGER.warning("batches of %s: %s; asked again in %.0f s", self._model, said, seconds)
+                await self._sleep(seconds)
         raise ModelError(f"{self._model}: its batches cannot be reached")

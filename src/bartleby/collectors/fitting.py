@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields, replace
 from itertools import product
@@ -18,6 +19,7 @@ from bartleby.studies.study import Study
 
 __all__ = ["Opened", "cached", "fitted", "frozen", "opened"]
 
+_LOGGER = logging.getLogger(__name__)
 ALWAYS_ACCEPTED = frozenset({"max_tokens", "system"})
 
 
@@ -32,6 +34,7 @@ class Opened:
 
 async def opened(stack: AsyncExitStack, model: Model, max_attempts: int) -> Opened:
     """Open a model for as long as the stack lasts, and ask what it can do."""
+    _LOGGER.info("%s: finding out what it can do", model.name)
     try:
         entered = await stack.enter_async_context(model)
     except (BartlebyError, TransientError, OSError):
@@ -61,7 +64,9 @@ async def _probe(model: Model, max_attempts: int) -> Capabilities:
         except TransientError as error:
             if count == max_attempts:
                 raise ModelError(f"{model.name}: cannot be reached: {error}") from error
-            await asyncio.sleep(waiting_time(count, error.retry_after))
+            seconds = waiting_time(count, error.retry_after)
+            _LOGGER.warning("%s: %s; asked again in %.0f s", model.name, redact(str(error)), seconds)
+            await asyncio.sleep(seconds)
         except BartlebyError:
             raise
         except Exception as error:  # a model may be anybody's code, and a server answer anything

@@ -7,6 +7,7 @@ model (in batches, say) is another `Delivery`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +27,7 @@ from bartleby.exchange import Listener, Reply, Request, Usage
 
 __all__ = ["LONGEST_WAIT", "NO_USER", "Account", "Delivery", "Live", "NoReply", "Question", "waiting_time"]
 
+_LOGGER = logging.getLogger(__name__)
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 """Seconds: no wait between two attempts is longer, whatever a server asks for."""
@@ -163,7 +165,9 @@ class Live:
                     tries = f" ({count} attempts)" if count > 1 else ""
                     message = redact(str(error)) + tries
                     raise NoReply(message, error.kind, transient=True) from error
-                await self._sleep(waiting_time(count, error.retry_after))
+                seconds = waiting_time(count, error.retry_after)
+                _LOGGER.debug("attempt %d failed: %s; the next in %.1f s", count, redact(str(error)), seconds)
+                await self._sleep(seconds)
         raise NoReply("no attempt is allowed", "attempts")
 
     async def _in_turn(self, question: Question, attempt: int) -> tuple[Reply, float]:

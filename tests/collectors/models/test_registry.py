@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,11 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ModelError, match=command):
         open_model(name)
+
+
+def test_a_model_in_a_folder_of_this_machine_is_recorded_without_the_folder(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    (tmp_path / "my folder").mkdir()
+    file = tmp_path / "my folder" / "x.gguf"
+    file.touch()
+    assert open_model(f"local/{file}?threads=1").name == "local/x.gguf?threads=1"

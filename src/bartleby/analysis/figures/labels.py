@@ -1,45 +1,13 @@
-"""Text that others wrote, made safe to look at: hidden characters shown, long labels cut.
-
-Replies of models and ids of items can hold characters that are not seen or that turn the direction of what
-follows. They are part of the data, so they are neither dropped nor obeyed: they are shown.
-"""
+"""Labels of figures and tables: on one line, hidden characters shown, long ones cut."""
 
 from __future__ import annotations
 
-import re
+from bartleby.visible import HIDDEN, visible
 
 __all__ = ["HIDDEN", "clip", "visible"]
-
-HIDDEN = re.compile(
-    "["
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, all but tab and line feed
-    "\u00ad\u061c\u180e\u200b\u200e\u200f"  # soft hyphen, marks of direction, zero-width space
-    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"  # separators, bidi overrides, joiners
-    "\ud800-\udfff"  # lone surrogates, which no encoding can write
-    "\U000e0000-\U000e0fff"  # tags and variation selectors that can hide a text in a text
-    "]"
-)
-
-
-def visible(text: object) -> str:
-    """Return text in which every hidden character is shown, and nothing turns the direction of reading.
-
-    Each becomes its code point in angle brackets. Tab, line feed and the joiners that emoji and many scripts
-    need stay as they are; CR LF becomes a line feed.
-
-    Parameters
-    ----------
-    text
-        Anything; what is not a string is turned into one.
-    """
-    return HIDDEN.sub(_shown, str(text).replace("\r\n", "\n"))
 
 
 def clip(text: object, length: int) -> str:
     """Return visible text on one line, cut to `length` characters with an ellipsis where it is longer."""
     line = " ".join(visible(text).split())
     return line if len(line) <= length else f"{line[: max(length - 1, 1)].rstrip()}…"
-
-
-def _shown(match: re.Match[str]) -> str:
-    return f"⟨U+{ord(match.group()):04X}⟩"

@@ -228,7 +228,10 @@ def from_name(name: ModelName) -> LocalModel:
         raise ModelError(f"no local model {name.full!r}; there are local/smollm2 and local/PATH.gguf")
     if not path.is_file():
         raise ModelError(f"model {name.full!r}: there is no file {path}")
-    return LocalModel(path, threads=threads, context=context, name=name.full)
+    # The record, and every page made of it, says nothing of the folders of this machine.
+    private = path.is_absolute() and name.name != "smollm2"
+    recorded = name.full.replace(name.name, path.name, 1) if private else name.full
+    return LocalModel(path, threads=threads, context=context, name=recorded)
 
 
 def _embedded() -> Path:

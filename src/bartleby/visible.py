@@ -1,0 +1,39 @@
+"""Text that others wrote, with the characters shown that are not seen or that steer a terminal.
+
+Replies of models, ids of items and names of files can hold characters that are not seen or that turn the
+direction of what follows. They are part of the data, so they are neither dropped nor obeyed: they are shown.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["HIDDEN", "visible"]
+
+HIDDEN = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, all but tab and line feed
+    "\u00ad\u061c\u180e\u200b\u200e\u200f"  # soft hyphen, marks of direction, zero-width space
+    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"  # separators, bidi overrides, joiners
+    "\ud800-\udfff"  # lone surrogates, which no encoding can write
+    "\U000e0000-\U000e0fff"  # tags and variation selectors that can hide a text in a text
+    "]"
+)
+
+
+def visible(text: object) -> str:
+    """Return text in which every hidden character is shown, and nothing turns the direction of reading.
+
+    Each becomes its code point in angle brackets. Tab, line feed and the joiners that emoji and many scripts
+    need stay as they are; CR LF becomes a line feed.
+
+    Parameters
+    ----------
+    text
+        Anything; what is not a string is turned into one.
+    """
+    return HIDDEN.sub(_shown, str(text).replace("\r\n", "\n"))
+
+
+def _shown(match: re.Match[str]) -> str:
+    return f"⟨U+{ord(match.group()):04X}⟩"
