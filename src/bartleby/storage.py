@@ -154,7 +154,7 @@ class Held:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.resolve()
+        self.path = _followed(path)
         self._file: int | None = None
         self._name = FileLock(_lock_of(self.path), timeout=WAIT, thread_local=False)
         try:
@@ -207,6 +207,13 @@ def _require_one_name(path: Path, status: os.stat_result) -> None:
             f"log {path}: the file has {status.st_nlink} names (hard links), and what is written last is "
             "found under one of them only; remove the other names, or copy the file"
         )
+
+
+def _followed(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL in a name
+        raise LogError(f"log {path}: no name of a file: {error}") from None
 
 
 def _taken(path: Path) -> LogError:

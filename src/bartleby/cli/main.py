@@ -11,18 +11,21 @@ from contextlib import suppress
 
 from bartleby.cli import coding, collecting, estimating, files, labelling
 from bartleby.cli.exit_codes import FAILED, INTERRUPTED
-from bartleby.cli.printing import Parser, plain_warnings, say
+from bartleby.cli.printing import Parser, log_lines, plain_warnings, say
 from bartleby.errors import BartlebyError
 from bartleby.progress import in_lines
 
 __all__ = ["main"]
+
+TRACEBACK = "BARTLEBY_TRACEBACK"
+"""Environment variable with which an error that nobody foresaw is raised."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see `cli.exit_codes`)."""
     try:
         options = build_parser().parse_args(arguments)
-        with in_lines(), plain_warnings():
+        with in_lines(), plain_warnings(), log_lines():
             return int(options.run(options))
     except BartlebyError as error:
         say("".join(f"bartleby: error: {line}\n" for line in str(error).split("\n")), end="", error=True)
@@ -39,6 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads our output has heard enough (`| head`); say nothing more, not even on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # a traceback is never what a user is shown, unless it is asked for
+        if os.environ.get(TRACEBACK):
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        say(
+            f"bartleby: error: {said} (a file that is not understood, or a fault of Bartleby's: with "
+            f"{TRACEBACK}=1 it says where; please report it)",
+            error=True,
+        )
         return FAILED
 
 

@@ -94,7 +94,13 @@ def unpacker(connection: sqlite3.Connection) -> Callable[[str | None], str | Non
     """Return a function that makes the reply out of the column `reply`."""
 
     @lru_cache(maxsize=UNPACKED)
-    def lines(number: int) -> list[str]:
+    def lines(number: int) -> list[str] | Exception:
+        try:
+            return read(number)
+        except (OSError, ValueError, TypeError, EOFError) as error:  # kept, as a bomb takes long to find out
+            return error
+
+    def read(number: int) -> list[str]:
         packed = connection.execute("SELECT packed FROM main.packs WHERE number = ?", (number,)).fetchone()[0]
         unpacking = bz2.BZ2Decompressor()
         text = unpacking.decompress(packed, LARGEST)
@@ -104,7 +110,12 @@ def unpacker(connection: sqlite3.Connection) -> Callable[[str | None], str | Non
 
     def whole(reply: str | None) -> str | None:
         where = None if reply is None else _PACKED.fullmatch(reply)
-        return reply if where is None else lines(int(where[1]))[int(where[2])]
+        if where is None:
+            return reply
+        unpacked = lines(int(where[1]))
+        if isinstance(unpacked, Exception):
+            raise unpacked
+        return unpacked[int(where[2])]
 
     return whole
 

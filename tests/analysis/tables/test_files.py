@@ -185,3 +185,22 @@ def test_tables_of_excel_are_read_or_their_delimiter_is_named(tmp_path: Path) ->
     file.write_text("first,score\na,1\n", encoding="utf-16")
     with pytest.raises(DataError, match="this is UTF-16"):
         read_table(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("first;second;effect, per cent, adjusted\na;b;1,5\nc;d;2,5\n", 3),
+        ("a;b, or c\n1,5;2\n3;4,5\n", 2),
+        ("a,b;c,d\n1,2,3\n4,5,6\n", 3),
+        ('"x;y";z\n1;2\n', 2),
+        ("a, b, c\tn\n1\t2\n", 2),
+        ("a;b, c\n", 2),
+    ],
+)
+def test_a_table_has_the_delimiter_by_which_its_lines_fit_its_header(
+    tmp_path: Path, text: str, columns: int
+) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text(text + ("1;2\n" if text.count("\n") == 1 else ""))
+    assert len(read_table(file).columns) == columns

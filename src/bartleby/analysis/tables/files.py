@@ -32,6 +32,9 @@ _PIECE = 50_000
 _SPELLINGS = 2**4 + 2**5
 """In so many ways `true` and `false` can be spelled with large and small letters."""
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_MOST_COLUMNS = 5_000
+_LINES_COMPARED = 50
+"""Lines by which the delimiter of a table is told."""
 _DECIMAL_COMMA = re.compile(r"-?(0|[1-9]\d{0,14})(,\d+)?", re.ASCII)
 
 
@@ -109,6 +112,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig", newline="") as opened:
         start = opened.read(65_536)
         rest, delimiter = _delimiter(start, path)
+        columns = rest.split("\n", 1)[0].count(delimiter) + 1
+        if columns > _MOST_COLUMNS:
+            raise DataError(f"{path}: {columns:,} columns or more; allowed: up to {_MOST_COLUMNS:,}")
         opened.seek(0)
         opened.read(len(start) - len(rest))
         # "none" and "NA" are levels and labels in this field, so only an empty cell is missing. Pieces are
@@ -138,7 +144,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _delimiter(text: str, path: Path) -> tuple[str, str]:
     """Return the table, without a line by which Excel is to know its delimiter, and the delimiter.
 
-    It is the one that the header has most of outside quotes; where none is there, a comma.
+    It is one by which the header and the lines after it have equally many fields, of several the one that
+    makes most; else the one that the header has most of outside quotes; where none is there, a comma.
+    Semicolons go before commas where both would do: names and decimals have commas in them.
 
     Raises
     ------
@@ -148,7 +156,7 @@ def _delimiter(text: str, path: Path) -> tuple[str, str]:
     first, _, rest = text.lstrip("\r\n").partition("\n")
     said = re.fullmatch(r'"?sep=(.)"?\r?', first)
     header = re.sub(r'"[^"]*"', "", text[:65_536].lstrip("\r\n").split("\n", 1)[0])
-    delimiter = said[1] if said else max(_DELIMITERS, key=header.count)
+    delimiter = said[1] if said else _likeliest(text, header)
     other = delimiter if delimiter not in _DELIMITERS else "|" if _only(header, "|") else None
     if other is not None:
         raise DataError(
@@ -156,6 +164,22 @@ def _delimiter(text: str, path: Path) -> tuple[str, str]:
             "with one of them"
         )
     return (rest if said else text), delimiter
+
+
+def _likeliest(text: str, header: str) -> str:
+    """Return the delimiter by which the beginning of a table is most likely one."""
+
+    def rank(delimiter: str) -> tuple[bool, int, bool]:
+        lines = text.lstrip("\r\n").splitlines(keepends=True)[:_LINES_COMPARED]
+        whole = lines[:-1] if len(lines) > 1 and not lines[-1].endswith(("\n", "\r")) else lines
+        fields = [len(row) for row in csv.reader(whole, delimiter=delimiter) if row]
+        even = len(fields) > 1 and fields[0] > 1 and len(set(fields)) == 1
+        return even, header.count(delimiter), delimiter == ";"
+
+    try:
+        return max((each for each in _DELIMITERS if each in header), key=rank, default=",")
+    except csv.Error:  # a field that is longer than any, say: reading the table says so
+        return max(_DELIMITERS, key=header.count)
 
 
 def _only(header: str, delimiter: str) -> bool:
@@ -213,7 +237,7 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
 def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable as jsonl: line {number}: {error}") from None
     if not isinstance(row, dict):
         raise DataError(f"{path}: line {number} is a {type(row).__name__}; allowed: one object a line")

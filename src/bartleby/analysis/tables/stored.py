@@ -56,14 +56,15 @@ class StoredTable:
             self._data = self._dataset([])
             schema = self._data.schema
             self.n_rows = int(self._data.count_rows())
+            schema.empty_table().to_pandas()  # fails where what pandas has noted is nonsense
+            index = (schema.pandas_metadata or {}).get("index_columns", [])
+            self.columns = [name for name in schema.names if name not in index]
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or _line(error)}") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise DataError(f"{path}: not readable as parquet: {_line(error)}") from None
         if not self.n_rows:
             raise DataError(f"{path}: the table has no rows; allowed: at least one row after the header")
-        index = (schema.pandas_metadata or {}).get("index_columns", [])
-        self.columns = [name for name in schema.names if name not in index]
         self._coded: dict[str, Coded] = {}
 
     def __len__(self) -> int:
