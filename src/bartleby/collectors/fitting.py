@@ -20,6 +20,8 @@ from bartleby.studies.study import Study
 __all__ = ["Opened", "cached", "fitted", "frozen", "opened"]
 
 _LOGGER = logging.getLogger(__name__)
+MOMENT = 1.0
+"""Seconds after which it is said that a model is being probed."""
 ALWAYS_ACCEPTED = frozenset({"max_tokens", "system"})
 
 
@@ -34,14 +36,19 @@ class Opened:
 
 async def opened(stack: AsyncExitStack, model: Model, max_attempts: int) -> Opened:
     """Open a model for as long as the stack lasts, and ask what it can do."""
-    _LOGGER.info("%s: finding out what it can do", model.name)
+    # What takes a moment needs no line: a simulated model, a server that is quick to answer.
+    line = asyncio.get_running_loop().call_later(
+        MOMENT, _LOGGER.info, "%s: finding out what it can do", model.name
+    )
     try:
         entered = await stack.enter_async_context(model)
+        return Opened(entered, entered.name, await _probe(entered, max_attempts))
     except (BartlebyError, TransientError, OSError):
         raise
     except Exception as error:  # a model may be anybody's code
         raise _broken(model, error) from error
-    return Opened(entered, entered.name, await _probe(entered, max_attempts))
+    finally:
+        line.cancel()
 
 
 def frozen(study: Study, subject: Opened, user: Opened | None) -> Frozen:
