@@ -225,7 +225,13 @@ def test_the_log_of_another_task_keeps_why_it_stopped_errors_scores_and_metadata
         EvalSpec,
         write_eval_log,
     )
-    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ChatMessageUser, ModelOutput
+    from inspect_ai.model import (
+        ChatCompletionChoice,
+        ChatMessage,
+        ChatMessageAssistant,
+        ChatMessageUser,
+        ModelOutput,
+    )
     from inspect_ai.scorer import Score
     from inspect_ai.tool import ToolCall
 
@@ -234,7 +240,7 @@ def test_the_log_of_another_task_keeps_why_it_stopped_errors_scores_and_metadata
     def sample(name: str, stop: str, **more: Any) -> EvalSample:  # noqa: ANN401 - what samples have
         answer = ChatMessageAssistant(content="Well.", tool_calls=more.pop("calls", None))
         choice = ChatCompletionChoice(message=answer, stop_reason=stop)  # type: ignore[arg-type]
-        said = [ChatMessageUser(content="Go on."), answer]
+        said: list[ChatMessage] = [ChatMessageUser(content="Go on."), answer]
         output = ModelOutput(model="m", choices=[choice])
         return EvalSample(id=name, epoch=1, input="Go on.", target="", messages=said, output=output, **more)
 
