@@ -112,3 +112,28 @@ def test_what_is_wrong_with_a_lexicon_is_said_at_once(tmp_path: Path) -> None:
         load_lexicon(file)
     with pytest.raises(DataError, match="cannot be read"):
         load_lexicon(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "phrase", ["(a+)+$", "((((x*)*)*)*)*", r"(?:\w+\s*)*!", "(?:(?:a|b)+c?)*", "([*+]+)+", "(a{2,})*"]
+)
+def test_a_phrase_that_could_search_for_ever_is_refused(phrase: str) -> None:
+    with pytest.raises(DataError, match="could search for ever"):
+        Lexicon("slow", {"distress": [phrase]})
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        r"(?:very )*sad",
+        r"(?:\w+ ){0,3}sad",
+        r"[(+*)]+",
+        r"\(a+\)+",
+        "(?>a+)+b",
+        "(?:a+)++b",
+        "(?:a+)?b*",
+        "(a+|b)c",
+    ],
+)
+def test_a_phrase_whose_repetitions_are_apart_or_have_an_end_is_taken(phrase: str) -> None:
+    assert Lexicon("quick", {"distress": [phrase]}).phrases

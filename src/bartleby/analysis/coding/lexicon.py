@@ -31,6 +31,12 @@ NOT_OWN = re.compile(
 """Code, block quotes and quotations: somebody else's words."""
 PLAIN = re.compile(r"(?:[^\\A-Z(]|\\[wWsSdDbB\W]|\((?!\?)|\(\?(?:[:=!]|<[=!]))*", re.ASCII)
 """A phrase that says of a text in small letters what it says of the text regardless of case."""
+SINGLE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""What stands for one character of a text: an escape or a class."""
+UNBOUNDED = re.compile(r"[*+](?!\+)|\{\d*,\}(?!\+)")
+"""Repetitions that have no end and may be tried again at other lengths."""
+GROUP = re.compile(r"\(([^()]*)\)([*+]\+?|\{\d*,\}\+?)?")
+"""A group without another in it, and its repetition without an end."""
 LIKE_ASCII = ("\u0130", "\u0131", "\u017f", "\u212a")
 """Letters that a search regardless of case takes for i, s or k, and that have other small letters."""
 
@@ -59,7 +65,8 @@ class Lexicon:
     Raises
     ------
     DataError
-        If there is no phrase, or one is no regular expression; all problems are named at once.
+        If there is no phrase, or one is no regular expression or could search for ever (a repetition without
+        an end of what has one within); all problems are named at once.
     """
 
     name: str
@@ -78,6 +85,13 @@ class Lexicon:
                     re.compile(phrase)
                 except (re.error, TypeError) as error:
                     problems.append(f"lexicon {self.name!r}: code {code!r}: {phrase!r}: {error}")
+                    continue
+                if _repeats_repetitions(phrase):
+                    problems.append(
+                        f"lexicon {self.name!r}: code {code!r}: {phrase!r} repeats without an end what is "
+                        "itself repeated without one, and could search for ever; give one of them an end, as "
+                        "in (a+){1,5}"
+                    )
             if not problems:
                 either = "|".join(f"(?:{_straight(phrase)})" for phrase in phrases)
                 compiled[code] = re.compile(rf"(?<![\w'])(?:{either})", re.IGNORECASE)
@@ -115,6 +129,22 @@ class Lexicon:
         if self._any is None or (not text.isascii() and any(letter in text for letter in LIKE_ASCII)):
             return True
         return self._any.search(text.lower()) is not None
+
+
+def _repeats_repetitions(phrase: str) -> bool:
+    """Return whether a repetition without an end has another within: its search can grow exponentially."""
+    rest = SINGLE.sub("x", phrase)
+    while (group := GROUP.search(rest)) is not None:
+        inner, outer = group.groups()
+        # Possessive repetitions and atomic groups are never tried again at another length.
+        final = inner.startswith("?>") or (outer or "")[1:].endswith("+")
+        within = UNBOUNDED.search(inner) is not None and not final
+        if within and outer is not None:
+            return True
+        rest = (
+            f"{rest[: group.start()]}x{'*' if within or (outer and not final) else ''}{rest[group.end() :]}"
+        )
+    return False
 
 
 def _straight(text: str) -> str:
