@@ -9,6 +9,8 @@ a kill cost.
 
 Three kinds of other commands: `export` and `report`, which must leave the files of before or the whole new
 ones, and the log as it was; and `label`, which must have every label that it said it had saved, once.
+
+And Ctrl-C twice, at random moments from the start of Python to the end of a run.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -308,6 +314,28 @@ def asked(about: dict[str, str], path: str, body: object = None) -> dict[str, An
         return value
 
 
+def interrupt_twice(runs: int, rng: random.Random) -> str:
+    """Press Ctrl-C twice at random moments of runs of six seconds, and say how these ended."""
+    codes, seconds, silent = Counter[int](), list[float](), 0
+    program = Path(sys.executable).with_name("bartleby")
+    asked = ["run", "end_conversation", "--model", "sim/averse?latency=0.1", "--log"]
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(runs):
+            log = Path(folder) / f"run{number}.db"
+            child = subprocess.Popen([program, *asked, log], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(rng.uniform(0.05, 6))
+            child.send_signal(signal.SIGINT)
+            time.sleep(rng.uniform(0, 0.4))
+            began = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate()
+            seconds.append(time.monotonic() - began)
+            codes[child.returncode] += 1
+            silent += b"resume" not in said and b"to go on" not in said
+    told = f"{silent} do not say how to resume; at most {max(seconds):.2f} s after the second"
+    return f"exit codes {dict(codes)}; {told}"
+
+
 def main() -> None:
     """Kill, count and print."""
     PROCESSES.set_forkserver_preload(
@@ -326,6 +354,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=72, help="of each kind")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--other-kills", type=int, default=36, help="of each other command")
+    parser.add_argument("--interrupts", type=int, default=60, help="runs that get Ctrl-C twice")
     parser.add_argument("--only", nargs="+", help="names of kinds: live, export, ...")
     given = parser.parse_args()
     for what in ("label", "export", "report"):
@@ -334,6 +363,8 @@ def main() -> None:
             kills = given.other_kills
             done = kill_labelling(kills, rng) if what == "label" else kill_writing(what, kills, rng)
             print(f"{what} ({time.monotonic() - began:.0f} s)\n  {done}", flush=True)
+    if given.only is None or "interrupts" in given.only:
+        print(f"interrupts\n  {interrupt_twice(given.interrupts, random.Random(given.seed))}", flush=True)  # noqa: S311
     for kind in (kind for kind in KINDS if given.only is None or kind.name in given.only):
         began = time.monotonic()
         counts, ends = kill_often(kind, given.kills, random.Random(given.seed))  # noqa: S311
