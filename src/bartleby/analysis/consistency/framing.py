@@ -107,7 +107,7 @@ def flips(
     ... ]
     >>> trials = pd.DataFrame(rows, columns=["first", "second", "wording", "outcome"])
     >>> print(bb.flips(trials).verdict)
-    flip_rate 0.133 (95% interval 0.019 to 0.380), 2 are undefined (all 30 trials used; 15 clusters by
+    flip_rate 0.133 (95% interval 0.019 to 0.405), 2 are undefined (all 30 trials used; 15 clusters by
     pair; items as a random sample).
     """
     if draws < 1:
