@@ -232,3 +232,26 @@ def test_tiny_probabilities_keep_their_log_odds() -> None:
     found = choice_model(trials, baseline="a").frame.set_index("term")
     others = log_odds(trials)[1:]
     assert found["estimate"]["slot"] == pytest.approx((20 * np.log(10) + others.sum()) / 12, abs=1e-9)
+
+
+@pytest.mark.parametrize("baseline", ["a", "far"])
+@pytest.mark.parametrize("bias_reduced", [None, False])
+@pytest.mark.parametrize("away", [8.0, 34.0, 200.0])
+def test_several_items_that_are_next_to_never_taken_keep_their_utilities(
+    away: float, bias_reduced: bool | None, baseline: str
+) -> None:
+    """Likelihood knows the far ones among themselves, and nothing of how far they are from the others."""
+    utility = {**UTILITY, "far": -away, "farther": -away - 0.5, "farthest": -away - 0.7}
+    draws = np.random.default_rng(5)
+    pairs = list(permutations(utility, 2))
+    odds = np.array([utility[first] - utility[second] + SLOT for first, second in pairs])
+    odds += draws.normal(0, 0.1, len(odds))
+    trials = pd.DataFrame(pairs, columns=["first", "second"]).assign(
+        outcome=np.where(odds > 0, "chose_first", "chose_second"),
+        probability_first=expit(odds),
+        probability_second=expit(-odds),
+    )
+    found = choice_model(trials, baseline=baseline, bias_reduced=bias_reduced).to_frame().set_index("term")
+    for name, value in utility.items():
+        assert found["estimate"][name] == pytest.approx(value - utility[baseline], abs=0.3)
+        assert name == baseline or found["low"][name] < found["estimate"][name] < found["high"][name]

@@ -41,6 +41,9 @@ __all__ = ["GroupFit", "fit_group"]
 
 Floats = npt.NDArray[np.float64]
 
+_LOST = 1000.0
+"""Times the rounding error: pivots of the information below this are not known to any digit."""
+
 
 @dataclass(frozen=True, eq=False)
 class GroupFit:
@@ -192,6 +195,11 @@ def fit_group(
         reasons |= gone
     design, counts = without_order(layout.design, data.counts)
     maximum = maximise(design, counts[None], penalised=penalised, start=near_maximum(data, layout))
+    if not penalised and _undetermined(maximum):
+        reduced = maximise(design, counts[None], penalised=True)
+        by_log_odds = data.exact and corrected_by_log_odds(data, layout, reduced) is not None
+        if by_log_odds or options.bias_reduced is None:
+            maximum, penalised = reduced, not by_log_odds
     notes += data_warnings(data, layout, separation, options, penalised=penalised)
     if not maximum.converged[0]:
         notes.append("the fit did not converge: no estimate is reported")
@@ -257,6 +265,24 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
         own=own,
     )
     return found.named(f"{named}{reference}; ")
+
+
+def _undetermined(maximum: Maximum) -> bool:
+    """Return whether choices say so little of some parameters that it is lost in rounding.
+
+    So it is with several items that are next to never taken: they are as good as separated.
+    """
+    if not maximum.converged[0]:
+        return True
+    information = maximum.information[0]
+    scale = np.sqrt(np.diag(information))
+    if not np.all(scale > 0):
+        return True
+    try:
+        pivots = np.diag(np.linalg.cholesky(information / np.outer(scale, scale))) ** 2
+    except np.linalg.LinAlgError:
+        return True
+    return bool(pivots.min() < _LOST * len(pivots) * np.finfo(float).eps)
 
 
 def _corrected(
