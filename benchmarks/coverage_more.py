@@ -178,7 +178,10 @@ def incomplete(n_items: int, repeats: int, lost: float) -> Scenario:
         rows = fit.frame.set_index("term")
         for at, name in enumerate(names[:-1]):
             row, which = rows.loc[name], "the item with losses" if at == 0 else "others"
-            ends = float(row["bound_low"]), float(row["bound_high"])
+            ends = (  # where no trial was lost there are no worst cases
+                float(row.get("bound_low", row["low"])),
+                float(row.get("bound_high", row["high"])),
+            )
             yield f"utility of {which}, bounds", *ends, float(utility[at])
             yield f"utility of {which} in the full data, bounds", *ends, float(whole[name])
             yield f"utility of {which}, interval", float(row["low"]), float(row["high"]), float(utility[at])
