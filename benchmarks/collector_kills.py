@@ -319,6 +319,8 @@ def interrupt_twice(runs: int, rng: random.Random) -> str:
     codes, seconds, silent = Counter[int](), list[float](), 0
     program = Path(sys.executable).with_name("bartleby")
     asked = ["run", "end_conversation", "--model", "sim/averse?latency=0.1", "--log"]
+    # A shell that starts this in the background has it ignored, which the runs would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(runs):
             log = Path(folder) / f"run{number}.db"
