@@ -251,7 +251,11 @@ def test_several_items_that_are_next_to_never_taken_keep_their_utilities(
         probability_first=expit(odds),
         probability_second=expit(-odds),
     )
-    found = choice_model(trials, baseline=baseline, bias_reduced=bias_reduced).to_frame().set_index("term")
+    fit = choice_model(trials, baseline=baseline, bias_reduced=bias_reduced)
+    found = fit.to_frame().set_index("term")
+    drawn = fit.bootstrap(replicates=40).to_frame().set_index("term").drop(index=baseline, errors="ignore")
+    assert (drawn["low"] < drawn["estimate"]).all()
+    assert (drawn["estimate"] < drawn["high"]).all()
     for name, value in utility.items():
         assert found["estimate"][name] == pytest.approx(value - utility[baseline], abs=0.3)
         assert name == baseline or found["low"][name] < found["estimate"][name] < found["high"][name]

@@ -195,11 +195,10 @@ def fit_group(
         reasons |= gone
     design, counts = without_order(layout.design, data.counts)
     maximum = maximise(design, counts[None], penalised=penalised, start=near_maximum(data, layout))
-    if not penalised and _undetermined(maximum):
-        reduced = maximise(design, counts[None], penalised=True)
-        by_log_odds = data.exact and corrected_by_log_odds(data, layout, reduced) is not None
-        if by_log_odds or options.bias_reduced is None:
-            maximum, penalised = reduced, not by_log_odds
+    lost = not penalised and _undetermined(maximum)
+    by_log_odds = data.exact and data.log_odds is not None and not unknown_log_odds(data)
+    if lost and (by_log_odds or options.bias_reduced is None):
+        maximum, penalised = maximise(design, counts[None], penalised=True), True
     notes += data_warnings(data, layout, separation, options, penalised=penalised)
     if not maximum.converged[0]:
         notes.append("the fit did not converge: no estimate is reported")
@@ -207,7 +206,9 @@ def fit_group(
     # Exact probabilities have no variance of draws, so that what varies is how prompts depart from the model.
     varies = (bool(options.clusters) or data.exact) and options.intervals != "none"
     robust = robust_covariance(data, layout, maximum) if varies and maximum.converged[0] else None
-    corrected = _corrected(data, layout, maximum, options, clustered=varies) if not penalised else None
+    corrected = None
+    if lost or not penalised:
+        corrected = _corrected(data, layout, maximum, options, penalised=penalised, clustered=varies)
     notes += [why] if (why := unknown_log_odds(data)) else []
     scale = 1.0
     if robust is not None:
@@ -286,14 +287,20 @@ def _undetermined(maximum: Maximum) -> bool:
 
 
 def _corrected(
-    data: ChoiceData, layout: Layout, maximum: Maximum, options: ChoiceOptions, *, clustered: bool
+    data: ChoiceData,
+    layout: Layout,
+    maximum: Maximum,
+    options: ChoiceOptions,
+    *,
+    penalised: bool,
+    clustered: bool,
 ) -> Corrected | None:
     """Return what is reported in place of the maximum of the likelihood, if anything is."""
     if not maximum.converged[0]:
         return None
     if data.exact:
         return corrected_by_log_odds(data, layout, maximum)
-    if options.bias_reduced is None:
+    if options.bias_reduced is None and not penalised:
         return bias_corrected(data, layout, maximum, clustered=clustered)
     return None
 
