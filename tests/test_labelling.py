@@ -97,7 +97,9 @@ def test_labels_are_taken_in_from_tables_and_label_studio(talks: Path, tmp_path:
     assert read_labels(store)["coder"].tolist() == ["7", "zoe"]
 
 
-def test_annotations_of_label_studio_find_their_unit_by_its_text(tmp_path: Path) -> None:
+def test_annotations_of_label_studio_find_their_unit_by_its_text(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     talks = tmp_path / "talks.jsonl"
     said = [("c0", 0), ("c0", 1), ("c1", 2)]
     rows = [{"conversation": talk, "role": "assistant", "text": f"reply {n}"} for talk, n in said]
@@ -119,12 +121,28 @@ def test_annotations_of_label_studio_find_their_unit_by_its_text(tmp_path: Path)
     ]
     studio = tmp_path / "studio.json"
     studio.write_text(json.dumps(tasks))
-    assert import_labels(store, studio) == 5
+    with caplog.at_level("INFO", "bartleby"):
+        assert import_labels(store, studio) == 5
+    assert caplog.messages == [f"{studio}: 3 tasks, 5 labels, 1 cancelled annotations"]
     labels = read_labels(store)
     assert labels.groupby("coder")["value"].apply(list).to_dict() == {"1": [0, 0, 0], "2": [1, 1]}
     tasks[1]["data"] = {"text": "said by nobody"}
     studio.write_text(json.dumps(tasks))
     with pytest.raises(DataError, match=r"task 2: neither data\.unit nor data\.text names one unit"):
+        import_labels(store, studio)
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [7, "x", [7], [{"result": 3}], [{"result": ["x"]}], [{"result": [{"from_name": [], "value": 3}]}]],
+)
+def test_annotations_of_another_form_are_refused_by_task(
+    talks: Path, tmp_path: Path, annotations: object
+) -> None:
+    store, studio = tmp_path / "labels.db", tmp_path / "studio.json"
+    make_store(talks, store)
+    studio.write_text(json.dumps([{"data": {"unit": "2:1"}, "annotations": annotations}]))
+    with pytest.raises(DataError, match="task 1: "):
         import_labels(store, studio)
 
 

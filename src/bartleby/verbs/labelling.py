@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from bartleby.collectors.people.store import LabelStore
     from bartleby.verbs.coded import SourceCounts
+
+_LOGGER = logging.getLogger(__name__)
 
 __all__ = ["export_labels", "import_labels", "make_store", "read_labels"]
 
@@ -200,6 +203,7 @@ def _label_studio(path: Path, labels: LabelStore) -> list[dict[str, Any]]:
     by_text = labels.units_by_text()
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
+    cancelled = 0
     for number, task in enumerate(tasks if isinstance(tasks, list) else [], start=1):
         place = f"{path}: task {number}"
         if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
@@ -209,12 +213,24 @@ def _label_studio(path: Path, labels: LabelStore) -> list[dict[str, Any]]:
         if unit is None:
             problems.append(f"{place}: neither data.unit nor data.text names one unit of {labels.path}")
             continue
-        for annotation in task.get("annotations", []):
-            if not annotation.get("was_cancelled"):
+        for annotation in _objects(task.get("annotations"), f"{place}: annotations", problems):
+            if annotation.get("was_cancelled"):
+                cancelled += 1
+            else:
                 rows += _studio_rows(annotation, unit, levels, place, problems)
     if problems or not rows:
         raise DataError(problems or [f"{path}: there is no annotation in it"])
+    _LOGGER.info("%s: %d tasks, %d labels, %d cancelled annotations", path, len(tasks), len(rows), cancelled)
     return rows
+
+
+def _objects(values: object, place: str, problems: list[str]) -> list[dict[str, Any]]:
+    """Return the objects of a list; whatever else it holds is a problem."""
+    listed = values if isinstance(values, list) else [] if values is None else [values]
+    kept = [value for value in listed if isinstance(value, dict)]
+    if len(kept) < len(listed):
+        problems.append(f"{place}: {listed!r:.50}; allowed: a list of objects")
+    return kept
 
 
 def _studio_unit(data: dict[str, Any], by_text: dict[str, list[tuple[str, str]]]) -> str | None:
@@ -238,9 +254,11 @@ def _studio_rows(
     who = annotation.get("completed_by", "label studio")
     coder = str(who.get("email") or who.get("id")) if isinstance(who, dict) else str(who)
     rows = []
-    for result in annotation.get("result", []):
-        code, choices = result.get("from_name"), result.get("value", {}).get("choices", [])
-        if code not in levels or len(choices) != 1 or choices[0] not in levels[code]:
+    for result in _objects(annotation.get("result"), f"{place}: result", problems):
+        code, value = str(result.get("from_name")), result.get("value")
+        choices: Any = value.get("choices") if isinstance(value, dict) else None
+        one = isinstance(choices, list) and len(choices) == 1
+        if code not in levels or not one or choices[0] not in levels[code]:
             problems.append(f"{place}: {code!r} is {choices}; not in the codebook")
             continue
         rows.append({"unit": unit, "coder": coder, "code": code, "value": levels[code].index(choices[0])})
