@@ -14,7 +14,7 @@ from bartleby.errors import DataError
 from bartleby.exchange import Reply
 from bartleby.studies.scenarios import Scenario
 
-TALK = [
+TALK: list[dict[str, Any]] = [
     {"role": "system", "content": "Be kind."},
     {"role": "user", "content": "Hello"},
     {"role": "assistant", "content": [{"type": "text", "text": "Hi."}, {"type": "tool_use", "name": "x"}]},
@@ -81,6 +81,77 @@ def test_tool_calls_and_refusals_are_kept_as_what_they_are(tmp_path: Path) -> No
     ]
     assert last["tool_calls"].notna().tolist() == [True, True, False, False, False, True, False]
     assert "I would prefer to stop" in last["text"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"tool_calls": [{"type": "custom", "custom": {"name": "end_conversation", "input": "Enough."}}]},
+        {"tool_calls": [{"name": "end_conversation", "args": {"why": "Enough."}}]},
+        {"from": "function_call", "value": '{"name": "end_conversation", "arguments": {"why": "Enough."}}'},
+        {"role": None, "type": "function_call", "name": "end_conversation", "arguments": "Enough."},
+        {"type": "custom_tool_call", "role": None, "name": "end_conversation", "input": "Enough."},
+    ],
+)
+def test_a_call_in_whatever_form_is_a_turn_and_an_exit(tmp_path: Path, left: dict[str, Any]) -> None:
+    last = left if {"from", "type"} & set(left) else {"role": "assistant", "content": None, **left}
+    result = {"type": "function_call_output", "output": "ended"}
+    table = read_turns(write(tmp_path / "talks.jsonl", [{"role": "user", "content": "Go on."}, last, result]))
+    assert table["speaker"].tolist() == ["user", "assistant", "exit", "tool"]
+    assert "Enough." in table["text"].iloc[1]
+    assert table["text"].iloc[3] == "ended"
+
+
+def test_a_call_that_is_none_stays_what_it_is(tmp_path: Path) -> None:
+    said = [{"from": "human", "value": "Go on."}, {"from": "function_call", "value": "no JSON"}]
+    table = read_turns(write(tmp_path / "talks.jsonl", {"conversations": said}))
+    assert table[["speaker", "text"]].iloc[1].tolist() == ["function_call", "no JSON"]
+
+
+def test_conversations_of_one_id_stay_apart_and_are_named(tmp_path: Path) -> None:
+    talks = [{"id": name, "messages": TALK} for name in ("a", "a", "b", "a#3", "a")]
+    file = write(tmp_path / "talks.jsonl", *talks)
+    with pytest.warns(UserWarning, match=r"ids that several conversations have; .*: 'a' \(3\)$"):
+        table = read_turns(file)
+    assert table["conversation"].unique().tolist() == ["a", "a#2", "b", "a#3", "a#4"]
+    assert len(table) == 5 * len(TALK)
+
+
+def test_messages_of_a_conversation_that_are_apart_are_refused_by_line(tmp_path: Path) -> None:
+    rows = [{"conversation": name, "role": "assistant", "text": "x"} for name in ("a", "b", "a")]
+    with pytest.raises(DataError, match=r":3: messages of conversation 'a' that are apart .*; sort the file"):
+        read_turns(write(tmp_path / "rows.jsonl", *rows))
+
+
+def test_conversations_without_a_message_are_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "talks.jsonl", {"id": "none", "messages": []}, {"id": "a", "messages": TALK})
+    with pytest.warns(UserWarning, match=r"conversations without a message, .*: 'none' \(1\)"):
+        assert len(read_turns(file)) == len(TALK)
+
+
+def test_lists_and_objects_of_a_conversation_are_kept_as_json(tmp_path: Path) -> None:
+    talk = {"id": "a", "metadata": {"harm": "high"}, "tags": ["x"], "messages": TALK[1:3], "turns": 2}
+    table = read_turns(write(tmp_path / "talks.jsonl", talk))
+    assert table[["metadata", "tags", "turns"]].iloc[0].tolist() == ['{"harm": "high"}', '["x"]', 2]
+
+
+def test_why_a_message_stopped_is_kept(tmp_path: Path) -> None:
+    said = [TALK[1], TALK[2] | {"stop_reason": "max_tokens"}]
+    table = read_turns(write(tmp_path / "talks.jsonl", said))
+    assert table["stop_reason"].tolist()[1] == "max_tokens"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_json_that_is_too_deep_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"messages": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(DataError, match=r"a\.jsonl?:?.*not readable as JSON"):
+        read_turns(tmp_path / name)
+
+
+def test_a_turn_that_a_table_has_twice_is_named(tmp_path: Path) -> None:
+    table = read_turns(write(tmp_path / "talks.jsonl", {"id": "a", "messages": TALK}))
+    with pytest.raises(DataError, match=r"the table: turns .* more than once: 1 of 'a', 2 of 'a'"):
+        bb.code(table.loc[[*table.index, *table.index]])
 
 
 def test_pictures_leave_a_trace(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from bartleby.errors import DataError
 
-__all__ = ["LEAVING", "Conversation", "Message", "assistant_messages", "read_file"]
+__all__ = ["LEAVING", "Conversation", "Message", "assistant_messages", "flat", "read_file"]
 
 MOST_PROBLEMS = 20
 CONTENT = ("content", "text", "value")
@@ -24,6 +24,15 @@ EXIT = re.compile(r"(end|leave|exit|quit|opt_?out)([_-]?(the_?)?(conversation|ch
 """Names of tools by which a model leaves a conversation."""
 UNSPOKEN = frozenset({"thinking", "redacted_thinking", "reasoning"})
 """Blocks of content that are said to nobody."""
+CALLS = frozenset({"function_call", "tool_call", "custom_tool_call", "tool_use"})
+"""Speakers of ShareGPT, and types of items of OpenAI's Responses, that are a call of a tool."""
+RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
+ARGUMENTS = ("arguments", "input", "args", "parameters")
+KINDS = ("function", "custom")
+"""Where a call of OpenAI's has its name and arguments."""
+STOPS = ("stop_reason", "finish_reason")
+SAID = ("refusal", "tool_calls", "function_call", *STOPS)
+"""What of a message is read as part of what was said."""
 
 Message: TypeAlias = tuple[str, str, Mapping[str, Any]]
 """Who spoke, what was said, and what else is known of this message."""
@@ -31,11 +40,12 @@ Message: TypeAlias = tuple[str, str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Conversation:
-    """A conversation: its id, its messages, and whatever else is known of it."""
+    """A conversation: its id, its messages, whatever else is known of it, whether each message was a row."""
 
     id: str
     messages: Sequence[Message]
     fields: Mapping[str, Any] = field(default_factory=dict)
+    in_rows: bool = False
 
 
 def read_file(file: Path) -> Iterator[Conversation]:
@@ -48,8 +58,16 @@ def read_file(file: Path) -> Iterator[Conversation]:
     """
     problems: list[str] = []
     found = 0
+    in_rows: set[str] = set()
     for group in _grouped(_values(file, problems)):
         conversation = _conversation(group, problems)
+        if conversation is not None and conversation.in_rows:
+            if conversation.id in in_rows:
+                problems.append(
+                    f"{group[0][0]}: messages of conversation {conversation.id!r} that are apart from its "
+                    "others; sort the file by conversation"
+                )
+            in_rows.add(conversation.id)
         if conversation is not None and not problems:
             found += 1
             yield conversation
@@ -75,11 +93,11 @@ def _values(file: Path, problems: list[str]) -> Iterator[tuple[str, Any]]:
                 if line.strip():
                     try:
                         yield f"{file}:{number}", json.loads(line)
-                    except ValueError as error:
+                    except (ValueError, RecursionError) as error:
                         problems.append(f"{file}:{number}: not readable as JSON: {error}")
     except UnicodeDecodeError as error:
         problems.append(f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problems.append(f"{file}: not readable as JSON: {error}")
     except OSError as error:
         problems.append(f"{file}: cannot be read: {error.strerror}")
@@ -124,14 +142,12 @@ def _conversation(group: list[tuple[str, Any]], problems: list[str]) -> Conversa
     listed = _messages(value)
     own = _first(value, NAME)
     if isinstance(listed, list):
-        fields = {key: each for key, each in value.items() if key not in MESSAGES and not _nested(each)}
+        fields = flat({key: each for key, each in value.items() if each is not listed})
         named = own if isinstance(own, (str, int)) else name
         return Conversation(str(named), _said(listed, place, problems), fields)
-    fields = {
-        key: each for key, each in value.items() if key not in (*CONTENT, *ROLE, *NAME) and not _nested(each)
-    }
+    fields = flat({key: each for key, each in value.items() if key not in (*CONTENT, *ROLE, *NAME, *SAID)})
     said = [pair for where, row in group for pair in _said([row], where, problems)]
-    return Conversation(str(own) if own is not None else name, said, fields)
+    return Conversation(str(own) if own is not None else name, said, fields, in_rows=own is not None)
 
 
 def _batch_result(value: Mapping[str, Any], place: str, problems: list[str]) -> Conversation | None:
@@ -161,8 +177,12 @@ def _batch_result(value: Mapping[str, Any], place: str, problems: list[str]) -> 
     return Conversation(str(value["custom_id"]), said, fields)
 
 
-def _nested(value: object) -> bool:
-    return isinstance(value, (list, dict))
+def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a conversation as one value a column: lists and objects as JSON."""
+    return {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+        for name, value in fields.items()
+    }
 
 
 def assistant_messages(
@@ -204,27 +224,61 @@ def _said(messages: Sequence[Any], place: str, problems: list[str]) -> list[Mess
         if not isinstance(message, dict):
             problems.append(f"{where}: a {type(message).__name__}; allowed: an object with role and content")
             continue
-        role, text = _first(message, ROLE), _text(_first(message, CONTENT))
-        if not isinstance(role, str) or not role.strip():
+        role, text = _role(message), _text(_first(message, (*CONTENT, "output")))
+        if role is None:
             problems.append(f"{where}: there is no role; allowed: user, assistant, system, tool")
         elif text is None:
             problems.append(f"{where}: the content is neither a text nor a list of text blocks")
+        elif role in CALLS:
+            call = _called(message if "name" in message else _object(text))
+            said += assistant_messages("", [call]) if call[0] else [(role, text, {})]
         else:
             calls, refusal = _calls(message), _refusal(message)
             spoken = assistant_messages(text, calls, refusal)
             known = spoken if calls or refusal is not None else [("", text, {})]
-            own = (role.strip().lower(), *known[0][1:])
+            own = (role, known[0][1], {**known[0][2], **_stop(message)})
             said += [own, *known[1:]]
     return said
+
+
+def _role(message: Mapping[str, Any]) -> str | None:
+    """Return who speaks: as it is written, or by the type of an item of OpenAI's Responses."""
+    role, kind = _first(message, ROLE), message.get("type")
+    if isinstance(role, str) and role.strip():
+        return role.strip().lower()
+    if role is not None or not isinstance(kind, str):
+        return None
+    return kind if kind in CALLS else "tool" if kind in RESULTS else None
+
+
+def _stop(message: Mapping[str, Any]) -> dict[str, str]:
+    """Return why the model stopped, where a message says so."""
+    reason = _first(message, STOPS)
+    return {"stop_reason": reason} if isinstance(reason, str) else {}
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    """Return the object that a text is as JSON; an empty one if it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _calls(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the tools that a message calls, as OpenAI's or Anthropic's API writes them."""
     listed = message.get("tool_calls")
-    calls = [call.get("function", call) for call in _objects(listed)]
+    calls = [next(iter(_objects([_first(call, KINDS)])), call) for call in _objects(listed)]
     calls += _objects([message.get("function_call")])
     calls += [block for block in _objects(message.get("content")) if block.get("type") == "tool_use"]
-    return [(str(call.get("name", "")), call.get("arguments", call.get("input", {}))) for call in calls]
+    return [_called(call) for call in calls]
+
+
+def _called(call: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the name and the arguments of a call."""
+    arguments = _first(call, ARGUMENTS)
+    return str(call.get("name") or ""), {} if arguments is None else arguments
 
 
 def _refusal(message: Mapping[str, Any]) -> str | None:
@@ -233,7 +287,7 @@ def _refusal(message: Mapping[str, Any]) -> str | None:
     for refusal in (message.get("refusal"), *(block.get("refusal") for block in blocks)):
         if isinstance(refusal, str) and refusal:
             return refusal
-    stops = (message.get("stop_reason"), message.get("finish_reason"))
+    stops = [message.get(name) for name in STOPS]
     return "" if {"refusal", "content_filter"} & {stop for stop in stops if isinstance(stop, str)} else None
 
 

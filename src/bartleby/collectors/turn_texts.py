@@ -10,6 +10,7 @@ import sqlite3
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -77,14 +78,15 @@ def read_turns(source: str | Path) -> pd.DataFrame:
         before), `speaker` (`user`, `assistant`, `exit` where our log says that it was left, `unanswered`
         where a request of a batch got no answer, or what else there is), `text`, and whatever the source
         says of the conversation (model, item, conditions, outcome; in files, all further fields; of an
-        Inspect log stop reason, error, scores and metadata). Where a
+        Inspect log stop reason, error, scores and metadata; lists and objects as JSON). Where a
         model called tools, `tool_calls` (JSON); where it refused, `refused`. A turn without words has the
         call or the refusal as its text, and a call of a tool such as `end_conversation` is also an `exit`.
 
     Warns
     -----
     UserWarning
-        If somebody speaks of whom it is not known whether it is the assistant.
+        If it is unknown whether a speaker is the assistant, if conversations have no messages, or if several
+        have one id (the second is then named `ID#2`).
 
     Raises
     ------
@@ -108,22 +110,40 @@ def read_turns(source: str | Path) -> pd.DataFrame:
 def stream_turns(source: str | Path, chunk: int = CHUNK) -> Iterator[pd.DataFrame]:
     """Yield what `read_turns` returns in tables of about `chunk` rows, of whole conversations."""
     rows: list[dict[str, Any]] = []
-    unknown: Counter[str] = Counter()
-    for conversation in _conversations(Path(source)):
+    some = False
+    unknown, empty, again = Counter[str](), Counter[str](), Counter[str]()
+    for conversation in _named_apart(_conversations(Path(source)), again):
         rows += turns_of(conversation)
+        some = some or bool(rows)
         unknown.update(role for role, _, _ in conversation.messages if role not in SPEAKERS)
+        empty.update(() if conversation.messages else [conversation.id])
         if len(rows) >= chunk:
             yield _table(rows)
             rows = []
     if rows:
         yield _table(rows)
-    if unknown:
-        listed = ", ".join(f"{name!r} ({count})" for name, count in unknown.most_common(10))
-        warnings.warn(
-            f"{source}: messages of unknown speakers, taken neither for the assistant nor for the user: "
-            f"{listed}",
-            stacklevel=2,
-        )
+    for what, counted in (
+        ("messages of unknown speakers, taken neither for the assistant nor for the user", unknown),
+        ("conversations without a message, which have no rows", empty),
+        ("ids that several conversations have; the second is named ID#2, and so on", again),
+    ):
+        if counted and some:
+            listed = ", ".join(f"{name!r} ({count})" for name, count in counted.most_common(10))
+            warnings.warn(f"{source}: {what}: {listed}{', ...' * (len(counted) > 10)}", stacklevel=2)
+
+
+def _named_apart(conversations: Iterable[Conversation], again: Counter[str]) -> Iterator[Conversation]:
+    """Yield conversations of which no two have one id; count the ids that several have."""
+    used: set[str] = set()
+    for conversation in conversations:
+        name = conversation.id
+        if name in used:
+            again[name] += 1 if name in again else 2
+            number = again[name]
+            while (name := f"{conversation.id}#{number}") in used:
+                number += 1
+        used.add(name)
+        yield conversation if name == conversation.id else replace(conversation, id=name)
 
 
 def turns_of(conversation: Conversation) -> Iterator[dict[str, Any]]:
@@ -156,7 +176,7 @@ def _conversations(source: Path) -> Iterator[Conversation]:
     for file in files:
         prefix = "" if len(files) == 1 else f"{file.relative_to(source).with_suffix('').as_posix()}/"
         for each in _of_file(file):
-            yield Conversation(f"{prefix}{each.id}", each.messages, each.fields) if prefix else each
+            yield replace(each, id=f"{prefix}{each.id}") if prefix else each
 
 
 def _of_file(file: Path) -> Iterator[Conversation]:

@@ -134,6 +134,7 @@ def turn_chunks(
             raise DataError(
                 [f"{name}: column {column!r} is missing; a table of turns has it" for column in missing]
             )
+        _require_once(table, name)
         counted.add(table)
         yield table
     if not counted.speakers["assistant"]:
@@ -141,6 +142,18 @@ def turn_chunks(
         raise DataError(
             f"{name}: the assistant has no turn in it; speakers: {speakers}; the assistant is called "
             "'assistant', 'model', 'gpt' or the like"
+        )
+
+
+def _require_once(table: pd.DataFrame, name: object) -> None:
+    """Raise `DataError` if a table has a turn of the assistant twice: labels and codes would meet in one."""
+    own = table.loc[table["speaker"] == "assistant", ["conversation", "turn"]]
+    twice = own[own.duplicated()].drop_duplicates()
+    if len(twice):
+        listed = ", ".join(f"{row.turn} of {row.conversation!r}" for row in twice.head(5).itertuples())
+        raise DataError(
+            f"{name}: turns of the assistant that are there more than once: {listed}; allowed: each turn "
+            "of a conversation once, by its number"
         )
 
 

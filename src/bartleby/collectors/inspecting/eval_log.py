@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bartleby.collectors.columns import typed
-from bartleby.collectors.conversation_files import Conversation, Message, assistant_messages
+from bartleby.collectors.conversation_files import Conversation, Message, assistant_messages, flat
 from bartleby.errors import LogError
 from bartleby.outcome import Outcome
 
@@ -169,11 +169,10 @@ def eval_conversations(path: Path) -> Iterator[Conversation]:
         own = (sample.metadata or {}).get(KEY)
         told = _row(sample, 1) if isinstance(own, Mapping) else _foreign(sample)
         said = _messages(sample)
-        fields = {name: value for name, value in told.items() if not isinstance(value, (list, dict))}
         yield Conversation(
             f"{sample.id}" if sample.epoch == 1 else f"{sample.id}.{sample.epoch}",
             said,
-            {"model": log.eval.model, **fields},
+            {"model": log.eval.model, **flat(told)},
         )
 
 
