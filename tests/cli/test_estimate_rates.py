@@ -70,3 +70,14 @@ def test_numbers_have_means_differences_and_slopes(table: Path, capsys: pytest.C
     assert told(capsys, *asked)["estimates"][0]["margin_high"] == 2
     slope = told(capsys, "effects", str(table), "rating ~ size")["estimates"][1]
     assert slope["method"] == "least squares, CR2"
+
+
+def test_a_table_with_other_names_is_estimated_by_what_is_stated(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = pd.read_csv(table).rename(columns={"outcome": "ended", "item": "task"})
+    other = tmp_path / "other.csv"
+    renamed.assign(ended=renamed["ended"].replace({"opted_out": "left=yes"})).to_csv(other, index=False)
+    stated = ["--columns", "item=task", "outcome=ended", "--outcomes", "left=yes=opted_out"]
+    asked = ["--outcome", "opted_out"]
+    assert told(capsys, "rate", str(other), *asked, *stated) == told(capsys, "rate", str(table), *asked)

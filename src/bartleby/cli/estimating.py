@@ -219,6 +219,7 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
     parser.add_argument("file", help="table of trials: .csv, .jsonl or .parquet")
     if before_options is not None:
         parser.add_argument(before_options[0], help=before_options[1])
+    _add_mapping(parser)
     parser.add_argument("--by", nargs="+", metavar="COL", default=None, help="estimate within each group")
     parser.add_argument(
         "--cluster",
@@ -239,6 +240,34 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _add_mapping(parser: argparse.ArgumentParser) -> None:
+    """Add what is stated of a table whose columns and outcomes have other names."""
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        type=_stated,
+        default=(),
+        metavar="OURS=THEIRS",
+        help="which columns of the file are ours: first=model_a second=model_b outcome=winner",
+    )
+    parser.add_argument(
+        "--outcomes",
+        nargs="+",
+        type=_stated,
+        default=(),
+        metavar="VALUE=OUTCOME",
+        help="what each outcome of the file means: model_a=chose_first 'tie (bothbad)=opted_out'",
+    )
+
+
+def _stated(text: str) -> tuple[str, str]:
+    """Return the two sides of `NAME=VALUE`; a name or value may have a sign of equality within."""
+    name, sign, value = text.rpartition("=")
+    if not (name and sign and value):
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: NAME=VALUE")
+    return name, value
+
+
 def _add_refusals(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refusals",
@@ -251,7 +280,7 @@ def _add_refusals(parser: argparse.ArgumentParser) -> None:
 def _table(options: argparse.Namespace) -> StoredTable | pd.DataFrame:
     from bartleby.analysis.tables.files import open_table
 
-    return open_table(options.file)
+    return open_table(options.file, columns=dict(options.columns), outcomes=dict(options.outcomes))
 
 
 def _print(estimates: Estimates, options: argparse.Namespace) -> int:

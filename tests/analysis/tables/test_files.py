@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bartleby.analysis.choice.model import choice_model
 from bartleby.analysis.tables.files import read_table, write_table, write_tables
-from bartleby.errors import DataError
+from bartleby.errors import DataError, SettingError
 
 TABLE = pd.DataFrame({"first": ["none", "NA", "ü🌊"], "n": [1.5, None, 1 / 3], "outcome": ["a", None, "c"]})
 
@@ -204,3 +204,49 @@ def test_a_table_has_the_delimiter_by_which_its_lines_fit_its_header(
     file = tmp_path / "x.csv"
     file.write_text(text + ("1;2\n" if text.count("\n") == 1 else ""))
     assert len(read_table(file).columns) == columns
+
+
+ARENA = {"first": "model_a", "second": "model_b", "outcome": "winner"}
+MEANINGS = {
+    "model_a": "chose_first",
+    "model_b": "chose_second",
+    "tie": "indifferent",
+    "tie (bothbad)": "opted_out",
+}
+WON = ["model_a", "tie", "tie (bothbad)", "model_b", "model_a"]
+
+
+@pytest.fixture(params=[".csv", ".jsonl", ".parquet"])
+def arena(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Return comparisons with other names, among items whose ids look like numbers."""
+    table = pd.DataFrame({"model_a": NAMES[:2] * 2 + ["1e3"], "model_b": "1000", "winner": WON, "turn": 1})
+    write_table(table, tmp_path / f"arena{request.param}")
+    return tmp_path / f"arena{request.param}"
+
+
+def test_a_table_with_other_names_is_read_by_what_is_stated_of_it(arena: Path) -> None:
+    table = read_table(arena, columns=ARENA, outcomes=MEANINGS)
+    assert list(table) == ["first", "second", "outcome", "turn"]
+    assert table["first"].tolist() == ["007", "7", "007", "7", "1e3"]
+    assert table["outcome"].tolist() == [MEANINGS[won] for won in WON]
+
+
+def test_no_outcome_is_guessed(arena: Path) -> None:
+    stated = {value: MEANINGS[value] for value in ("model_a", "model_b")}
+    with pytest.raises(DataError, match=r"nothing is stated of .*: 'tie' \(1\), 'tie \(bothbad\)' \(1\);"):
+        read_table(arena, columns=ARENA, outcomes=stated)
+    with pytest.raises(SettingError, match=r"outcomes: 'tie' as 'draw'; allowed: chose_first"):
+        read_table(arena, columns=ARENA, outcomes={**MEANINGS, "tie": "draw"})
+    with pytest.raises(DataError, match="no column 'outcome'"):
+        read_table(arena, outcomes=MEANINGS)
+
+
+def test_columns_that_are_not_there_or_meet_are_named_together(arena: Path) -> None:
+    wrong = {"first": "left", "turn": "model_a", "outcome": "winner", "won": "winner"}
+    with pytest.raises(DataError) as caught:
+        read_table(arena, columns=wrong)
+    lines = str(caught.value).split("\n")
+    assert len(lines) == 3
+    assert "no column 'left'" in lines[0]
+    assert "'turn' is a column of" in lines[1]
+    assert "cannot be several" in lines[2]

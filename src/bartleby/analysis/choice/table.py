@@ -250,6 +250,8 @@ def _missing_columns(names: list[str], groups: Sequence[str], clusters: Sequence
     there = ", ".join(names) or "none"
     problems = [
         f"column {name!r} is missing: a table of choices has first, second and outcome; columns here: {there}"
+        "; which columns are these is stated with --columns and --outcomes (columns= and outcomes= of "
+        "bb.tables.read_table)"
         for name in REQUIRED
         if name not in names
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,7 +14,8 @@ import pandas as pd
 
 from bartleby.analysis.tables.labels import CANONICAL_NUMBER, is_label, label_text
 from bartleby.analysis.tables.stored import StoredTable, labels_in_text
-from bartleby.errors import DataError
+from bartleby.errors import DataError, SettingError
+from bartleby.outcome import Outcome
 from bartleby.storage import replacing
 
 __all__ = ["open_table", "read_table", "write_table", "write_tables"]
@@ -38,7 +39,9 @@ _LINES_COMPARED = 50
 _DECIMAL_COMMA = re.compile(r"-?(0|[1-9]\d{0,14})(,\d+)?", re.ASCII)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(
+    path: str | Path, *, columns: Mapping[str, str] | None = None, outcomes: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Read a table of trials.
 
     Columns that name things (`first`, `trial`, `model`, `scenario_id`, ...) are text in every format, so that
@@ -52,37 +55,70 @@ def read_table(path: str | Path) -> pd.DataFrame:
         that `write_table` puts before formulas is taken off), with commas, or with semicolons or tabs where
         the header has more of those (or Excel's line `sep=;` says so): numbers may then have decimal commas.
         A `.jsonl` (one object a line) or a `.parquet` file, or a folder of Parquet files, read as one table.
+    columns
+        Which of its columns are ours: `{"first": "model_a", "second": "model_b", "outcome": "winner"}`.
+    outcomes
+        What each value of the outcome means: `{"model_a": "chose_first", "model_b": "chose_second",
+        "tie": "indifferent", "tie (bothbad)": "opted_out"}`. No value is guessed.
 
     Raises
     ------
     DataError
-        If it cannot be read, is of another kind, or has no rows.
+        If it cannot be read, is of another kind, or has no rows; if it has no such column, or the meaning of an
+        outcome is not stated.
+    SettingError
+        If an outcome is to mean what is no outcome of ours.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> import pandas as pd
+    >>> rows = [("a", "b", "model_a"), ("b", "a", "tie")]
+    >>> pd.DataFrame(rows, columns=["model_a", "model_b", "winner"]).to_csv("arena.csv", index=False)
+    >>> columns = {"first": "model_a", "second": "model_b", "outcome": "winner"}
+    >>> outcomes = {"model_a": "chose_first", "model_b": "chose_second", "tie": "indifferent"}
+    >>> trials = bb.tables.read_table("arena.csv", columns=columns, outcomes=outcomes)
+    >>> trials["outcome"].tolist()
+    ['chose_first', 'indifferent']
     """
-    opened = open_table(path)
+    opened = open_table(path, columns=columns, outcomes=outcomes)
     return opened.to_pandas() if isinstance(opened, StoredTable) else opened
 
 
-def open_table(path: str | Path) -> StoredTable | pd.DataFrame:
+def open_table(
+    path: str | Path, *, columns: Mapping[str, str] | None = None, outcomes: Mapping[str, str] | None = None
+) -> StoredTable | pd.DataFrame:
     """Return the table in a file or folder for estimators: of Parquet, only the needed columns are read.
 
     Parameters
     ----------
-    path
+    path, columns, outcomes
         As for `read_table`, whose values it has.
 
     Raises
     ------
-    DataError
+    DataError, SettingError
         As `read_table`.
     """
-    path = Path(path)
+    path, columns = Path(path), columns or {}
+    table = _opened(path, columns)
+    if isinstance(table, StoredTable):
+        if not columns and not outcomes:
+            return table
+        table = _renamed(table.to_pandas(), columns, path)
+    table = labels_in_text(table)
+    return _with_meanings(table, outcomes, path) if outcomes else table
+
+
+def _opened(path: Path, columns: Mapping[str, str]) -> StoredTable | pd.DataFrame:
+    """Return the table in a file or folder; one that is read at once has our names for its columns."""
     if path.suffix == ".parquet" or path.is_dir():
         if not path.exists():
             raise DataError(f"{path}: cannot be read: there is no such file")
         return StoredTable(path)
     _check_ending(path)
     try:
-        table = _read_csv(path) if path.suffix == ".csv" else _read_jsonl(path)
+        table = _read_csv(path, columns) if path.suffix == ".csv" else _read_jsonl(path, columns)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: byte {_first_bad_byte(path, error)} is not UTF-8; save the file as UTF-8"
@@ -93,7 +129,44 @@ def open_table(path: str | Path) -> StoredTable | pd.DataFrame:
         raise DataError(f"{path}: not readable as {path.suffix[1:]}: {_first_line(error)}") from None
     if table.empty:
         raise DataError(f"{path}: the table has no rows; allowed: at least one row after the header")
-    return labels_in_text(table)
+    return table
+
+
+def _renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.DataFrame:
+    """Return a table whose columns have our names, by the names that the file has for them."""
+    there = list(map(str, table.columns))
+    missing = sorted(set(columns.values()) - set(there))
+    new = {their: our for our, their in columns.items()}
+    names = [new.get(name, name) for name in there]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems = [
+        f"columns: no column {name!r} in {path}; columns here: {', '.join(there)}" for name in missing
+    ]
+    problems += [f"columns: {name!r} is a column of {path} already; give it another name" for name in twice]
+    if len(new) < len(columns):
+        problems.append(f"columns: one column of {path} cannot be several: {', '.join(columns.values())}")
+    if problems:
+        raise DataError(problems)
+    return table.set_axis(names, axis="columns") if columns else table
+
+
+def _with_meanings(table: pd.DataFrame, outcomes: Mapping[str, str], path: Path) -> pd.DataFrame:
+    """Return a table whose outcomes are ours, by what is stated of each value."""
+    own = [each.value for each in Outcome]
+    wrong = [f"{value!r} as {meaning!r}" for value, meaning in outcomes.items() if meaning not in own]
+    if wrong:
+        raise SettingError(f"outcomes: {', '.join(wrong)}; allowed: {', '.join(own)}")
+    if "outcome" not in table:
+        raise DataError(f"{path}: there is no column 'outcome'; say which one it is with columns=")
+    values = table["outcome"].map(label_text, na_action="ignore")
+    counts = values[~values.isin([*outcomes, *own])].value_counts()
+    if len(counts):
+        listed = ", ".join(f"{value!r} ({count})" for value, count in counts.head(10).items())
+        raise DataError(
+            f"outcomes: nothing is stated of these values in {path}: {listed}; say what each of them means: "
+            f"{', '.join(own)}"
+        )
+    return table.assign(outcome=values.replace(dict(outcomes)))
 
 
 def _first_bad_byte(path: Path, error: UnicodeDecodeError) -> int:
@@ -105,7 +178,7 @@ def _first_bad_byte(path: Path, error: UnicodeDecodeError) -> int:
     return error.start
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
     with path.open("rb") as raw:
         if raw.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             raise DataError(f"{path}: this is UTF-16, as Excel's 'Unicode text'; save it as 'CSV UTF-8'")
@@ -137,6 +210,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 f"{path}: not readable as csv: {_first_line(error)} (read with the delimiter "
                 f"{_DELIMITERS[delimiter]!r})"
             ) from None
+    table = _renamed(table, names, path)
     # Column by column, so that what is typed takes the place of its text.
     return pd.DataFrame({name: _typed(table.pop(name), decimal_comma=delimiter != ",") for name in [*table]})
 
@@ -215,14 +289,15 @@ def _is_guarded(text: str) -> bool:
     return text.startswith("'") and _GUARDED.match(text) is not None
 
 
-def _read_jsonl(path: Path) -> pd.DataFrame:
+def _read_jsonl(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
+    labels = {their for our, their in names.items() if is_label(our)}
     columns: dict[str, list[Any]] = {}
     size, once = 0, dict[str, str]()
     with path.open(encoding="utf-8-sig", newline="\n") as opened:
         for number, line in enumerate(opened, 1):
             if not line.strip():
                 continue
-            for name, value in _json_row(path, number, line).items():
+            for name, value in _json_row(path, number, line, labels).items():
                 values = columns.setdefault(name, [])
                 values.extend([np.nan] * (size - len(values)))
                 # A text that is there a million times is kept once.
@@ -231,10 +306,11 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
     for values in columns.values():
         values.extend([np.nan] * (size - len(values)))
     # Column by column, so that what is typed takes the place of its values.
-    return pd.DataFrame({name: pd.Series(columns.pop(name)) for name in [*columns]}, index=range(size))
+    table = pd.DataFrame({name: pd.Series(columns.pop(name)) for name in [*columns]}, index=range(size))
+    return _renamed(table, names, path)
 
 
-def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
+def _json_row(path: Path, number: int, line: str, labels: Container[str]) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -242,7 +318,9 @@ def _json_row(path: Path, number: int, line: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{path}: line {number} is a {type(row).__name__}; allowed: one object a line")
     # Before pandas makes one type of a column: 1000 beside a missing one would become 1000.0.
-    return {name: label_text(value) if is_label(name) else value for name, value in row.items()}
+    return {
+        name: label_text(value) if name in labels or is_label(name) else value for name, value in row.items()
+    }
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
