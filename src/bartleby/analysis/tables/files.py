@@ -64,8 +64,8 @@ def read_table(
     Raises
     ------
     DataError
-        If it cannot be read, is of another kind, or has no rows; if it has no such column, or the meaning of an
-        outcome is not stated.
+        If it cannot be read, is of another kind, or has no rows; if it has no such column, or the meaning of
+        an outcome is not stated.
     SettingError
         If an outcome is to mean what is no outcome of ours.
 
