@@ -53,7 +53,8 @@ def replacing(path: Path) -> Iterator[Path]:
     if target.exists() and not target.is_file():  # such as /dev/stdout, which nothing takes the place of
         yield target
         return
-    beside = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    number = os.getpid()
+    beside = target.with_name(f".{target.stem}.{number}-{_began(number)}.part{target.suffix}")
     _clear(target)
     try:
         yield beside
@@ -69,9 +70,18 @@ def replacing(path: Path) -> Iterator[Path]:
 def _clear(target: Path) -> None:
     """Take away what processes have left that were killed while they wrote a file."""
     for left in target.parent.glob(f".{glob.escape(target.stem)}.*.part{glob.escape(target.suffix)}"):
-        number = left.name.removesuffix(f".part{target.suffix}").rpartition(".")[2]
-        if number.isdecimal() and not _is_alive(int(number)):
+        process = left.name.removesuffix(f".part{target.suffix}").rpartition(".")[2]
+        number, _, began = process.partition("-")
+        if number.isdecimal() and not (_is_alive(int(number)) and began == _began(int(number))):
             left.unlink(missing_ok=True)
+
+
+def _began(process: int) -> str:
+    """Return when a process began, which tells it from a later one of its number; 0 where none says so."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except (OSError, ValueError, IndexError):
+        return "0"
 
 
 def _is_alive(process: int) -> bool:
