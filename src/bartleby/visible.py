@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HIDDEN", "visible"]
+__all__ = ["HIDDEN", "page_text", "visible"]
 
 HIDDEN = re.compile(
     "["
@@ -19,6 +19,14 @@ HIDDEN = re.compile(
     "\U000e0000-\U000e0fff"  # tags and variation selectors that can hide a text in a text
     "]"
 )
+
+_NAME = r"[^\s/\\'\"<>|:;,()\[\]]++"
+_PLACE = re.compile(
+    r"(?:\bfile://|(?<=\w)/|(?<![\w./~\\]))"
+    rf"(?:/(?:home|Users)/{_NAME}(?![/\\])"  # a home and nothing in it: its last part is a person's name
+    rf"|(?:/(?!/)|[A-Za-z]:[/\\]+|\\\\)(?:{_NAME}[/\\]+)+)"
+)
+"""An absolute path but for its last part: of POSIX, of Windows, or as an address; no address of a server."""
 
 
 def visible(text: object) -> str:
@@ -33,6 +41,14 @@ def visible(text: object) -> str:
         Anything; what is not a string is turned into one.
     """
     return HIDDEN.sub(_shown, str(text).replace("\r\n", "\n"))
+
+
+def page_text(text: object) -> str:
+    """Return visible text for a page that others will read: of absolute paths only the last part is there.
+
+    For what programs say (messages, warnings, where data came from), not for what a study or a model says.
+    """
+    return _PLACE.sub("…/", visible(text))
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from bartleby.analysis.report.page import CLAIM, SCRIPTS, write_report
 from bartleby.analysis.report.sections import Reader, Section
 from bartleby.analysis.report.trials_data import LONGEST, as_script_text
 from bartleby.errors import DataError, SettingError
+from bartleby.visible import page_text
 from tests.analysis.figures.frames import shares
 
 HOSTILE = (
@@ -129,6 +130,41 @@ def test_what_a_model_wrote_is_data_and_never_markup(tmp_path: Path) -> None:
     text = (tmp_path / "hostile" / "index.html").read_bytes()
     assert b"\x00" not in text
     assert "\u202e" not in text.decode("utf-8")
+
+
+PLACE = "/home/ann/My studies/runs/x.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("log /home/ann/runs/x.db: full", "log …/x.db: full"),
+        ("in '/home/ann', or /Users/Zoë", "in '…/', or …/"),
+        ("(file:///tmp/a/b.py:12)", "(…/b.py:12)"),
+        (r"C:\Users\Ann\x.csv, D:/x.csv, \\server\share\y.csv", "…/x.csv, D:/x.csv, …/y.csv"),
+        ("put to local//root/models/x.gguf", "put to local…/x.gguf"),
+        ("https://host.org/a/b, and/or 1/2, ./a/b, ~/a/b, openai/x@http://h:1/v1/y", None),
+        ("hidden \x1b[2J", "hidden ⟨U+001B⟩[2J"),
+    ],
+)
+def test_of_paths_of_a_machine_only_the_last_part_is_shown(text: str, expected: str | None) -> None:
+    assert page_text(text) == (text if expected is None else expected)
+    assert page_text(page_text(text)) == page_text(text)
+
+
+def test_no_message_brings_a_path_of_the_machine_onto_the_page(tmp_path: Path) -> None:
+    estimates = replace(shares(), warnings=(f"from {PLACE}: few trials",))
+    said = Transcript("t1", turns=(Turn("user", f"Do not open {PLACE}."),), message=f"no file {PLACE}")
+    record = {"model": f"local/{PLACE}", "file": PLACE, "study": {"name": "s", "settings": {"file": PLACE}}}
+    section = Section("Shares", f"Read from {PLACE}.", None, estimates, "shares")
+    index = write_report(
+        tmp_path, record=record, trials=pd.DataFrame(), sections=[section], transcripts=[said]
+    )
+    page = Page(index.read_text(encoding="utf-8"))
+    (trial,) = page.data["trials"]
+    assert PLACE in trial["turns"][0]["text"]  # what was said is data
+    assert index.read_text(encoding="utf-8").count("/home/ann") == 1
+    assert "ann" not in trial["message"]
 
 
 def test_the_policy_allows_its_own_script_and_style_and_nothing_else(tmp_path: Path) -> None:

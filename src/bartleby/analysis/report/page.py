@@ -34,6 +34,7 @@ from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
 from bartleby.progress import steps
 from bartleby.storage import replacing
+from bartleby.visible import page_text
 
 __all__ = ["CLAIM", "write_report"]
 
@@ -146,7 +147,7 @@ def _render(
             data=Markup(as_script_text(embedded.data)),  # noqa: S704 - holds no '<'
             claim=claim,
             design=design_of(record, trials),
-            model=visible(record.get("model") or ""),
+            model=page_text(record.get("model") or ""),
             sections=shown,
             warnings=_warnings(sections),
             first_warnings=FIRST_WARNINGS,
@@ -181,7 +182,7 @@ def _written(section: Section, folder: Path) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "title": visible(section.title),
         "name": section.name,
-        "text": visible(section.text),
+        "text": page_text(section.text),
         "svg": "",
         "alternative": "",
         "wide": False,
@@ -189,14 +190,14 @@ def _written(section: Section, folder: Path) -> dict[str, Any]:
         "rows": 0,
         "folded": False,
         "plain": section.table,
-        "verdict": "" if section.estimates is None else visible(section.estimates.verdict),
+        "verdict": "" if section.estimates is None else page_text(section.estimates.verdict),
     }
     if section.figure is not None:
         _, file, _ = save(section.figure, folder / "figures" / section.name)
-        told = section.alternative or str(getattr(section.figure, "description", ""))
+        told = page_text(section.alternative or getattr(section.figure, "description", ""))
         svg = inline_svg(file.read_text(encoding="utf-8"), section.name, section.title, told)
         wide = section.figure.get_figwidth() > 1.3 * ONE_COLUMN
-        shown |= {"svg": Markup(svg), "alternative": visible(told), "wide": wide}  # noqa: S704 - from matplotlib
+        shown |= {"svg": Markup(svg), "alternative": told, "wide": wide}  # noqa: S704 - from matplotlib
     if section.estimates is not None:
         _write_tables(section.estimates, section, folder / "tables")
         rows = len(section.estimates.frame)
@@ -213,7 +214,8 @@ def _write_tables(estimates: Estimates, section: Section, folder: Path) -> None:
 
 
 def _warnings(sections: Sequence[Section]) -> list[str]:
-    return merged(each for section in sections if section.estimates for each in section.estimates.warnings)
+    own = (each for section in sections if section.estimates for each in section.estimates.warnings)
+    return list(map(page_text, merged(own)))
 
 
 def _outcomes(

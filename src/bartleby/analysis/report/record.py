@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bartleby.analysis.figures.labels import visible
+from bartleby.visible import page_text
 
 __all__ = ["Design", "design_of", "flat", "provenance_of"]
 
@@ -84,7 +85,7 @@ def design_of(record: Mapping[str, Any], trials: pd.DataFrame) -> Design:
         title=visible(title),
         description=visible(str(study.get("description") or "").removeprefix(title)),
         asked=_asked(record, items, trials),
-        facts=tuple((visible(name), visible(value)) for name, value in facts if value),
+        facts=tuple((visible(name), page_text(value)) for name, value in facts if value),
         wordings=tuple((visible(name), _wording(wordings[name])) for name in used if name in wordings),
         columns=columns,
         items=tuple(tuple(visible(item.get(name) or "") for name in columns) for item in items),
@@ -105,7 +106,7 @@ def provenance_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         # The model is described above already.
         rows += flat({"collected with": {name: each for name, each in versions.items() if name != "model"}})
     rows.append(("analysed with", ", ".join(_versions())))
-    return [(visible(name), visible(value)) for name, value in rows]
+    return [(visible(name), page_text(value)) for name, value in rows]
 
 
 def flat(values: Mapping[str, Any], lead: str = "") -> Iterator[tuple[str, str]]:
@@ -130,7 +131,7 @@ def _asked(record: Mapping[str, Any], items: Sequence[object], trials: pd.DataFr
         parts.append(f"with {len(items):,} items")
     if record.get("model"):
         parts.append(f"put to {record['model']}")
-    return visible(" ".join(parts) + ".")
+    return page_text(" ".join(parts) + ".")
 
 
 def _wording(given: object) -> str:

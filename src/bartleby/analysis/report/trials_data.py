@@ -19,6 +19,7 @@ from bartleby.analysis.report.marks import mark_rows
 from bartleby.analysis.report.sampling import Keeper, Sample, sample_trials
 from bartleby.analysis.report.sections import Prepare, Reader, TranscriptLike, TurnLike
 from bartleby.progress import steps
+from bartleby.visible import page_text
 
 __all__ = ["BUDGET", "LONGEST", "Embedded", "as_script_text", "embed"]
 
@@ -135,7 +136,7 @@ def _trial(transcript: TranscriptLike, facts: Mapping[str, Any]) -> dict[str, An
         "outcome": visible(transcript.outcome or "not finished"),
         "turns": [_turn(turn) for turn in transcript.turns],
         "facts": {**{name: _plain(value) for name, value in told.items() if value is not None}, **facts},
-        **({"message": visible(message)} if message else {}),
+        **({"message": page_text(message)} if message else {}),
         **({"codings": codings} if codings else {}),
         **({"coders": [visible(name) for name in coders]} if coders else {}),
     }
