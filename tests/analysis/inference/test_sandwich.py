@@ -247,3 +247,47 @@ def test_degrees_of_freedom_of_many_contrasts_are_those_of_each_alone() -> None:
     contrasts = rng.normal(size=(40, 5))
     alone = [float(robust.degrees_of_freedom(contrast)[0]) for contrast in contrasts]
     assert robust.degrees_of_freedom(contrasts) == pytest.approx(alone, rel=1e-12)
+
+
+def direct_freedom(roots: np.ndarray, cluster: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
+    """Return degrees of freedom by the formula: tr(P)^2 / tr(P^2), P written out for each contrast."""
+    inverse = np.linalg.inv(roots.T @ roots)
+    hat = roots @ inverse @ roots.T
+    weights = []
+    for label in np.unique(cluster):
+        own = cluster == label
+        values, vectors = np.linalg.eigh(np.eye(own.sum()) - hat[np.ix_(own, own)])
+        block = np.zeros((own.sum(), len(roots)))
+        block[:, own] = vectors / np.sqrt(values) @ vectors.T
+        weights.append((contrasts @ inverse @ roots[own].T) @ block)
+    left = np.stack(weights) @ (np.eye(len(roots)) - hat)
+    inner = np.einsum("gcn,hcn->cgh", left, left)
+    return np.asarray(np.trace(inner, axis1=1, axis2=2) ** 2 / np.sum(inner**2, axis=(1, 2)))
+
+
+@pytest.mark.parametrize("orders", [1, 2])
+def test_degrees_of_freedom_of_many_items_are_those_of_the_formula(
+    orders: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(9)
+    first, second = np.triu_indices(24, 1)
+    pair = np.arange(len(first))
+    rows = np.zeros((orders, len(pair), 25))
+    for order, (one, other) in enumerate(((first, second), (second, first))[:orders]):
+        rows[order, pair, one], rows[order, pair, other], rows[order, pair, 24] = 1, -1, 1
+    roots = (rows * rng.uniform(0.1, 1.5, size=(orders, len(pair), 1))).reshape(-1, 25)[:, 1:]
+    cluster = np.tile(pair, orders)
+    contrasts = np.concatenate([np.eye(24) - np.append(np.full(23, 1 / 24), 0.0), rng.normal(size=(4, 24))])
+    expected = direct_freedom(roots, cluster, contrasts)
+    monkeypatch.setattr("bartleby.analysis.inference.sandwich._DENSE", 0)
+    monkeypatch.setattr("bartleby.analysis.inference.satterthwaite._IN_CACHE", 1000)
+    written = sparse.csr_array(roots)
+    robust = cluster_covariance(written, cluster, written, cluster)
+    np.testing.assert_allclose(robust.degrees_of_freedom(contrasts), expected, rtol=1e-8)
+    monkeypatch.setattr("bartleby.analysis.inference.satterthwaite._EXACT_WIDTH", 0)
+    errors, df = robust.errors_and_freedom(contrasts)
+    assert np.all(df >= expected * (1 - 1e-12))
+    assert np.all(df <= expected * 1.001)
+    np.testing.assert_array_equal(errors, robust.standard_errors(contrasts))
+    monkeypatch.setattr("bartleby.analysis.inference.satterthwaite.TOLERANCE", 0.0)
+    np.testing.assert_allclose(robust.degrees_of_freedom(contrasts), expected, rtol=1e-8)

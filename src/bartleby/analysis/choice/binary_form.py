@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bartleby.analysis.choice.bradley_terry import Evaluation
+from bartleby.analysis.inference.positive import inverses_and_determinants, mirrored
 
-__all__ = ["SIGNS", "BinaryForm", "inverse", "logistic"]
+__all__ = ["SIGNS", "BinaryForm", "logistic"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.integer[Any]]
+Booleans = npt.NDArray[np.bool_]
 
 SIGNS = np.array([1.0, -1.0, 1.0])
 """How the logit of taking the first item depends on its utility, that of the second, and the slot effect."""
@@ -90,9 +91,9 @@ class BinaryForm:
             return np.asarray(self.squares @ weight).T.reshape(number, size, size)
         found = []
         for column in weight.T:
-            half = np.zeros([self.basis.shape[0]] * 2)
-            self._add(column, half)
-            found.append(self._reduced(half))
+            sums = self._empty()
+            self._add(column, sums)
+            found.append(self._whole(sums))
         return _together(found)
 
     def spread(self, covariance: Floats) -> Floats:
@@ -113,27 +114,28 @@ class BinaryForm:
         objective, residual = terms.objective, terms.residual
         information = curvature = self.information(terms.weight)
         if penalised:
-            sign, log_determinant = np.linalg.slogdet(information)
-            objective = objective + np.where(sign > 0, 0.5 * log_determinant, -np.inf)
-            leverage = terms.weight * self.spread(inverse(information))
+            covariance, log_determinant = inverses_and_determinants(information)
+            objective = objective + 0.5 * log_determinant
+            leverage = terms.weight * self.spread(covariance)
+            del covariance
             residual = residual + leverage * (0.5 - terms.chance)
             pseudo = leverage / np.where(terms.total > 0, terms.total, 1.0)
-            curvature = information + self.information(terms.weight * pseudo)
+            curvature = self.information(terms.weight * (1.0 + pseudo))
         return Evaluation(objective, self.score(residual), information, curvature)
 
     def _by_blocks(self, counts: Floats, estimated: Floats) -> Evaluation:
         """Evaluate the likelihood as a sum over blocks of cells, none of which takes much memory."""
-        number, size = len(estimated), self.basis.shape[0]
+        number = len(estimated)
         objective, score = np.zeros(number), np.zeros(estimated.shape)
-        halves = np.zeros((number, size, size))
+        sums = [self._empty() for _ in range(number)]
         for start in range(0, len(self.index), _BLOCK):
             block = replace(self, index=self.index[start : start + _BLOCK])
             terms = _terms(counts[:, start : start + _BLOCK], block.logits(estimated))
             objective += terms.objective
             score += block.score(terms.residual)
-            for at, half in enumerate(halves):
-                block._add(terms.weight[:, at], half)
-        information = _together([self._reduced(half) for half in halves])
+            for at, each in enumerate(sums):
+                block._add(terms.weight[:, at], each)
+        information = _together([self._whole(each) for each in sums])
         return Evaluation(objective, score, information, information)
 
     @cached_property
@@ -156,33 +158,65 @@ class BinaryForm:
     def _columns(self) -> list[Codes]:
         return [np.ascontiguousarray(column) for column in self.index.T]
 
-    def _add(self, weight: Floats, half: Floats) -> None:
-        """Add sums of weights (M,) by pair of parameters to a matrix (P, P), each pair of a cell once.
+    @cached_property
+    def _position(self) -> npt.NDArray[np.intp] | None:
+        """Number among the estimated ones of each parameter (P,), -1 for one held at zero.
 
-        The diagonal gets half its sums, as the transpose is still to be added.
+        None where what is estimated is not some of the parameters, such as effects of attributes.
         """
-        size = len(half)
-        flat = half.reshape(-1)
-        for one, other in combinations(range(len(self._columns)), 2):
-            place = self._columns[one].astype(np.intp) * size + self._columns[other]
-            # Adds in place, where `bincount` would make a matrix of its own.
-            np.add.at(flat, place, SIGNS[one] * SIGNS[other] * weight)
-        flat[:: size + 1] += 0.5 * sum(np.bincount(column, weight, size) for column in self._columns)
+        size, estimated = self.basis.shape
+        rows = np.repeat(np.arange(size), np.diff(self.basis.indptr))
+        position = np.full(size, -1, dtype=np.intp)
+        position[rows] = self.basis.indices
+        alone = len(rows) == estimated == len(np.unique(rows)) == len(np.unique(self.basis.indices))
+        return position if alone and np.all(self.basis.data == 1.0) else None
 
-    def _reduced(self, half: Floats) -> Floats:
-        """Return the information of estimated parameters (q, q) from a half of that of all (P, P)."""
-        rows = np.asarray(self._basis_across @ half)
-        reduced = np.asarray(self._basis_across @ rows.T)
-        del rows
-        information: Floats = reduced + reduced.T
-        return information
+    @cached_property
+    def _placed(self) -> list[tuple[npt.NDArray[np.intp], Booleans | None]]:
+        """Columns as they are placed in matrices of parameters, and which cells have such a parameter."""
+        if self._position is None:
+            return [(column.astype(np.intp), None) for column in self._columns]
+        placed = [self._position[column] for column in self._columns]
+        return [(column, None if column.min(initial=0) >= 0 else column >= 0) for column in placed]
+
+    def _empty(self) -> Floats:
+        """Return zeros by pair of parameters: those estimated, where they are some of all parameters."""
+        return np.zeros([self.basis.shape[0 if self._position is None else 1]] * 2)
+
+    def _add(self, weight: Floats, sums: Floats) -> None:
+        """Add sums of weights (M,) by pair of parameters to the lower triangle of a matrix."""
+        size = len(sums)
+        flat = sums.reshape(-1)
+        for one, (left, in_left) in enumerate(self._placed):
+            some: slice | Booleans = slice(None) if in_left is None else in_left
+            flat[:: size + 1] += np.bincount(left[some], weight[some], size)
+            for other, (right, in_right) in enumerate(self._placed[:one]):
+                both = in_left if in_right is None else in_right if in_left is None else in_left & in_right
+                some = slice(None) if both is None else both
+                place = np.maximum(left[some], right[some]) * size + np.minimum(left[some], right[some])
+                # Adds in place, where `bincount` would make a matrix of its own.
+                np.add.at(flat, place, SIGNS[one] * SIGNS[other] * weight[some])
+
+    def _whole(self, sums: Floats) -> Floats:
+        """Return the information of estimated parameters (q, q) from sums in a lower triangle."""
+        whole = mirrored(sums)
+        if self._position is not None:
+            return whole
+        rows = np.asarray(self._basis_across @ whole)
+        return np.asarray(self._basis_across @ rows.T)
 
     def _spread(self, covariance: Floats) -> Floats:
-        full = np.asarray(self.basis @ np.asarray(self.basis @ covariance).T)
+        if self._position is None:
+            covariance = np.asarray(self.basis @ np.asarray(self.basis @ covariance).T)
         spread = np.zeros(len(self.index))
-        for one in range(self.index.shape[1]):
-            for other in range(self.index.shape[1]):
-                spread += SIGNS[one] * SIGNS[other] * full[self.index[:, one], self.index[:, other]]
+        for one, (left, in_left) in enumerate(self._placed):
+            for other, (right, in_right) in enumerate(self._placed[: one + 1]):
+                part = covariance[left, right]
+                if in_left is not None:
+                    part *= in_left
+                if in_right is not None:
+                    part *= in_right
+                spread += (1.0 if one == other else 2.0) * SIGNS[one] * SIGNS[other] * part
         return spread
 
 
@@ -218,12 +252,3 @@ def logistic(logits: Floats) -> Floats:
     """Return probabilities; quicker than `scipy.special.expit`, which is not vectorised."""
     chance: Floats = 1 / (1 + np.exp(-np.clip(logits, -_FARTHEST, _FARTHEST)))
     return chance
-
-
-def inverse(information: Floats) -> Floats:
-    """Return inverses of a batch of matrices, generalised where one of them has none."""
-    try:
-        found = np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        found = np.linalg.pinv(information, hermitian=True)
-    return found.astype(np.float64, copy=False)

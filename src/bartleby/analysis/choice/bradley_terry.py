@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bartleby.analysis.inference.positive import solved
+
 __all__ = ["Evaluation", "Likelihood", "Maximum", "maximise"]
 
 Floats = npt.NDArray[np.float64]
@@ -142,7 +144,12 @@ def maximise(
             now[active] += step
             converged[active] = True
             break
-        moved, state, lost = _climb(design, part, now[active], step, state, penalised=penalised)
+        before = state.objective
+        # Matrices that others take the place of must not stand beside these.
+        del state
+        if len(active) == size:
+            information = np.empty(0)
+        moved, state, lost = _climb(design, part, now[active], step, before, penalised=penalised)
         length = np.abs(moved - now[active]).max(axis=1, initial=0.0)
         now[active] = moved
         if len(active) == size:
@@ -161,20 +168,20 @@ def maximise(
 
 
 def _climb(
-    design: Likelihood, counts: Floats, now: Floats, step: Floats, state: Evaluation, *, penalised: bool
+    design: Likelihood, counts: Floats, now: Floats, step: Floats, objective: Floats, *, penalised: bool
 ) -> tuple[Floats, Evaluation, Booleans]:
-    """Take a step, halved for those data sets in which it would go down; tell which are stuck."""
+    """Take a step, halved for those data sets whose objective it would lower; tell which are stuck."""
     moved = now + step
     after = design.evaluate(counts, moved, penalised=penalised)
-    slack = 1e-10 * (1 + np.abs(state.objective))
+    slack = 1e-10 * (1 + np.abs(objective))
     for _ in range(30):
-        worse = ~(after.objective >= state.objective - slack)
+        worse = ~(after.objective >= objective - slack)
         if not worse.any():
             break
         step = np.where(worse[:, None], step / 2, step)
         moved = now + step
         after = design.evaluate(counts, moved, penalised=penalised)
-    lost = ~(after.objective >= state.objective - slack)
+    lost = ~(after.objective >= objective - slack)
     return np.where(lost[:, None], now, moved), after, lost
 
 
@@ -207,9 +214,8 @@ def _onto(now: Floats, information: Floats, contrast: Floats, value: Floats) -> 
 def _solve(information: Floats, right: Floats) -> Floats:
     """Solve a batch of systems; a singular one gets a little ridge rather than stopping the others."""
     try:
-        solved = np.linalg.solve(information, right[..., None])
+        return solved(information, right)
     except np.linalg.LinAlgError:
         ridge = 1e-10 * (1.0 + np.trace(information, axis1=1, axis2=2))
         eye = np.eye(information.shape[-1])
-        solved = np.linalg.solve(information + ridge[:, None, None] * eye, right[..., None])
-    return solved[..., 0].astype(np.float64, copy=False)
+        return solved(information + ridge[:, None, None] * eye, right)

@@ -18,6 +18,7 @@ from scipy import optimize, special
 
 from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.inference.intervals import clustered_variance, critical_value
+from bartleby.analysis.inference.positive import quadratic
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rounding import percent_text, plain_text, rounded_text
@@ -162,12 +163,15 @@ def utility_spread(group: GroupFit) -> float:
     items = group.layout.contrasts[: group.data.n_items]
     if not group.converged or group.layout.n_components != 1 or len(items) < 2 or group.reasons:
         return math.nan
-    centred = items - items.mean(axis=0)
-    covariance = (
-        group.model_covariance if group.penalised or group.robust is None else group.robust.covariance
-    )
-    utilities = centred @ group.estimated
-    error = np.trace(centred @ covariance @ centred.T)
+    mean = items.mean(axis=0)
+    if group.penalised or group.robust is None:
+        covariance = group.model_covariance
+        of_items, of_mean = quadratic(items, covariance), quadratic(mean[None], covariance)
+    else:
+        of_items, of_mean = group.robust.variances(items), group.robust.variances(mean)
+    utilities = items @ group.estimated
+    utilities -= utilities.mean()
+    error = of_items.sum() - len(items) * of_mean[0]
     return math.sqrt(max(0.0, float(utilities @ utilities - error) / (len(items) - 1)))
 
 

@@ -13,6 +13,7 @@ from bartleby.analysis.choice.bradley_terry import Likelihood, Maximum
 from bartleby.analysis.choice.covariance import inverse_information
 from bartleby.analysis.choice.own_profiles import OwnProfiles
 from bartleby.analysis.choice.profile import profile_bounds
+from bartleby.analysis.inference.positive import quadratic
 from bartleby.analysis.inference.sandwich import RobustCovariance
 
 __all__ = ["ContrastIntervals", "Profiles", "contrast_intervals", "no_intervals", "t_quantile"]
@@ -85,13 +86,12 @@ def contrast_intervals(
     model_error = np.empty(0)
     if penalised or robust is None:
         covariance = inverse_information(maximum.information[0]) if covariance is None else covariance
-        model_error = np.sqrt(scale * np.sum((contrasts @ covariance) * contrasts, axis=1))
+        model_error = np.sqrt(scale * quadratic(contrasts, covariance))
     if robust is None:
         error, df = model_error, np.full(len(contrasts), np.inf)
         method = f"{unit} independent, z"
     else:
-        error = robust.standard_errors(contrasts)
-        df = robust.degrees_of_freedom(contrasts)
+        error, df = robust.errors_and_freedom(contrasts)
         method = f"{robust.kind} by {cluster}, Satterthwaite t"
     estimates = contrasts @ maximum.estimated[0]
     half = t_quantile(level, df) * error

@@ -9,6 +9,7 @@ from scipy import sparse
 from bartleby.analysis.choice.bradley_terry import Maximum
 from bartleby.analysis.choice.data import ChoiceData
 from bartleby.analysis.choice.layout import Layout
+from bartleby.analysis.inference.positive import firm_inverse
 from bartleby.analysis.inference.sandwich import RobustCovariance, cluster_covariance
 
 __all__ = ["inverse_information", "overdispersion", "robust_covariance", "root_rows", "score_rows"]
@@ -17,21 +18,14 @@ Floats = npt.NDArray[np.float64]
 
 _LEAST_DISPERSION = 1e-4
 """Of fractional counts that follow the model almost exactly."""
-_FIRM = 1e-10
-"""Smallest over largest squared pivot from which on an inverse needs no decomposition into eigenvectors."""
 
 
 def inverse_information(information: Floats) -> Floats:
     """Return the inverse of an information matrix (q, q), generalised where it hardly has one."""
-    try:
-        pivots = np.square(np.diag(np.linalg.cholesky(information)))
-    except np.linalg.LinAlgError:
-        pivots = np.zeros(1)
-    if pivots.min(initial=np.inf) > _FIRM * pivots.max(initial=0.0):
-        found = np.linalg.inv(information)
-    else:
-        found = np.linalg.pinv(information, hermitian=True)
-    return found.astype(np.float64, copy=False)
+    found = firm_inverse(information)
+    if found is None:
+        found = np.asarray(np.linalg.pinv(information, hermitian=True), dtype=np.float64)
+    return found
 
 
 def robust_covariance(data: ChoiceData, layout: Layout, maximum: Maximum) -> RobustCovariance:

@@ -35,6 +35,7 @@ from bartleby.analysis.choice.own_profiles import own_profiles
 from bartleby.analysis.choice.pair_design import without_order
 from bartleby.analysis.choice.separation import Separation
 from bartleby.analysis.choice.warnings import adaptive_warning, cluster_warnings, data_warnings
+from bartleby.analysis.inference.positive import least_pivot
 from bartleby.analysis.inference.sandwich import RobustCovariance
 
 __all__ = ["GroupFit", "fit_group"]
@@ -114,8 +115,7 @@ class GroupFit:
     @property
     def model_covariance(self) -> Floats:
         """The inverse information times the overdispersion (q, q)."""
-        covariance: Floats = np.linalg.inv(self.maximum.information[0]) * self.scale
-        return covariance
+        return self.plain_covariance * self.scale
 
     def rows(self, options: ChoiceOptions, *, intervals: bool = True) -> list[dict[str, Any]]:
         """Return the reported rows, with intervals; or the estimates as if no pair were adaptive, without."""
@@ -205,10 +205,10 @@ def fit_group(
         reasons = dict.fromkeys(layout.terms, "did not converge")
     # Exact probabilities have no variance of draws, so that what varies is how prompts depart from the model.
     varies = (bool(options.clusters) or data.exact) and options.intervals != "none"
-    robust = robust_covariance(data, layout, maximum) if varies and maximum.converged[0] else None
     corrected = None
     if lost or not penalised:
         corrected = _corrected(data, layout, maximum, options, penalised=penalised, clustered=varies)
+    robust = robust_covariance(data, layout, maximum) if varies and maximum.converged[0] else None
     notes += [why] if (why := unknown_log_odds(data)) else []
     scale = 1.0
     if robust is not None:
@@ -275,15 +275,8 @@ def _undetermined(maximum: Maximum) -> bool:
     """
     if not maximum.converged[0]:
         return True
-    information = maximum.information[0]
-    scale = np.sqrt(np.diag(information))
-    if not np.all(scale > 0):
-        return True
-    try:
-        pivots = np.diag(np.linalg.cholesky(information / np.outer(scale, scale))) ** 2
-    except np.linalg.LinAlgError:
-        return True
-    return bool(pivots.min() < _LOST * len(pivots) * np.finfo(float).eps)
+    least = least_pivot(maximum.information[0])
+    return bool(least < _LOST * maximum.information.shape[-1] * np.finfo(float).eps)
 
 
 def _corrected(

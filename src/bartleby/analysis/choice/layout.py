@@ -77,9 +77,13 @@ class Layout:
         found[:n_nodes] = basis[:n_nodes]
         home = _home(self.nodes, self.component, self.baseline)
         for each in range(self.n_components):
-            members = self.component == each
+            members = np.flatnonzero(self.component == each)
             if each != home:
-                found[:n_nodes][members] -= basis[:n_nodes][members].mean(axis=0)
+                mean = basis[members].mean(axis=0)
+                if len(members) == n_nodes:
+                    found[:n_nodes] -= mean
+                else:
+                    found[members] -= mean
         estimated = np.flatnonzero(basis[n_nodes:].any(axis=0))
         found[np.arange(n_nodes, len(found)), estimated] = 1.0
         return found

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from bartleby.analysis.choice.binary_form import BinaryForm, inverse
+from bartleby.analysis.choice.binary_form import BinaryForm
 from bartleby.analysis.choice.bradley_terry import Evaluation
 from bartleby.analysis.choice.data import numbered
 from bartleby.analysis.choice.pair_likelihood import LocalTerms, PairKernel
+from bartleby.analysis.inference.positive import inverses_and_determinants
 
 __all__ = ["PairDesign", "without_order"]
 
@@ -127,9 +128,9 @@ class PairDesign:
         local_information = np.swapaxes(weighted, -1, -2) @ terms.gradient
         information = curvature = _gather_information(self, local_information)
         if penalised:
-            sign, log_determinant = np.linalg.slogdet(information)
-            objective = objective + np.where(sign > 0, 0.5 * log_determinant, -np.inf)
-            extra_score, leverage = _penalty_score(self, terms, weight, information)
+            covariance, log_determinant = inverses_and_determinants(information)
+            objective = objective + 0.5 * log_determinant
+            extra_score, leverage = _penalty_score(self, terms, weight, covariance)
             local_score = local_score + extra_score
             pseudo = leverage / np.where(total > 0, total, 1.0)
             curvature = information + _gather_information(self, pseudo[..., None, None] * local_information)
@@ -162,7 +163,7 @@ def without_order(design: PairDesign, counts: Floats) -> tuple[PairDesign, Float
 
 
 def _penalty_score(
-    design: PairDesign, terms: LocalTerms, weight: Floats, information: Floats
+    design: PairDesign, terms: LocalTerms, weight: Floats, inverse: Floats
 ) -> tuple[Floats, Floats]:
     """Return local derivatives of half the log determinant (B, M, L), and the leverage of cells (B, M).
 
@@ -171,7 +172,7 @@ def _penalty_score(
     terms in h vanish where h is the same for all outcomes.
     """
     basis = design.basis
-    covariance = basis @ inverse(information) @ basis.T
+    covariance = basis @ inverse @ basis.T
     first, second = design.index[:, :, None], design.index[:, None, :]
     local = covariance[:, first, second]
     spread = terms.gradient @ local

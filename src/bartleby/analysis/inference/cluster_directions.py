@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-__all__ = ["EMPTY", "EVERY", "Directions", "Matrix", "eigenpairs", "members", "owners"]
+__all__ = ["EMPTY", "EVERY", "Directions", "Matrix", "added_squares", "eigenpairs", "members", "owners"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -23,6 +23,8 @@ Matrix: TypeAlias = Floats | sparse.csr_array
 EVERY = slice(None)
 EMPTY = 1e-12
 """A leverage below this is rounding."""
+_BLOCK = 256
+"""Parameters whose products are made together."""
 
 
 class Directions(Protocol):
@@ -40,11 +42,14 @@ class Directions(Protocol):
     def width(self) -> int:
         """Number of parameters p."""
 
-    def lengths(self, contrasts: Floats) -> Floats:
-        """Return the model's variances of contrasts (c, p): their squared lengths when whitened (c,)."""
-
     def coordinates(self, contrasts: Floats) -> Floats:
         """Return contrasts (c, p) in the coordinates that `along` takes (p, c)."""
+
+    def lengths(self, contrasts: Floats, coordinates: Floats) -> Floats:
+        """Return the model's variances of contrasts (c, p): their squared lengths when whitened (c,)."""
+
+    def added_squares(self, coordinates: Floats, weights: Floats) -> Floats:
+        """Return weighted sums of squares of how far contrasts go along all directions (c,)."""
 
     def along(self, coordinates: Floats, chosen: Integers | slice = EVERY) -> Floats:
         """Return how far contrasts go along directions: all, or those chosen (k, c)."""
@@ -69,6 +74,21 @@ class Directions(Protocol):
 
     def squares(self, amounts: Floats) -> Floats:
         """Return such sums for several contrasts, of amounts (k, c) times all directions (c,)."""
+
+
+def added_squares(rows: Matrix, coordinates: Floats, weights: Floats | None = None) -> Floats:
+    """Return weighted sums of squares of the products of rows (n, p) and coordinates (p, c).
+
+    Rows are added up into a matrix of parameters first, so that no product of a row and a contrast is made.
+    """
+    weighted = rows if weights is None else rows * weights[:, None]
+    product = rows.T @ weighted
+    middle: Matrix = sparse.csr_array(product) if sparse.issparse(product) else product
+    sums = np.zeros(coordinates.shape[1])
+    for begin in range(0, len(coordinates), _BLOCK):
+        part = slice(begin, begin + _BLOCK)
+        sums += np.einsum("pc,pc->c", coordinates[part], middle[part] @ coordinates)
+    return sums
 
 
 def members(directions: Directions, clusters: Integers) -> tuple[Integers, Integers]:

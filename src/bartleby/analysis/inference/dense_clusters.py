@@ -8,7 +8,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from bartleby.analysis.inference.cluster_directions import EMPTY, EVERY, Matrix, eigenpairs, owners
+from bartleby.analysis.inference.cluster_directions import (
+    EMPTY,
+    EVERY,
+    Matrix,
+    added_squares,
+    eigenpairs,
+    owners,
+)
 
 __all__ = ["DenseDirections", "dense_directions"]
 
@@ -44,15 +51,19 @@ class DenseDirections:
         """Number of parameters p."""
         return len(self.whitener)
 
-    def lengths(self, contrasts: Floats) -> Floats:
-        """Return the model's variances of contrasts (c, p)."""
-        lengths: Floats = np.sum((contrasts @ self.whitener) ** 2, axis=1)
-        return lengths
-
     def coordinates(self, contrasts: Floats) -> Floats:
         """Return contrasts (c, p) in whitened coordinates (p, c)."""
         whitened: Floats = (contrasts @ self.whitener).T
         return whitened
+
+    def lengths(self, contrasts: Floats, coordinates: Floats) -> Floats:
+        """Return the model's variances of contrasts (c, p)."""
+        lengths: Floats = np.sum(coordinates**2, axis=0)
+        return lengths
+
+    def added_squares(self, coordinates: Floats, weights: Floats) -> Floats:
+        """Return weighted sums of squares of how far contrasts go along directions (c,)."""
+        return added_squares(self.rows, coordinates, weights)
 
     def along(self, coordinates: Floats, chosen: Integers | slice = EVERY) -> Floats:
         """Return how far contrasts go along directions: all, or those chosen (k, c)."""

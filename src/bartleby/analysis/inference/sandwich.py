@@ -17,10 +17,11 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, sparse
+from scipy import sparse
 
-from bartleby.analysis.inference.cluster_directions import Directions, Matrix
+from bartleby.analysis.inference.cluster_directions import Directions, Matrix, added_squares
 from bartleby.analysis.inference.dense_clusters import dense_directions
+from bartleby.analysis.inference.positive import firm_inverse
 from bartleby.analysis.inference.satterthwaite import satterthwaite
 from bartleby.analysis.inference.sparse_clusters import sparse_directions
 from bartleby.errors import DataError, SettingError
@@ -37,12 +38,18 @@ _ABSORBED = 1e-9
 """A leverage within this of 1 means that a direction is known from one cluster alone."""
 _EXACT = 1e-18
 """A variance within this, relative to that of the model, is rounding where clusters do not vary at all."""
-_FIRM = 1e-5
-"""Least pivot of the root, of a unit diagonal, from which on an inverse needs no eigenvectors."""
-_NUMBERS = 1_000_000
-_BLOCK = 256
 _DENSE = 250_000
 """Numbers up to which sparse rows are written out: small problems are quicker that way."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Contrasts (k, p), their coordinates (p, k) and lengths (k,), and which rest on clusters (k,)."""
+
+    contrasts: Floats
+    coordinates: Floats
+    lengths: Floats
+    robust: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -83,18 +90,16 @@ class RobustCovariance:
     def variances(self, contrasts: npt.ArrayLike) -> Floats:
         """Return variances of contrasts (k, p), also of those that cannot be estimated robustly."""
         rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
+        return self._variances(rows, self.directions.coordinates(rows))
+
+    def _variances(self, rows: Floats, coordinates: Floats) -> Floats:
         if self.n_clusters < 2:
             return np.full(len(rows), np.nan)
-        if not sparse.issparse(self.scores) or "covariance" in self.__dict__:
+        if not sparse.issparse(self.scores):
             variances: Floats = np.sum((rows @ self.covariance) * rows, axis=1)
             return variances
         # Much less than the whole covariance takes, where scores touch few of the parameters.
-        coordinates = self.directions.coordinates(rows)
-        found = np.zeros(len(rows))
-        step = max(1, _NUMBERS // max(len(rows), 1))
-        for begin in range(0, self.scores.shape[0], step):
-            found += np.square(self.scores[begin : begin + step] @ coordinates).sum(axis=0)
-        return found * self._stretch
+        return added_squares(self.scores, coordinates) * self._stretch
 
     @property
     def leverages(self) -> Floats:
@@ -122,12 +127,7 @@ class RobustCovariance:
         Pustejovsky & Tipton (2018), section 2.3, with the fitted information as working model: for the
         quadratic form with matrix P over clusters, df = tr(P)^2 / tr(P^2).
         """
-        rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
-        df = np.full(len(rows), np.nan)
-        known = self._is_robust(rows)
-        factor = _adjustment(self.leverages, self.kind)
-        df[known] = satterthwaite(self.directions, factor, rows[known])
-        return df
+        return self._freedom(self._measured(contrasts))
 
     def standard_errors(self, contrasts: npt.ArrayLike) -> Floats:
         """Return standard errors of contrasts (k, p), NaN where they cannot be estimated robustly.
@@ -135,23 +135,37 @@ class RobustCovariance:
         Where every cluster is fitted exactly nothing says how clusters vary: what comes out then is rounding,
         and no standard error.
         """
-        rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
-        variance = self.variances(rows)
-        known = self._is_robust(rows) & (variance > _EXACT * self.directions.lengths(rows))
+        return self._errors(self._measured(contrasts))
+
+    def errors_and_freedom(self, contrasts: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Return standard errors and degrees of freedom of contrasts (k, p), which take less together."""
+        measured = self._measured(contrasts)
+        return self._errors(measured), self._freedom(measured)
+
+    def _errors(self, measured: _Measured) -> Floats:
+        variance = self._variances(measured.contrasts, measured.coordinates)
+        known = measured.robust & (variance > _EXACT * measured.lengths)
         return np.where(known, np.sqrt(np.maximum(variance, 0.0)), np.nan)
 
-    def _is_robust(self, contrasts: Floats) -> npt.NDArray[np.bool_]:
-        """Tell which contrasts rest on more than one cluster in all their parts."""
-        if self.n_clusters < 2:
-            return np.zeros(len(contrasts), dtype=bool)
-        lengths = self.directions.lengths(contrasts)
+    def _freedom(self, measured: _Measured) -> Floats:
+        df = np.full(len(measured.lengths), np.nan)
+        known = measured.robust
+        coordinates = measured.coordinates if known.all() else measured.coordinates[:, known]
+        factor = _adjustment(self.leverages, self.kind)
+        df[known] = satterthwaite(self.directions, factor, coordinates, measured.lengths[known])
+        return df
+
+    def _measured(self, contrasts: npt.ArrayLike) -> _Measured:
+        """Return contrasts with their lengths, and which rest on more than one cluster in all their parts."""
+        rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
+        coordinates = self.directions.coordinates(rows)
+        lengths = self.directions.lengths(rows, coordinates)
+        robust: npt.NDArray[np.bool_] = (lengths > 0) & (self.n_clusters > 1)
         alone = np.flatnonzero(self.leverages > 1 - _ABSORBED)
-        if len(alone) == 0:
-            return lengths > 0
-        coordinates = self.directions.coordinates(contrasts)
-        lost = np.sum(self.directions.along(coordinates, alone) ** 2, axis=0)
-        known: npt.NDArray[np.bool_] = (lengths > 0) & (lost <= 1e-8 * lengths)
-        return known
+        if len(alone):
+            lost = np.sum(self.directions.along(coordinates, alone) ** 2, axis=0)
+            robust &= lost <= 1e-8 * lengths
+        return _Measured(rows, coordinates, lengths, robust)
 
 
 def cluster_covariance(
@@ -250,28 +264,11 @@ def _check_shapes(scores: Matrix, score_codes: Codes, roots: Matrix, root_codes:
 
 def _inverse(information: Floats) -> Floats:
     """Return the inverse of R'R: from its root, or from its eigenvectors where it is near to having none."""
-    scale = np.sqrt(np.diag(information))
-    if np.all(np.isfinite(scale)) and np.all(scale > 0):
-        scaled = information / scale
-        scaled /= scale[:, None]
-        root, failed = linalg.lapack.dpotrf(scaled.T, lower=1, overwrite_a=1)
-        if not failed and np.min(np.diagonal(root)) > _FIRM:
-            inverse = _mirrored(linalg.lapack.dpotri(root, lower=1, overwrite_c=1)[0]).T
-            inverse /= scale
-            inverse /= scale[:, None]
-            return inverse
+    inverse = firm_inverse(information)
+    if inverse is not None:
+        return inverse
     whitener = _whitener(information)
     return np.asarray(whitener @ whitener.T)
-
-
-def _mirrored(matrix: Floats) -> Floats:
-    """Write the lower triangle of a matrix over its upper one, in place."""
-    for begin in range(0, len(matrix), _BLOCK):
-        own = slice(begin, begin + _BLOCK)
-        lower = np.tril(matrix[own, own])
-        matrix[own, own] = lower + np.tril(lower, -1).T
-        matrix[own, begin + _BLOCK :] = matrix[begin + _BLOCK :, own].T
-    return matrix
 
 
 def _whitener(information: Floats) -> Floats:

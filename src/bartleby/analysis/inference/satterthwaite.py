@@ -30,14 +30,13 @@ _CANDIDATE = 5e-5
 """Of a contrast's variance: clusters with less than this share of it seldom matter."""
 _MOST = 4096
 """Clusters whose inner products are cheaper than those of all of them by way of the parameters."""
-_ALIKE = 8
-"""Directions of a cluster up to which they are added one after the other, where all have as many."""
 _NUMBERS = 1_000_000
 _IN_CACHE = 200_000
 """Numbers looked at together where they are looked at several times."""
+_NONE: Integers = np.zeros(0, dtype=np.int64)
 
 
-def satterthwaite(directions: Directions, factor: Floats, contrasts: Floats) -> Floats:
+def satterthwaite(directions: Directions, factor: Floats, coordinates: Floats, lengths: Floats) -> Floats:
     """Return degrees of freedom tr(P)^2 / tr(P^2) of contrasts.
 
     Parameters
@@ -46,8 +45,10 @@ def satterthwaite(directions: Directions, factor: Floats, contrasts: Floats) -> 
         Each cluster's information, taken apart (k directions).
     factor
         What scores are multiplied by along each direction: (1 - leverage)^(-1/2) for CR2 (k,).
-    contrasts
-        One a row (c, p).
+    coordinates
+        Of contrasts, as `Directions.coordinates` returns them (p, c).
+    lengths
+        The model's variances of contrasts (c,).
 
     Returns
     -------
@@ -69,10 +70,9 @@ def satterthwaite(directions: Directions, factor: Floats, contrasts: Floats) -> 
     """
     weighted = directions.leverages * factor
     if directions.width <= _EXACT_WIDTH:
-        return _exact(directions, weighted, contrasts)
-    coordinates = directions.coordinates(contrasts)
-    sums = _sums(directions, weighted, coordinates, _CANDIDATE * directions.lengths(contrasts))
-    df = np.full(len(contrasts), np.nan)
+        return _exact(directions, weighted, coordinates)
+    sums = _sums(directions, weighted, coordinates, _CANDIDATE * lengths)
+    df = np.full(len(lengths), np.nan)
     for at in np.flatnonzero(sums.trace > 0).tolist():
         coordinate = np.ascontiguousarray(coordinates[:, at])
         chosen = sums.chosen(at)
@@ -90,15 +90,15 @@ def satterthwaite(directions: Directions, factor: Floats, contrasts: Floats) -> 
     return df
 
 
-def _exact(directions: Directions, weighted: Floats, contrasts: Floats) -> Floats:
+def _exact(directions: Directions, weighted: Floats, coordinates: Floats) -> Floats:
     """Return degrees of freedom from all inner products."""
-    df = np.full(len(contrasts), np.nan)
-    undone = _undone(directions)[:, None]
+    number = coordinates.shape[1]
+    df = np.full(number, np.nan)
+    gathering = _gathering(_undone(directions) - 1.0, directions.starts)
     step = max(1, _NUMBERS // max(len(weighted), 1))
-    for begin in range(0, len(contrasts), step):
-        coordinates = directions.coordinates(contrasts[begin : begin + step])
-        amounts = weighted[:, None] * directions.along(coordinates)
-        left = _added((undone - 1.0) * amounts**2, directions.starts)
+    for begin in range(0, number, step):
+        amounts = weighted[:, None] * directions.along(coordinates[:, begin : begin + step])
+        left = gathering @ amounts**2
         trace = left.sum(axis=0)
         some = np.flatnonzero(trace > 0)
         squares = np.einsum("gc,gc->c", left, left)[some] + directions.squares(amounts[:, some])
@@ -147,34 +147,37 @@ class _Sums:
 
 
 def _sums(directions: Directions, weighted: Floats, coordinates: Floats, floor: Floats) -> _Sums:
-    """Add up over clusters, a few at a time so that what is made of them stays in the cache."""
-    number = coordinates.shape[1]
-    trace, square, total = np.zeros(number), np.zeros(number), np.zeros(number)
+    """Add up over clusters: the squares of P_gg a few clusters at a time, so that they stay in the cache."""
+    number, n_clusters = coordinates.shape[1], len(directions.starts)
+    left = weighted**2 * (_undone(directions) - 1.0)
+    # D_gg is P_gg with each part over what its leverage leaves, so at most P_gg over the least that is left.
+    leaves = np.where(left > 0, 1.0 - directions.leverages, 1.0)
+    least = np.minimum.reduceat(leaves, directions.starts)[:, None]
+    gathering = _gathering(left, directions.starts)
     ends = np.append(directions.starts, len(weighted))
-    undone = _undone(directions)
-    kept: list[tuple[Integers, Integers, Floats]] = []
-    step = max(1, int(_IN_CACHE * len(directions.starts) / (max(len(weighted), 1) * max(number, 1))))
-    for begin in range(0, len(directions.starts), step):
-        starts = ends[begin : begin + step + 1]
-        part, inside = slice(starts[0], starts[-1]), starts[:-1] - starts[0]
-        amounts = directions.along(coordinates, part)
-        amounts *= weighted[part, None]
-        amounts *= amounts
-        absorbed = _added(amounts, inside)
-        own = _added(amounts * undone[part, None], inside)
-        total += absorbed.sum(axis=0)
-        if np.any(own > floor):
-            cluster, contrast = np.nonzero(own > floor)
-            kept.append((contrast, cluster + begin, own[cluster, contrast]))
-        own -= absorbed
-        trace += own.sum(axis=0)
+    square = np.zeros(number)
+    kept: list[tuple[Integers, Integers, Floats]] = [(_NONE, _NONE, np.zeros(0))]
+    step = max(1, int(_IN_CACHE * n_clusters / (max(len(weighted), 1) * max(number, 1))))
+    for begin in range(0, n_clusters, step):
+        part = slice(ends[begin], ends[min(begin + step, n_clusters)])
+        lengths = directions.along(coordinates, part)
+        lengths *= lengths
+        own = gathering[begin : begin + step, part] @ lengths
         square += np.einsum("gc,gc->c", own, own)
-    nothing = np.zeros(0, dtype=np.int64)
-    kept.append((nothing, nothing, np.zeros(0)))
-    contrast, clusters, large = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        large = np.flatnonzero(own > least[begin : begin + step] * floor)
+        if len(large):
+            cluster, contrast = np.divmod(large, number)
+            direction, owner = members(directions, cluster + begin)
+            amounts = lengths[direction - part.start, contrast[owner]] * (left / leaves)[direction]
+            whole = np.bincount(owner, amounts, len(cluster)).astype(np.float64)
+            above = whole > floor[contrast]
+            kept.append((contrast[above], cluster[above] + begin, whole[above]))
+    contrast, clusters, whole = (np.concatenate(parts) for parts in zip(*kept, strict=True))
     order = np.argsort(contrast, kind="stable")
     starts = np.searchsorted(contrast[order], np.arange(number + 1))
-    return _Sums(trace, square, total, floor, starts, clusters[order], large[order])
+    trace = directions.added_squares(coordinates, left)
+    absorbed = directions.added_squares(coordinates, weighted**2)
+    return _Sums(trace, square, absorbed, floor, starts, clusters[order], whole[order])
 
 
 def _above(directions: Directions, weighted: Floats, coordinate: Floats, least: float) -> Integers:
@@ -183,15 +186,10 @@ def _above(directions: Directions, weighted: Floats, coordinate: Floats, least: 
     return np.flatnonzero(np.add.reduceat(_undone(directions) * amounts**2, directions.starts) > least)
 
 
-def _added(amounts: Floats, starts: Integers) -> Floats:
-    """Return sums (G, c) of rows (k, c) that lie together."""
-    sizes = np.diff(starts, append=len(amounts))
-    if sizes.min() == sizes.max() <= _ALIKE:
-        sums: Floats = sum((amounts[at :: sizes[0]] for at in range(1, sizes[0])), start=amounts[:: sizes[0]])
-        return sums
-    shape = (len(starts), len(amounts))
-    places = np.append(starts, len(amounts))
-    return np.asarray(sparse.csr_array((np.ones(shape[1]), np.arange(shape[1]), places), shape) @ amounts)
+def _gathering(weights: Floats, starts: Integers) -> sparse.csr_array:
+    """Return a matrix (G, k) that adds weighted rows of directions that lie together."""
+    shape = (len(starts), len(weights))
+    return sparse.csr_array((weights, np.arange(shape[1]), np.append(starts, shape[1])), shape)
 
 
 def _undone(directions: Directions) -> Floats:

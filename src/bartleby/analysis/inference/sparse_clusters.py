@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from bartleby.analysis.inference.cluster_directions import EVERY, Matrix, eigenpairs, owners
+from bartleby.analysis.inference.cluster_directions import EVERY, Matrix, added_squares, eigenpairs, owners
 from bartleby.analysis.inference.dense_clusters import dense_directions
+from bartleby.analysis.inference.positive import times
 
 __all__ = ["SparseDirections", "bilinear", "sparse_directions"]
 
@@ -28,14 +29,8 @@ _SHORT = 16
 """Rows of a cluster up to which their inner products are looked up one by one."""
 _BATCH = 1_000_000
 """Numbers looked up, or written out, at a time."""
-_LARGE = 40_000
-"""Numbers of contrasts from which on it pays to look for what they share."""
-_SAMPLE = 15
-"""Contrasts whose median is taken for what all share."""
 _SMALL = 200
 """Parameters up to which sparse matrices are not worth their making."""
-_FEW = 30
-"""Numbers a parameter may have of its own where contrasts share the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,24 +57,23 @@ class SparseDirections:
         """Number of parameters p."""
         return len(self.inverse)
 
-    def lengths(self, contrasts: Floats) -> Floats:
-        """Return the model's variances of contrasts (c, p)."""
-        lengths: Floats = np.einsum("cp,pc->c", contrasts, self.coordinates(contrasts))
-        return lengths
-
     def coordinates(self, contrasts: Floats) -> Floats:
         """Return contrasts (c, p) times the inverse (p, c)."""
-        if contrasts.size < _LARGE:
-            return np.asarray(self.inverse @ contrasts.T)
-        # What is measured against one mean shares nearly all of its numbers.
-        shared = np.median(contrasts[:: max(1, len(contrasts) // _SAMPLE)], axis=0)
-        own = sparse.csr_array(contrasts - shared)
-        if own.nnz > contrasts.size / len(self.inverse) * _FEW:
-            return np.asarray(self.inverse @ contrasts.T)
-        # The inverse is symmetric, so that a row can stand for a column.
-        times = np.asarray(own @ self.inverse)
-        times += shared @ self.inverse
-        return times.T
+        # Row by row, as sparse products would copy all of what lies otherwise, for each block of clusters.
+        coordinates = np.empty(contrasts.shape[::-1])
+        step = max(1, _BATCH // max(self.width, 1))
+        for begin in range(0, len(contrasts), step):
+            coordinates[:, begin : begin + step] = times(contrasts[begin : begin + step], self.inverse).T
+        return coordinates
+
+    def lengths(self, contrasts: Floats, coordinates: Floats) -> Floats:
+        """Return the model's variances of contrasts (c, p)."""
+        lengths: Floats = np.einsum("cp,pc->c", contrasts, coordinates)
+        return lengths
+
+    def added_squares(self, coordinates: Floats, weights: Floats) -> Floats:
+        """Return weighted sums of squares of how far contrasts go along directions (c,)."""
+        return added_squares(self.rows, coordinates, weights)
 
     def along(self, coordinates: Floats, chosen: Integers | slice = EVERY) -> Floats:
         """Return how far contrasts go along directions: all, or those chosen (k, c)."""
