@@ -50,6 +50,16 @@ class Row:
     kind: str = "estimate"
     separated: bool = False
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether both bounds are known."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+    def beyond(self, limits: tuple[float, float]) -> str:
+        """Return the ends of an axis, `<` and `>`, behind which the row continues."""
+        low, high = (self.low, self.high) if self.has_interval else (self.estimate, self.estimate)
+        return "<" * (low < limits[0]) + ">" * (high > limits[1])
+
 
 def require_columns(frame: pd.DataFrame, what: str, needed: Iterable[str] = NEEDED) -> None:
     """Raise `DataError` naming every column that a table of estimates lacks."""
@@ -103,9 +113,8 @@ def draw_rows(
     """
     axes.set_xlim(*limits)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    for position, row in enumerate(rows):
-        if row.kind != "header":
-            _draw_row(axes, position, row, limits, size)
+    _draw_intervals(axes, rows, limits)
+    _draw_markers(axes, rows, limits, size)
     axes.set_yticks(range(len(rows)), [row.label for row in rows], fontsize=font)
     axes.tick_params(axis="y", length=0, pad=3)
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
@@ -115,47 +124,52 @@ def draw_rows(
     axes.spines["left"].set_visible(False)
 
 
-def _draw_row(axes: Axes, y: int, row: Row, limits: tuple[float, float], size: float) -> None:
-    low_end, high_end = limits
-    colour, marker = row.look.colour, row.look.marker
-    known = not (math.isnan(row.low) or math.isnan(row.high))
-    if math.isnan(row.estimate):
-        axes.text(low_end, y, " not estimated", va="center", fontsize=5.5, color=MUTED, style="italic")
-    if known:
-        ends = float(np.clip(row.low, low_end, high_end)), float(np.clip(row.high, low_end, high_end))
-        axes.plot(ends, (y, y), color=colour, linewidth=0.9, solid_capstyle="butt", zorder=2)
-        if row.low < low_end:
-            _arrow(axes, (low_end, y), "<", colour, size)
-        if row.high > high_end:
-            _arrow(axes, (high_end, y), ">", colour, size)
-    if low_end <= row.estimate <= high_end:
-        hollow = not known and row.kind != "fixed"
-        fill = "white" if hollow else colour
+def _draw_intervals(axes: Axes, rows: Sequence[Row], limits: tuple[float, float]) -> None:
+    """Draw the intervals of one colour as one line with gaps: drawing costs by the artist, not by the row."""
+    ends: dict[str, list[tuple[float, float]]] = {}
+    for y, row in enumerate(rows):
+        if row.kind != "header" and row.has_interval:
+            low, high = np.clip([row.low, row.high], *limits)
+            ends.setdefault(row.look.colour, []).extend([(low, y), (high, y), (math.nan, math.nan)])
+    for colour, points in ends.items():
+        axes.plot(*np.transpose(points), color=colour, linewidth=0.9, solid_capstyle="butt", zorder=2)
+
+
+def _draw_markers(axes: Axes, rows: Sequence[Row], limits: tuple[float, float], size: float) -> None:
+    """Draw the estimates, and an arrow where a row goes on beyond the axis; equal marks are one artist."""
+    marks: dict[tuple[str, str, str], list[tuple[float, int]]] = {}
+    arrows: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for y, row in enumerate(rows):
+        if row.kind == "header":
+            continue
+        if math.isnan(row.estimate):
+            axes.text(limits[0], y, " not estimated", va="center", fontsize=5.5, color=MUTED, style="italic")
+        if limits[0] <= row.estimate <= limits[1]:
+            fill = row.look.colour if row.has_interval or row.kind == "fixed" else "white"
+            marks.setdefault((row.look.colour, row.look.marker, fill), []).append((row.estimate, y))
+        for marker in row.beyond(limits):
+            arrows.setdefault((row.look.colour, marker), []).append((limits["<>".index(marker)], y))
+    for (colour, marker, fill), points in marks.items():
         axes.plot(
-            [row.estimate], [y], marker, ms=size, mfc=fill, mec=colour, mew=0.7, zorder=3, linestyle="none"
+            *np.transpose(points), marker, ms=size, mfc=fill, mec=colour, mew=0.7, zorder=3, linestyle="none"
         )
-    elif not known and math.isinf(row.estimate):
-        _arrow(axes, (high_end if row.estimate > 0 else low_end, y), "><"[row.estimate < 0], colour, size)
-
-
-def _arrow(axes: Axes, at: tuple[float, int], marker: str, colour: str, size: float) -> None:
-    axes.plot(
-        [at[0]], [at[1]], marker, ms=size + 0.4, mfc="white", mec=colour, mew=0.7, clip_on=False, zorder=4,
-        linestyle="none",
-    )  # fmt: skip
+    for (colour, marker), points in arrows.items():
+        axes.plot(
+            *np.transpose(points), marker, ms=size + 0.4, mfc="white", mec=colour, mew=0.7, clip_on=False,
+            zorder=4, linestyle="none",
+        )  # fmt: skip
 
 
 def notes(rows: Sequence[Row], level: float | None, limits: tuple[float, float]) -> list[str]:
     """Return what a reader must know to read these rows: only the marks that are there."""
     drawn = [row for row in rows if row.kind == "estimate"]
-    known = [row for row in drawn if not (math.isnan(row.low) or math.isnan(row.high))]
+    known = [row for row in drawn if row.has_interval]
     found = []
     if known:
         found.append(f"Lines are {level:.0%} intervals." if level else "Lines are intervals.")
-    if any(math.isnan(row.low) or math.isnan(row.high) for row in drawn if not math.isnan(row.estimate)):
+    if any(not row.has_interval for row in drawn if not math.isnan(row.estimate)):
         found.append("Hollow: no interval.")
-    beyond = any(row.low < limits[0] or row.high > limits[1] for row in known)
-    if beyond or any(math.isinf(row.estimate) for row in drawn):
+    if any(row.beyond(limits) for row in drawn):
         found.append("Arrow: goes on beyond the axis.")
     if any(row.separated for row in drawn):
         found.append("* separated: won or lost every comparison that could place it.")

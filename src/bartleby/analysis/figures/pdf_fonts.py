@@ -19,7 +19,8 @@ _LAYOUT_TABLES = ("GDEF", "GPOS", "GSUB", "MATH")
 
 _USUAL = (
     *range(0x20, 0x7F),
-    *map(ord, "\u2212\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u00d7\u00b7\u00b1\u2264\u2265"),
+    *map(ord, "\u2212\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u00d7\u00b7\u00b1\u2264\u2265\u2190\u2192"),
+    *range(0xFB00, 0xFB05),  # ligatures of f, which replace its letters when a text is laid out
 )
 """What nearly all figures are written with: a font of these is made once and embedded in each."""
 

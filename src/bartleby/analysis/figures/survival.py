@@ -175,9 +175,13 @@ def _apart(curves: list[_Curve], wide: float) -> Picture:
         if place >= len(curves):
             axes.set_visible(False)
             continue
-        for other in curves:
-            if other is not curves[place]:
-                axes.step(other.turns, other.staying, where="post", color="#d4d4d4", linewidth=0.5, zorder=1)
+        others = [other for other in curves if other is not curves[place]]
+        # All in one line with gaps: drawing costs by the artist.
+        turns, heights = (
+            np.concatenate([np.append(getattr(other, name), np.nan) for other in others])
+            for name in ("turns", "staying")
+        )
+        axes.step(turns, heights, where="post", color="#d4d4d4", linewidth=0.5, zorder=1)
         _draw_curve(axes, curves[place], "#0072B2", "-", band=0.2)
         _dress(axes, last, small=True)
         axes.set_title(clip(words(curves[place].name).capitalize(), 30), fontsize=6.5)
