@@ -7,10 +7,9 @@ Six verbs, the same here and on the command line: `load`, `check`, `run` (`colle
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as `typing` has it, whose import would take longer than all else here
 if TYPE_CHECKING:
     from bartleby import figures, tables
     from bartleby.analysis.choice.model import choice_model
@@ -259,10 +258,6 @@ _WHERE = {
     "wrong_exits": "analysis.exits.kinds",
 }
 _NAMESPACES = ("figures", "tables")
-
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())
-"""A program that uses Bartleby says where its log lines go; on the command line they go to standard error."""
 
 
 def __getattr__(name: str) -> object:

@@ -258,3 +258,21 @@ def test_nothing_heavy_is_imported_for_help() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_ctrl_c_while_the_command_is_imported_is_answered_too() -> None:
+    interrupted = """
+import signal, sys
+class Pressed:
+    def find_spec(self, name, *_):
+        if name == "bartleby.cli.printing":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Pressed())
+from bartleby.__main__ import main
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        130,
+        "bartleby: interrupted; a run can be resumed with the same command\n",
+    )
