@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from bartleby.collectors import retry, session
+from bartleby.collectors.budget import Budget
 from bartleby.collectors.collector import collect
-from bartleby.collectors.models.base import Capabilities, DeniedError
+from bartleby.collectors.models.base import Capabilities, KeyRefusedError
+from bartleby.collectors.models.http_errors import from_status
 from bartleby.collectors.schema import open_to_read
 from bartleby.collectors.status import status
 from bartleby.collectors.trial_table import read
@@ -206,18 +208,45 @@ async def test_a_paradigm_that_fails_on_one_trial_leaves_the_others_alone(log: P
     assert (summary.status.ended, fixed.asked) == ({"chose_first": 12}, [])
 
 
-async def test_what_a_server_denies_in_one_trial_is_its_error(log: Path) -> None:
+@pytest.mark.parametrize("status", [301, 307, 403, 404, 405, 501])
+async def test_what_a_server_denies_in_one_trial_is_its_error(log: Path, status: int) -> None:
+    error = from_status("fake/one", status, "no", headers={}, request_id=None, key="KEY")
+
     def denies(request: Request, number: int) -> Reply:
         if number == 5:
-            raise DeniedError("flagged (status 403)")
+            raise error
         return always_first(request, number)
 
     summary = await collect(small_study(), FakeModel(denies, concurrency=1), log)
     assert summary.status.ended == {"chose_first": 11, "error": 1}
-    with pytest.raises(ModelError, match="403"):
-        await collect(
-            small_study(), FakeModel(after(0, lambda: DeniedError("no (status 403)"))), log.with_name("b.db")
-        )
+    with pytest.raises(ModelError, match=f"status {status}"):
+        await collect(small_study(), FakeModel(after(0, lambda: error)), log.with_name("b.db"))
+
+
+@pytest.mark.parametrize("status", [401, 402])
+async def test_a_refused_key_ends_a_run_whatever_was_answered(log: Path, status: int) -> None:
+    error = from_status("fake/one", status, "no", headers={}, request_id=None, key="KEY")
+    with pytest.raises(KeyRefusedError, match=f"status {status}"):
+        await collect(small_study(), FakeModel(after(5, lambda: error), concurrency=1), log)
+    summary = await collect(small_study(), FakeModel(), log)
+    assert summary.status.ended == {"chose_first": 12}
+
+
+async def test_other_weights_under_the_name_of_a_model_are_refused(log: Path) -> None:
+    class Weights(FakeModel):
+        def __init__(self, number: str) -> None:
+            super().__init__()
+            self.number = number
+
+        async def capabilities(self) -> Capabilities:
+            told = await super().capabilities()
+            return replace(told, description={"file": "m.gguf", "sha256": self.number * 64})
+
+    await collect(small_study(), Weights("a"), log, budget=Budget(calls=2))
+    with pytest.raises(LogError, match=r"another run \(weights of m\.gguf aaaaaaaaaaaa -> bbbbbbbbbbbb\)"):
+        await collect(small_study(), Weights("b"), log)
+    summary = await collect(small_study(), Weights("a"), log)
+    assert summary.status.ended == {"chose_first": 12}
 
 
 async def test_a_model_that_cannot_be_opened_is_one_line(log: Path) -> None:
@@ -283,8 +312,8 @@ async def test_rounds_follow_from_outcomes_and_a_stopped_run_takes_the_same_way(
     whole = await collect(study, FakeModel(), tmp_path / "whole.db")
     assert query(tmp_path / "whole.db", "SELECT DISTINCT round FROM trials") == [(0,), (1,), (2,)]
     for answers in (2, 3, 4, 2):
-        with pytest.raises(ModelError):
-            await collect(study, FakeModel(after(answers, lambda: ModelError("gone"))), log)
+        with pytest.raises(KeyRefusedError):
+            await collect(study, FakeModel(after(answers, lambda: KeyRefusedError("gone"))), log)
     summary = await collect(study, FakeModel(), log)
     assert summary.status.ended == whole.status.ended
     trials = "SELECT id, round, items FROM trials ORDER BY number"

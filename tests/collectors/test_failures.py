@@ -10,7 +10,7 @@ import pytest
 
 from bartleby.collectors import retry
 from bartleby.collectors.collector import collect
-from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.base import KeyRefusedError, TransientError
 from bartleby.collectors.status import status
 from bartleby.errors import ModelError, RequestError
 from bartleby.exchange import Reply, Request
@@ -142,7 +142,7 @@ async def test_secrets_do_not_reach_the_log_or_an_error(log: Path, monkeypatch: 
         if number == 2:
             raise RuntimeError("header x-api-key: abcdefgh1234 was plain-words-as-a-key")
         if number == 5:
-            raise ModelError("key sk-ant-REDACTED refused")
+            raise KeyRefusedError("key sk-ant-REDACTED refused")
         return always_first(request, number)
 
     with pytest.raises(ModelError) as caught:

@@ -44,10 +44,19 @@ class Frozen:
         found = [] if self.model == other.model else [f"model {self.model} -> {other.model}"]
         if self.user != other.user:
             found.append(f"model of the user {self.user or 'none'} -> {other.user or 'none'}")
+        found += _other_weights(self.description, other.description)
+        found += _other_weights(self.user_description, other.user_description)
         if self.fingerprint != other.fingerprint:
             before, after = _decisive(self.study), _decisive(other.study)
             found += list(_compare("", before, after)) or ["the study's fingerprint"]
         return found
+
+
+def _other_weights(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return how the weights differ of models in files, which one name may hold one after the other."""
+    one, other = before.get("sha256"), after.get("sha256")
+    named = f"weights of {after.get('file', after.get('id'))} {str(one)[:12]} -> {str(other)[:12]}"
+    return [named] if one and other and one != other else []
 
 
 def freeze(

@@ -89,7 +89,8 @@ def _compare(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> None
     """Refuse another study or model, unless nothing was asked yet: then the log becomes theirs."""
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     study, user = json.loads(meta["study"]), meta.get("user")
-    before = Frozen(study, meta["fingerprint"], meta["model"], user=user)
+    described, of_user = (json.loads(meta.get(name, "{}")) for name in ("description", "user_description"))
+    before = Frozen(study, meta["fingerprint"], meta["model"], described, user, of_user)
     found = before.differences(frozen)
     if not found:
         return

@@ -13,12 +13,13 @@ from bartleby.collectors.caps import CapReached
 from bartleby.collectors.delivering import Delivering
 from bartleby.collectors.giving_up import FailureStreak
 from bartleby.collectors.log import Log
-from bartleby.collectors.models.base import DeniedError
+from bartleby.collectors.models.base import KeyRefusedError
 from bartleby.collectors.progress import Progress, Told
 from bartleby.collectors.retry import NoReply, Question
 from bartleby.collectors.status import Status
 from bartleby.collectors.summary import RunSummary
 from bartleby.collectors.trial_run import Ended, TrialRun
+from bartleby.errors import ModelError
 from bartleby.exchange import Reply
 from bartleby.outcome import Outcome
 from bartleby.studies.study import Study
@@ -155,7 +156,9 @@ class Session:
                 ended = await run.run()
             except (CapReached, BudgetReached, Deferred, Postponed):
                 continue  # it was not begun, or can be resumed
-            except DeniedError as error:
+            except KeyRefusedError:
+                raise
+            except ModelError as error:
                 if not self._streak.answered:
                     raise
                 ended = run.failed(NoReply(str(error), "denied", transient=True))

@@ -12,8 +12,8 @@ import pytest
 
 from bartleby.collectors.models import anthropic_batches
 from bartleby.collectors.models.anthropic_batches import AnthropicBatches
-from bartleby.collectors.models.base import TransientError
-from bartleby.errors import ModelError, RequestError
+from bartleby.collectors.models.base import KeyRefusedError, TransientError
+from bartleby.errors import RequestError
 
 
 def batches() -> AnthropicBatches:
@@ -28,8 +28,8 @@ def batches() -> AnthropicBatches:
         ("permission_error", RequestError),
         ("invalid_request_error", RequestError),
         ("not_found_error", RequestError),
-        ("authentication_error", ModelError),
-        ("billing_error", ModelError),
+        ("authentication_error", KeyRefusedError),
+        ("billing_error", KeyRefusedError),
         ("overloaded_error", TransientError),
         ("an_error_of_tomorrow", TransientError),
     ],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -204,6 +205,16 @@ def test_a_file_that_cannot_be_loaded_is_told_with_the_reason(
     with pytest.raises(ModelError, match=f"bäd.gguf: cannot be loaded as a GGUF model: .*{problem}"):
         ask(open_model(f"local/{path}"), [held()])
     assert capfd.readouterr().err == ""
+
+
+def test_files_of_one_name_are_two_models_and_no_folder_is_in_the_record(tmp_path: Path) -> None:
+    names = []
+    for folder, content in (("a", b"GGUF" * 9), ("b", b"GGUF" * 8 + b"gguf"), ("c", b"GGUF" * 9)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "m.gguf").write_bytes(content)
+        names.append(open_model(f"local/{tmp_path / folder}/m.gguf?threads=1").name)
+    assert names[0] == names[2] != names[1]
+    assert all(re.fullmatch(r"local/m\.gguf~[0-9a-f]{8}\?threads=1", name) for name in names)
 
 
 def test_names_that_are_not_of_a_file_are_refused(tmp_path: Path) -> None:

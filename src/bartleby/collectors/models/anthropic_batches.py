@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
-from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.base import KeyRefusedError, TransientError
 from bartleby.collectors.models.batching import BatchResult, BatchState
 from bartleby.collectors.models.http_ceilings import MOST_BYTES as LONGEST_LINE
 from bartleby.collectors.models.messages import ERRORS, read_json
@@ -184,7 +184,7 @@ class AnthropicBatches:
         if kind in REQUEST_ERRORS:
             return RequestError(f"{self._name}: the request was not accepted ({kind}): {said}")
         if kind in MODEL_ERRORS:
-            return ModelError(f"{self._name}: {kind}: {said}")
+            return KeyRefusedError(f"{self._name}: {kind}: {said}")
         return TransientError(f"{self._name}: {kind}: {said}", kind=ERRORS.get(kind, "server"))
 
 

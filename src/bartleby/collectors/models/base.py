@@ -12,7 +12,7 @@ from bartleby.exchange import Reply, Request, Settings, Usage
 
 __all__ = [
     "Capabilities",
-    "DeniedError",
+    "KeyRefusedError",
     "Limited",
     "Model",
     "RateLimit",
@@ -142,8 +142,11 @@ class TransientError(Exception):
         self.usage = usage or Usage()
 
 
-class DeniedError(ModelError):
-    """The server denies the request: where others were answered before, this one alone may be meant."""
+class KeyRefusedError(ModelError):
+    """The key is refused, or its account is empty: no request will be answered until the user sees to it.
+
+    Any other `ModelError` ends a run only where nothing was ever answered; else it may be of one request.
+    """
 
 
 class Model(Protocol):

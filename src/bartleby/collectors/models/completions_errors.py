@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.base import KeyRefusedError, TransientError
 from bartleby.collectors.models.completions import FILTERED
 from bartleby.collectors.models.http_ceilings import deadline
 from bartleby.collectors.models.http_errors import from_status, hide
-from bartleby.errors import BartlebyError, ModelError
+from bartleby.errors import BartlebyError
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -82,7 +82,7 @@ def _from_error(
     if error.code in FILTERED and error.status_code < 500:
         return Filtered(said)
     if error.code in SPENT:
-        return ModelError(f"{name}: {said}")
+        return KeyRefusedError(f"{name}: {said}")
     return from_status(
         name,
         error.status_code,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from bartleby.collectors.environment import redact
-from bartleby.collectors.models.base import DeniedError, TransientError
+from bartleby.collectors.models.base import KeyRefusedError, TransientError
 from bartleby.errors import BartlebyError, ModelError, RequestError
 
 __all__ = ["from_status", "hide", "retry_after"]
@@ -62,8 +62,8 @@ def from_status(
     """
     if status in HOPELESS:
         where = f"; check the environment variable {key}" if status == 401 else ""
-        denied = DeniedError if status in (403, 404) else ModelError
-        return denied(f"{name}: {HOPELESS[status]}{where} (status {status}: {said})")
+        kind = KeyRefusedError if status in (401, 402) else ModelError
+        return kind(f"{name}: {HOPELESS[status]}{where} (status {status}: {said})")
     if status in TRANSIENT or status >= 500:
         return TransientError(
             f"{name}: status {status}: {said}",

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import importlib.util
 import json
+import os
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ __all__ = ["LocalModel", "from_name"]
 Value = TypeVar("Value")
 
 SETTINGS = frozenset({"temperature", "top_p"})
+_ENDS = 2**20
 REMEMBERED = 20_000
 """Requests whose label probabilities are kept: asked again, they give the same, so they are not computed."""
 
@@ -216,6 +218,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _fingerprint(path: Path) -> str:
+    """Return what tells weights from others by their size, beginning and end: all of them would take long."""
+    with path.open("rb") as file:
+        start = file.read(_ENDS)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _ENDS))
+        return hashlib.sha256(str(size).encode() + start + file.read()).hexdigest()[:8]
+
+
 def from_name(name: ModelName) -> LocalModel:
     """Return the local model that a name asks for (see `registry.open_model`)."""
     name.check_options(("threads", "context"))
@@ -228,9 +239,10 @@ def from_name(name: ModelName) -> LocalModel:
         raise ModelError(f"no local model {name.full!r}; there are local/smollm2 and local/PATH.gguf")
     if not path.is_file():
         raise ModelError(f"model {name.full!r}: there is no file {path}")
-    # The record, and every page made of it, says nothing of the folders of this machine.
+    # The record, and every page made of it, says nothing of the folders of this machine; files of one name in
+    # two of them are two models.
     private = path.is_absolute() and name.name != "smollm2"
-    recorded = name.full.replace(name.name, path.name, 1) if private else name.full
+    recorded = name.full.replace(name.name, f"{path.name}~{_fingerprint(path)}", 1) if private else name.full
     return LocalModel(path, threads=threads, context=context, name=recorded)
 
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from bartleby.collectors.models.base import TransientError
+from bartleby.collectors.models.base import KeyRefusedError, TransientError
 from bartleby.collectors.models.http_ceilings import deadline
 from bartleby.collectors.models.http_errors import from_status, hide
-from bartleby.errors import BartlebyError, ModelError
+from bartleby.errors import BartlebyError
 
 if TYPE_CHECKING:
     from anthropic import APIStatusError
@@ -60,7 +60,7 @@ async def translated(name: str, secrets: Sequence[str], silence: float | None = 
 def _from_error(name: str, error: APIStatusError, secrets: Sequence[str]) -> BartlebyError | TransientError:
     said = hide(str(error.api_message or error.message), secrets)
     if error.error_code in SPENT:
-        return ModelError(f"{name}: {said}")
+        return KeyRefusedError(f"{name}: {said}")
     return from_status(
         name,
         error.status_code,
