@@ -134,15 +134,29 @@ def require_own(path: Path, connection: sqlite3.Connection, statements: Sequence
     Views, triggers, virtual tables, computed columns and indexes on expressions are programs: in a file of a
     stranger they would run at our queries.
     """
-    own = {" ".join(statement.split()) for statement in statements}
+    own = {_kind_and_name(statement): " ".join(statement.split()) for statement in statements}
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    strange = sorted(f"{kind} {name!r}" for kind, name, sql in rows if " ".join(str(sql).split()) not in own)
-    if strange or len(rows) != len(own):
-        what = f"other tables, views or triggers in it: {', '.join(strange[:5])}" if strange else "no tables"
+    there = {(kind, name): " ".join(str(sql).split()) for kind, name, sql in rows}
+    faults = {
+        "other tables, views or triggers in it": [each for each in there if each not in own],
+        "tables of another layout": [each for each in own if there.get(each, own[each]) != own[each]],
+        "tables that it lacks": [each for each in own if each not in there],
+    }
+    found = [
+        f"{what}: {', '.join(f'{kind} {name!r}' for kind, name in sorted(names)[:5])}"
+        for what, names in faults.items()
+        if names
+    ]
+    if found:
         raise LogError(
-            f"{path}: not the layout that this version of Bartleby writes; there are {what}. Use the version "
-            "that wrote it, or name another file"
+            f"{path}: not the layout that this version of Bartleby writes; there are {'; '.join(found)}. Use "
+            "the version that wrote it, or name another file"
         )
+
+
+def _kind_and_name(statement: str) -> tuple[str, str]:
+    _, kind, name, *_ = statement.split()
+    return kind.lower(), name
 
 
 class Held:

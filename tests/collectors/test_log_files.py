@@ -397,10 +397,30 @@ async def test_our_tables_are_tables_and_nothing_of_a_stranger_runs(
         connection.execute(statement.format(name=name))
         connection.commit()
     for read_it in (status, read, study_record, lambda path: list(transcripts(path))):
-        with pytest.raises(LogError, match="other tables, views or triggers in it"):
+        with pytest.raises(LogError, match=r"other tables, views|tables of another layout"):
             read_it(log)
-    with pytest.raises(LogError, match="other tables, views or triggers in it"):
+    with pytest.raises(LogError, match=r"other tables, views|tables of another layout"):
         await collect(small_study(), FakeModel(), log)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE attempts DROP COLUMN aversive", "there are tables of another layout: table 'attempts'"),
+        ("DROP TABLE packs", "there are tables that it lacks: table 'packs'"),
+        ("CREATE TABLE more (x)", "there are other tables, views or triggers in it: table 'more'"),
+    ],
+)
+async def test_a_log_of_another_layout_says_what_is_other_in_it(
+    tmp_path: Path, statement: str, said: str
+) -> None:
+    log = tmp_path / "run.db"
+    await collect(small_study(), FakeModel(), log)
+    with closing(sqlite3.connect(log)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    with pytest.raises(LogError, match=rf"not the layout that .* writes; {said}\. Use"):
+        status(log)
 
 
 async def test_a_trigger_is_refused_and_does_not_run(tmp_path: Path) -> None:
