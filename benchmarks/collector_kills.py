@@ -359,18 +359,22 @@ def main() -> None:
     parser.add_argument("--interrupts", type=int, default=60, help="runs that get Ctrl-C twice")
     parser.add_argument("--only", nargs="+", help="names of kinds: live, export, ...")
     given = parser.parse_args()
+    total = 0
     for what in ("label", "export", "report"):
         if given.only is None or what in given.only:
             began, rng = time.monotonic(), random.Random(given.seed)  # noqa: S311
             kills = given.other_kills
             done = kill_labelling(kills, rng) if what == "label" else kill_writing(what, kills, rng)
+            total += done.kills
             print(f"{what} ({time.monotonic() - began:.0f} s)\n  {done}", flush=True)
     if given.only is None or "interrupts" in given.only:
         print(f"interrupts\n  {interrupt_twice(given.interrupts, random.Random(given.seed))}", flush=True)  # noqa: S311
     for kind in (kind for kind in KINDS if given.only is None or kind.name in given.only):
         began = time.monotonic()
         counts, ends = kill_often(kind, given.kills, random.Random(given.seed))  # noqa: S311
+        total += counts.kills
         print(report(kind, counts, ends, time.monotonic() - began), flush=True)
+    print(f"kills in all: {total}", flush=True)
 
 
 if __name__ == "__main__":

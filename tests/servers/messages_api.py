@@ -176,8 +176,7 @@ def answer(body: Mapping[str, Any], number: int, used: Used | None = None) -> di
 def _say(body: Mapping[str, Any], chance: int) -> tuple[dict[str, Any], str]:
     schema = body.get("output_config", {}).get("format", {}).get("schema")
     if schema is not None:
-        choice = {name: pick(each["enum"], chance) for name, each in schema["properties"].items()}
-        return {"type": "text", "text": json.dumps(choice)}, "end_turn"
+        return {"type": "text", "text": json.dumps(fitting(schema, chance))}, "end_turn"
     if body.get("tools") and body.get("tool_choice", {}).get("type") != "none":
         tool = body["tools"][0]
         given = tool["input_schema"].get("properties", {})
@@ -187,6 +186,15 @@ def _say(body: Mapping[str, Any], chance: int) -> tuple[dict[str, Any], str]:
     labels = labels_of(body["messages"][-1]["content"])
     text = pick(labels, chance) if labels else "Here is a short piece of work."
     return {"type": "text", "text": text}, "end_turn"
+
+
+def fitting(schema: Mapping[str, Any], chance: int) -> object:
+    """Return a value that keeps to a JSON schema: of what it lists by chance, else what is empty."""
+    if "enum" in schema:
+        return pick(schema["enum"], chance)
+    if schema.get("type") == "object":
+        return {name: fitting(each, chance) for name, each in schema.get("properties", {}).items()}
+    return [] if schema.get("type") == "array" else ""
 
 
 def labels_of(content: str | list[dict[str, Any]]) -> list[str]:
