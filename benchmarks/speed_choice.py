@@ -1,21 +1,23 @@
 """The choice model's speed and memory: ours against evalica, arenakit and FastChat, in one run.
 
 Usage: python benchmarks/speed_choice.py [--quick] [--peer-python PYTHON] [--fastchat rating_systems.py]
-       [--peer-replicates N] [--only point|bootstrap100|bootstrap500|robust500|share40|share320]
+       [--only point|bootstrap100|bootstrap500|robust500|pairs500|swiss3600|share40|share320|share3000]
 
 Every contender runs in a process of its own, with one BLAS thread, on the same choices. Counted are the CPU
 seconds of that process and its children from after the data stand until the answer does, and the peak
-memory above the data (Linux; FastChat's workers are not in it). The point fit is done in five processes
-each, and the one that took least is told: others' work on the machine only ever adds. Ours starts
+memory above the data (Linux; FastChat's workers are not in it). Ours runs before each peer, in turns, and
+peers do the whole work; where a task is repeated the run that took least is reported, as other work on the
+machine only ever adds. Ours starts
 from a table whose labels are categories and does all that `choice_model` does (without CR2 intervals
 where a bootstrap is asked for);
 the peers start from whatever they like best (integer codes for evalica and arenakit). `robust500` is what
 `choice_model` does by itself (slot effect, CR2 by pair); it has no peer. `separated` rows compare it with the
 same choices in which one item never wins: answers differ then by what that item changes.
 
-`evalica` and `arenakit` must be importable by PYTHON (`pip install evalica arenakit`), which need not be
-the one that has Bartleby. FastChat's current ratings are not on PyPI: give the path of the file
-`fastchat/serve/monitor/rating_systems.py` of a checkout. What is not there is reported as not measured.
+`evalica` and `arenakit` must be importable by PYTHON, which need not be the one that has Bartleby: `uv sync
+--group peers` installs them (set UV_PROJECT_ENVIRONMENT for an environment of their own). FastChat's current
+ratings are not on PyPI: give the path of the file `fastchat/serve/monitor/rating_systems.py` of a checkout.
+What is not there is reported as not measured.
 """
 
 from __future__ import annotations
@@ -56,11 +58,14 @@ class Task:
 
 TASKS = (
     Task("point", 100, 10_000_000, ("ours-point", "evalica-point"), 50, 5),
-    Task("bootstrap100", 100, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 25),
-    Task("bootstrap500", 500, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 20),
+    Task("bootstrap100", 100, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 40, 2),
+    Task("bootstrap500", 500, 1_000_000, ("ours-bootstrap", "arenakit-clusters", "fastchat-rows"), 30),
     Task("robust500", 500, 1_000_000, ("ours-robust",), 0),
+    Task("pairs500", 500, 249_500, ("ours-all-pairs",), 0, 3),
+    *(Task(f"swiss{items}", items, 50 * items, ("ours-swiss",), 0) for items in (900, 1800, 3600)),
     Task("share40", 40, 480, ("ours-share",), 0, 3),
     Task("share320", 320, 3_840, ("ours-share",), 0),
+    Task("share3000", 3_000, 36_000, ("ours-share",), 0),
     *(
         Task(f"separated{items}", items, rows, ("ours-robust", "ours-separated"), 0, 3)
         for items, rows in ((160, 5_000), (320, 10_000), (500, 16_000), (1500, 50_000))
@@ -141,6 +146,39 @@ def ours_robust(data: Choices, replicates: int) -> tuple[Callable[[], Any], Call
 
     table = data.table()
     return lambda: choice_model(table), lambda fit: {"point": _utilities(fit.to_frame(), "estimate")}
+
+
+def ours_all_pairs(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """Fit by Bartleby what all pairs of as many items give, each asked in both orders."""
+    rng = np.random.default_rng(1)
+    one, other = np.triu_indices(data.items, 1)
+    utility = rng.normal(size=data.items)
+    return ours_robust(_drawn(utility, np.append(one, other), np.append(other, one), rng), replicates)
+
+
+def ours_swiss(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """Fit by Bartleby 50 rounds of pairs of items with like scores, each asked in both orders."""
+    rng = np.random.default_rng(1)
+    utility, score = rng.normal(size=data.items), np.zeros(data.items)
+    rounds = []
+    for _ in range(50):
+        order = np.lexsort((rng.random(data.items), -score))
+        one, other = order[::2], order[1::2]
+        rounds.append(_drawn(utility, np.append(one, other), np.append(other, one), rng))
+        np.add.at(score, np.where(rounds[-1].won, rounds[-1].first, rounds[-1].second), 1.0)
+    first, second, won = (
+        np.concatenate([getattr(each, name) for each in rounds]) for name in ("first", "second", "won")
+    )
+    return ours_robust(Choices(first, second, won, data.items), replicates)
+
+
+def _drawn(
+    utility: Floats, first: npt.NDArray[Any], second: npt.NDArray[Any], rng: np.random.Generator
+) -> Choices:
+    """Return choices between items, with a position effect of 0.2 logits."""
+    chance = 1 / (1 + np.exp(-(utility[first] - utility[second] - 0.2)))
+    won = rng.random(len(first)) < chance
+    return Choices(first.astype(np.int32), second.astype(np.int32), won, len(utility))
 
 
 def ours_share(data: Choices, replicates: int) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
@@ -260,6 +298,8 @@ CONTENDERS: dict[str, Callable[[Choices, int], tuple[Callable[[], Any], Callable
     "ours-robust": ours_robust,
     "ours-separated": ours_separated,
     "ours-share": ours_share,
+    "ours-all-pairs": ours_all_pairs,
+    "ours-swiss": ours_swiss,
     "evalica-point": evalica_point,
     "arenakit-clusters": arenakit_clusters,
     "fastchat-rows": fastchat_rows,
@@ -319,28 +359,41 @@ def measure(name: str, items: int, rows: int, replicates: int) -> None:
 
 
 def run_task(task: Task, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Run every contender of a task, each in its own process; print why one was not measured."""
+    """Run every contender of a task in turns, each in its own process."""
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for name in in_turns(task):
+        result = run_contender(name, task, options)
+        if result is not None:
+            runs.setdefault(name, []).append(result)
+    for name, results in runs.items():
+        taken = ", ".join(f"{result['cpu']:.3g}" for result in results)
+        print(f"{task.name}, {name}: CPU s of each run: {taken}", flush=True)
+    return {name: min(results, key=lambda run: float(run["cpu"])) for name, results in runs.items()}
+
+
+def in_turns(task: Task) -> list[str]:
+    """Return who runs when: ours before each of the others, as often as the task is repeated."""
+    ours, *peers = task.contenders
+    turns = [name for peer in peers if not peer.startswith("ours") for name in (ours, peer)]
+    return (turns or list(task.contenders)) * task.times
+
+
+def run_contender(name: str, task: Task, options: argparse.Namespace) -> dict[str, Any] | None:
+    """Run a contender in a process of its own; print why it was not measured."""
     rows = task.rows // (10 if options.quick else 1)
-    results = {}
-    for name in task.contenders:
-        replicates = options.replicates if name.startswith("ours") else options.peer_replicates
-        python = sys.executable if name.startswith("ours") else options.peer_python
-        command = [python, __file__, "--here", name]
-        command += ["--items", str(task.items), "--rows", str(rows), "--replicates", str(replicates)]
-        environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-        if options.fastchat:
-            environment["BARTLEBY_FASTCHAT"] = str(Path(options.fastchat).resolve())
-        runs = []
-        for _ in range(task.times):
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-            if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-                print(f"{task.name}, {name}: not measured: {last}", flush=True)
-                break
-            runs.append(json.loads(done.stdout.strip().splitlines()[-1]))
-        if runs:
-            results[name] = min(runs, key=lambda run: float(run["cpu"]))
-    return results
+    python = sys.executable if name.startswith("ours") else options.peer_python
+    command = [python, __file__, "--here", name]
+    command += ["--items", str(task.items), "--rows", str(rows), "--replicates", str(options.replicates)]
+    environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    if options.fastchat:
+        environment["BARTLEBY_FASTCHAT"] = str(Path(options.fastchat).resolve())
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        print(f"{task.name}, {name}: not measured: {last}", flush=True)
+        return None
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
 
 
 def report(task: Task, results: dict[str, dict[str, Any]], options: argparse.Namespace) -> bool:
@@ -358,15 +411,13 @@ def report(task: Task, results: dict[str, dict[str, Any]], options: argparse.Nam
     print("|---|---|---|---|---|---|---|---|")
     missed: list[str] = []
     for name, result in results.items():
-        scale = options.replicates / result["replicates"] if "bootstrap" in task.name else 1.0
-        cpu, memory = result["cpu"] * scale, result["memory"]
+        cpu, memory = result["cpu"], result["memory"]
         apart = float(np.max(np.abs(np.subtract(result["point"], base["point"]))))
         spread = "-"
         if "spread" in result and "spread" in base:
             spread = f"{np.median(np.divide(result['spread'], base['spread'])):.3f}"
-        note = "" if scale == 1 else f" ({result['replicates']} replicates, times {scale:g})"
         print(
-            f"| {name}{note} | {cpu:.3f} | {cpu / base['cpu']:.1f} | {result['wall'] * scale:.2f} "
+            f"| {name} | {cpu:.3f} | {cpu / base['cpu']:.1f} | {result['wall']:.2f} "
             f"| {memory:.0f} | {memory / max(base['memory'], 1.0):.1f} | {apart:.1e} | {spread} |"
         )
         if result is not base:
@@ -389,7 +440,6 @@ def main() -> int:
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has the peers")
     parser.add_argument("--fastchat", help="path of FastChat's rating_systems.py")
     parser.add_argument("--replicates", type=int)
-    parser.add_argument("--peer-replicates", type=int, help="fewer for the peers, their time scaled up")
     parser.add_argument("--here", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--items", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, help=argparse.SUPPRESS)
@@ -398,7 +448,6 @@ def main() -> int:
         measure(options.here, options.items, options.rows, options.replicates)
         return 0
     options.replicates = options.replicates or (100 if options.quick else REPLICATES)
-    options.peer_replicates = options.peer_replicates or options.replicates
     fine = True
     for task in TASKS:
         if options.only in (None, task.name):

@@ -38,9 +38,9 @@ _FEW = 30
 """Numbers a row may have of its own where rows share the others."""
 
 
-def firm_inverse(matrix: Floats) -> Floats | None:
-    """Return the inverse of a matrix (q, q); None where it is near to having none."""
-    root = _root(matrix)
+def firm_inverse(matrix: Floats, *, overwrite: bool = False) -> Floats | None:
+    """Return the inverse of a matrix (q, q), which may be overwritten; None where it is near to having none."""
+    root = _root(matrix, overwrite=overwrite)
     return None if root is None else _inverse(*root)
 
 
@@ -118,22 +118,22 @@ def least_pivot(matrix: Floats) -> float:
     return 0.0 if decomposed is None else float(np.min(np.diagonal(decomposed[0]), initial=1.0)) ** 2
 
 
-def _decomposed(matrix: Floats) -> Root | None:
+def _decomposed(matrix: Floats, *, overwrite: bool = False) -> Root | None:
     """Return the lower root of a matrix brought to a unit diagonal, and by what it was divided."""
     with np.errstate(invalid="ignore"):
         scale = np.sqrt(np.diagonal(matrix))
     if not (np.all(np.isfinite(scale)) and np.all(scale > 0)):
         return None
-    scaled = matrix / scale
+    scaled = np.divide(matrix, scale, out=matrix if overwrite else None)
     scaled /= scale[:, None]
     # Symmetric, so that its transpose is the same by columns, as LAPACK takes it without a copy.
     root, failed = linalg.lapack.dpotrf(scaled.T, lower=1, overwrite_a=1)
     return None if failed else (root, scale)
 
 
-def _root(matrix: Floats) -> Root | None:
+def _root(matrix: Floats, *, overwrite: bool = False) -> Root | None:
     """Return the same where the matrix is far enough from having no inverse."""
-    decomposed = _decomposed(matrix)
+    decomposed = _decomposed(matrix, overwrite=overwrite)
     if decomposed is None or not np.min(np.diagonal(decomposed[0]), initial=1.0) > _FIRM:
         return None
     return decomposed

@@ -243,7 +243,7 @@ def _prepared(rows: Rows, written_out: bool) -> Matrix:
 def _directions(roots: Matrix, owner: Codes) -> Directions:
     """Return the directions of clusters from rows sorted by cluster."""
     if isinstance(roots, sparse.csr_array):
-        information = (roots.T @ roots).toarray()
+        information = sparse.csr_array(roots.T @ roots)
         return sparse_directions(_inverse(information), information, roots, owner)
     return dense_directions(_whitener(roots.T @ roots), roots, owner)
 
@@ -262,12 +262,12 @@ def _check_shapes(scores: Matrix, score_codes: Codes, roots: Matrix, root_codes:
         raise DataError(problems)
 
 
-def _inverse(information: Floats) -> Floats:
+def _inverse(information: sparse.csr_array) -> Floats:
     """Return the inverse of R'R: from its root, or from its eigenvectors where it is near to having none."""
-    inverse = firm_inverse(information)
+    inverse = firm_inverse(information.toarray(), overwrite=True)
     if inverse is not None:
         return inverse
-    whitener = _whitener(information)
+    whitener = _whitener(information.toarray())
     return np.asarray(whitener @ whitener.T)
 
 

@@ -31,7 +31,7 @@ _CANDIDATE = 5e-5
 _MOST = 4096
 """Clusters whose inner products are cheaper than those of all of them by way of the parameters."""
 _NUMBERS = 1_000_000
-_IN_CACHE = 200_000
+_IN_CACHE = 500_000
 """Numbers looked at together where they are looked at several times."""
 _NONE: Integers = np.zeros(0, dtype=np.int64)
 
@@ -152,7 +152,7 @@ def _sums(directions: Directions, weighted: Floats, coordinates: Floats, floor: 
     left = weighted**2 * (_undone(directions) - 1.0)
     # D_gg is P_gg with each part over what its leverage leaves, so at most P_gg over the least that is left.
     leaves = np.where(left > 0, 1.0 - directions.leverages, 1.0)
-    least = np.minimum.reduceat(leaves, directions.starts)[:, None]
+    least = np.minimum.reduceat(leaves, directions.starts)
     gathering = _gathering(left, directions.starts)
     ends = np.append(directions.starts, len(weighted))
     square = np.zeros(number)
@@ -164,7 +164,7 @@ def _sums(directions: Directions, weighted: Floats, coordinates: Floats, floor: 
         lengths *= lengths
         own = gathering[begin : begin + step, part] @ lengths
         square += np.einsum("gc,gc->c", own, own)
-        large = np.flatnonzero(own > least[begin : begin + step] * floor)
+        large = np.flatnonzero(own > least[begin : begin + step].min() * floor)
         if len(large):
             cluster, contrast = np.divmod(large, number)
             direction, owner = members(directions, cluster + begin)

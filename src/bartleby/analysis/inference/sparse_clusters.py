@@ -140,7 +140,7 @@ class SparseDirections:
 
 
 def sparse_directions(
-    inverse: Floats, information: Floats, rows: sparse.csr_array, owner: Codes
+    inverse: Floats, information: sparse.csr_array, rows: sparse.csr_array, owner: Codes
 ) -> SparseDirections:
     """Return the directions of clusters; as `dense_directions`, of rows that are not whitened.
 
@@ -149,7 +149,7 @@ def sparse_directions(
     inverse
         Of the information (p, p).
     information
-        R'R (p, p).
+        R'R, sparse (p, p).
     rows
         Roots R of the information (n, p), sorted by cluster.
     owner
@@ -217,7 +217,7 @@ def _short(inverse: Floats, rows: sparse.csr_array, size: int) -> tuple[sparse.c
 
 
 def _long(
-    whitener: Floats, information: Floats, rows: sparse.csr_array, size: int
+    whitener: Floats, information: sparse.csr_array, rows: sparse.csr_array, size: int
 ) -> tuple[sparse.csr_array, Floats]:
     """Return directions and leverages of clusters of so many rows, written out in whitened coordinates."""
     owner = np.repeat(np.arange(rows.shape[0] // size), size)
