@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "asked_names",
     "is_other",
     "names_in_log",
+    "other_models",
     "others",
     "others_text",
     "served_by",
@@ -64,10 +65,21 @@ def names_in_log(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 def served_in_log(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the trials of a log by the other models that answered in them."""
-    rows = connection.execute(_SERVED)
-    asked = names_in_log(connection)
+    return other_models(connection.execute(_SERVED), names_in_log(connection))
+
+
+def other_models(counts: Iterable[tuple[str | None, int]], asked: Sequence[str]) -> dict[str, int]:
+    """Return the trials by the other models that answered in them.
+
+    Parameters
+    ----------
+    counts
+        Who answered in trials, and in how many.
+    asked
+        From `names_in_log`.
+    """
     found: dict[str, int] = {}
-    for served, count in rows:
+    for served, count in counts:
         for name in others(served, asked):
             found[name] = found.get(name, 0) + count
     return found

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import warnings
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import islice
@@ -20,7 +21,7 @@ import pandas as pd
 from bartleby.collectors.columns import typed
 from bartleby.collectors.playback import Anew, read_anew
 from bartleby.collectors.schema import open_to_read
-from bartleby.collectors.served import SERVED, others_text, served_in_log
+from bartleby.collectors.served import SERVED, names_in_log, other_models, others_text, served_in_log
 from bartleby.collectors.turn_table import TurnRows, turn_table
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
@@ -29,7 +30,8 @@ from bartleby.studies.study import Study
 
 __all__ = ["read"]
 
-CHUNK = 20_000
+CHUNK = 2_000
+"""Rows that are turned into columns at once: few enough to stay in the processor's cache."""
 _KEPT = 10_000
 """Most readings that are kept to be looked up by their text."""
 NOT_ATTRIBUTES = frozenset({"id", "text", "title", "lines", "persona", "redirect"})
@@ -39,7 +41,7 @@ Unit = Literal["trial", "turn"]
 _ROWS = """SELECT t.id, t.sample, t.items, t.cell, t.template, o.outcome, o.refused, o.turn, o.turns,
     CASE WHEN typeof(o.input_tokens) = 'integer' AND o.input_tokens >= 0 THEN o.input_tokens END,
     CASE WHEN typeof(o.output_tokens) = 'integer' AND o.output_tokens >= 0 THEN o.output_tokens END,
-    o.seconds, o.columns, {turn_rows}
+    o.seconds, o.columns{turn_rows}
     FROM trials t JOIN outcomes o ON o.trial = t.number ORDER BY t.number"""
 """Token counts of earlier versions that are no count are unknown."""
 
@@ -91,14 +93,17 @@ def _read(path: Path, connection: sqlite3.Connection, study: Study | None, unit:
         json.loads(row[0]) for row in connection.execute("SELECT attributes FROM items ORDER BY number")
     ]
     cells = {number: json.loads(text) for number, text in connection.execute("SELECT * FROM cells")}
-    shown = [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
-    others = served_in_log(connection)
     anew = None if study is None else read_anew(path, connection, study)
     turns = TurnRows() if unit == "turn" else None
     count = connection.execute("SELECT COUNT(*) FROM outcomes").fetchone()[0]
-    query = _ROWS.format(turn_rows="NULL" if turns is None else "o.turn_rows")
+    query = _ROWS.format(turn_rows="" if turns is None else ", o.turn_rows")
     rows = _gather(connection.execute(query), anew, turns, count)
     frozen = json.loads(meta["study"])
+    others = (
+        served_in_log(connection)
+        if study is not None
+        else other_models(Counter(rows.own.get(SERVED, ())).items(), names_in_log(connection))
+    )
     if others:
         warnings.warn(f"log {path}: {others_text(meta['model'], others)}; see `served`", stacklevel=3)
     fixed = {
@@ -107,7 +112,8 @@ def _read(path: Path, connection: sqlite3.Connection, study: Study | None, unit:
         "paradigm": frozen["paradigm"].get("paradigm", ""),
     }
     names = dict.fromkeys([*frozen["conditions"], *(name for each in cells.values() for name in each)])
-    table = _assemble(rows, fixed, _Items(attributes, shown), _Conditions(list(names), cells))
+    items = _Items(attributes, _shown(connection, rows))
+    table = _assemble(rows, fixed, items, _Conditions(list(names), cells))
     if turns is None:
         return table
     if len(table) and not turns.told:
@@ -116,6 +122,36 @@ def _read(path: Path, connection: sqlite3.Connection, study: Study | None, unit:
             "allowed: unit='trial', or a study= whose paradigm has turns"
         )
     return turn_table(table, turns, rows.own)
+
+
+def _shown(connection: sqlite3.Connection, rows: _Rows) -> list[str]:
+    """Return which items are shown together, in whatever trials the log has."""
+    if len(rows.trial) == connection.execute("SELECT COUNT(*) FROM trials").fetchone()[0]:
+        return list(rows.items)  # all have ended, so that the log need not be gone through again
+    return [row[0] for row in connection.execute("SELECT DISTINCT items FROM trials")]
+
+
+class _Numbers:
+    """A column of numbers, unknown where there is none."""
+
+    def __init__(self) -> None:
+        self._parts: list[npt.NDArray[np.float64]] = []
+
+    def extend(self, values: Sequence[float | None]) -> None:
+        """Add the numbers of further rows."""
+        self._parts.append(np.array(values, dtype=float))
+
+    def values(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Return the numbers, 0 where there is none, and where there is none."""
+        numbers = np.concatenate([np.empty(0), *self._parts])
+        unknown = np.isnan(numbers)
+        numbers[unknown] = 0.0
+        return numbers, unknown
+
+    def whole(self) -> Any:  # noqa: ANN401 - an extension array
+        """Return a column of whole numbers."""
+        numbers, unknown = self.values()
+        return pd.arrays.IntegerArray(numbers.astype(np.int64), unknown)
 
 
 class _Texts(dict[str, int]):
@@ -147,33 +183,32 @@ class _Rows:
     """Columns as they are read, in compact form."""
 
     trial: list[str] = field(default_factory=list)
-    sample: list[int] = field(default_factory=list)
+    sample: _Numbers = field(default_factory=_Numbers)
     items: _Texts = field(default_factory=_Texts)
     cell: array[int] = field(default_factory=lambda: array("q"))
     template: _Texts = field(default_factory=_Texts)
     outcome: _Texts = field(default_factory=_Texts)
-    refused: list[int | None] = field(default_factory=list)
-    turn: list[int | None] = field(default_factory=list)
-    turns: list[int | None] = field(default_factory=list)
-    input_tokens: list[int | None] = field(default_factory=list)
-    output_tokens: list[int | None] = field(default_factory=list)
-    seconds: list[float | None] = field(default_factory=list)
+    refused: _Numbers = field(default_factory=_Numbers)
+    turn: _Numbers = field(default_factory=_Numbers)
+    turns: _Numbers = field(default_factory=_Numbers)
+    input_tokens: _Numbers = field(default_factory=_Numbers)
+    output_tokens: _Numbers = field(default_factory=_Numbers)
+    seconds: _Numbers = field(default_factory=_Numbers)
     own: dict[str, list[Any]] = field(default_factory=dict)
 
-    def extend(self, columns: Sequence[Iterable[Any]]) -> None:
+    def extend(self, columns: Sequence[Sequence[Any]]) -> None:
         """Add further rows, in the order of the columns here."""
         names = [one.name for one in fields(self) if one.name != "own"]
         for name, values in zip(names, columns, strict=True):
             getattr(self, name).extend(values)
 
-    def add_own(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add what the readings of the rows just added say beyond their outcomes."""
-        before = len(self.trial) - len(rows)
-        # Rows that say the same are one object, as a rule.
-        for name in dict.fromkeys(name for row in {id(row): row for row in rows}.values() for name in row):
+    def add_own(self, readings: Sequence[Mapping[str, Any]], codes: Sequence[int]) -> None:
+        """Add what the readings of the rows just added say beyond their outcomes: those of these numbers."""
+        before = len(self.trial) - len(codes)
+        for name in dict.fromkeys(name for reading in readings for name in reading):
             values = self.own.setdefault(name, [])
             values.extend([None] * (before - len(values)))
-            values.extend([row.get(name) for row in rows])
+            values.extend(map([reading.get(name) for reading in readings].__getitem__, codes))
 
 
 class _Parsed(dict[str | None, Mapping[str, Any]]):
@@ -196,40 +231,30 @@ def _gather(
     rows, parsed = _Rows(), _Parsed()
     chunks = iter(lambda: cursor.fetchmany(CHUNK), [])
     for chunk in steps(chunks, "reading trials", count, unit="trial", size=len):
-        trial, sample, items, cell, template, *stored, columns, turn_rows = zip(*chunk, strict=True)
+        trial, sample, items, cell, template, *stored = zip(*chunk, strict=True)
+        columns, *turn_rows = stored[7:]
         own: Sequence[Mapping[str, Any]]
+        codes: Sequence[int]
         if anew is None:
             reading: Sequence[Sequence[Any]] = stored[:4]
-            own = [parsed[text] for text in columns]
-            had = [json.loads(text) if text else None for text in turn_rows]
+            numbers = {text: number for number, text in enumerate(dict.fromkeys(columns))}
+            own, codes = [parsed[text] for text in numbers], [*map(numbers.__getitem__, columns)]
+            had = [json.loads(text) if text else None for texts in turn_rows for text in texts]
         else:
             played = list(islice(anew, len(chunk)))  # the same trials in the same order
             again = [replay.reading for replay in played]
             reading = [[value.outcome.value for value in again]]
             reading += [[getattr(value, name) for value in again] for name in ("refused", "turn", "turns")]
-            own = [value.columns for value in again]
+            own, codes = [value.columns for value in again], range(len(again))
             had = [replay.turns for replay in played]
         if by_turn is not None:
             for turns_of_trial in had:
                 by_turn.add(turns_of_trial)
-        rows.extend([trial, sample, items, cell, template, *reading, *stored[4:]])
-        rows.add_own(own)
+        rows.extend([trial, sample, items, cell, template, *reading, *stored[4:7]])
+        rows.add_own(own, codes)
     for values in rows.own.values():
         values.extend([None] * (len(rows.trial) - len(values)))
     return rows
-
-
-def _numbers(values: Sequence[float | None]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return numbers, 0 where there is none, and where there is none."""
-    numbers = np.array(values, dtype=float)
-    unknown = np.isnan(numbers)
-    numbers[unknown] = 0.0
-    return numbers, unknown
-
-
-def _whole(values: Sequence[int | None]) -> Any:  # noqa: ANN401 - an extension array
-    numbers, unknown = _numbers(values)
-    return pd.arrays.IntegerArray(numbers.astype(np.int64), unknown)
 
 
 @dataclass(frozen=True)
@@ -282,7 +307,7 @@ def _assemble(rows: _Rows, fixed: Mapping[str, str], items: _Items, conditions: 
         if name == "model":
             columns[SERVED] = pd.Categorical(rows.own.pop(SERVED, [None] * size))
     columns["trial"] = pd.array(rows.trial, dtype="string")
-    columns["sample"] = _whole(rows.sample)
+    columns["sample"] = rows.sample.whole()
     shown = rows.items.column(list(items.by_text))
     sides = items.sides()
     for count, place, name, _ in sides:
@@ -297,16 +322,16 @@ def _assemble(rows: _Rows, fixed: Mapping[str, str], items: _Items, conditions: 
         columns[name] = pd.Categorical(_spread(cell, levels), categories=known)
     columns["template"] = rows.template.column()
     columns["outcome"] = rows.outcome.column([each.value for each in Outcome])
-    declined, unknown = _numbers(rows.refused)
+    declined, unknown = rows.refused.values()
     columns["refused"] = pd.arrays.BooleanArray(declined != 0, unknown)
-    columns["turn"] = _whole(rows.turn)
-    columns["turns"] = _whole(rows.turns)
+    columns["turn"] = rows.turn.whole()
+    columns["turns"] = rows.turns.whole()
     for name, values in rows.own.items():
         columns.setdefault(name, typed(values))
     _add_attributes(columns, items, shown, sides)
-    columns["input_tokens"] = _whole(rows.input_tokens)
-    columns["output_tokens"] = _whole(rows.output_tokens)
-    columns["seconds"] = pd.arrays.FloatingArray(*_numbers(rows.seconds))
+    columns["input_tokens"] = rows.input_tokens.whole()
+    columns["output_tokens"] = rows.output_tokens.whole()
+    columns["seconds"] = pd.arrays.FloatingArray(*rows.seconds.values())
     return pd.DataFrame(columns)
 
 
