@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -57,6 +58,59 @@ def test_a_terminal_shows_a_bar_that_is_gone_afterwards(monkeypatch: pytest.Monk
     bar.close()
     assert "saving figures:  25%" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r")
+
+
+class Shown:
+    """What a notebook holds below a cell."""
+
+    def __init__(self, line: dict[str, str]) -> None:
+        self.lines = [line["text/plain"]]
+
+    def update(self, line: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.lines.append(line["text/plain"])
+
+
+def kernel(monkeypatch: pytest.MonkeyPatch, *, watched: bool) -> list[Shown]:
+    """Be a notebook, with a person at it or executed by a program; return what it shows."""
+    shown: list[Shown] = []
+
+    def display(line: dict[str, str], *, raw: bool, display_id: bool) -> Shown:
+        assert raw
+        assert display_id
+        shown.append(Shown(line))
+        return shown[-1]
+
+    shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=watched))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    return shown
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(("keep", "last"), [(False, ""), (True, "spelling: 100%")])
+def test_a_bar_in_a_notebook_is_one_line_that_is_empty_when_it_is_done(
+    keep: bool, last: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = kernel(monkeypatch, watched=True)
+    bar = new_bar("spelling", 3, keep=keep, delay=0)
+    assert bar is not None
+    bar.refresh()
+    bar.update(3)
+    bar.close()
+    (line,) = shown
+    assert line.lines[0].startswith("spelling:   0%")
+    assert line.lines[-1].startswith(last)
+    assert bool(line.lines[-1]) is keep
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_notebook_that_a_program_executes_is_left_without_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = kernel(monkeypatch, watched=False)
+    assert list(steps("abc", "spelling")) == ["a", "b", "c"]
+    assert new_bar("spelling", 3, keep=True) is None
+    assert not shown
 
 
 def test_what_is_done_in_two_seconds_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:

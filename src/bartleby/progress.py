@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bartleby.visible import visible
 
@@ -58,7 +57,7 @@ def in_lines() -> Iterator[None]:
 
 
 def on_screen() -> bool:
-    """Return whether there is a terminal or a notebook in which a bar can move."""
+    """Return whether there is a terminal, or a notebook with a person at it, in which a bar can move."""
     return sys.stderr.isatty() or _in_notebook()
 
 
@@ -126,26 +125,39 @@ def new_bar(
     name = visible(name)
     if not (on_screen() if shown is None else shown):
         return _Lines(name, total, done) if shown is None and _lines.get() else None
-    if _in_notebook():
-        # A bar stays in the notebook's file, so that none is made for what is done at once.
-        delay = max(delay, DELAY)
-    return _bar_class()(
-        total=total, initial=done, desc=name, unit=unit, file=sys.stderr, delay=delay, leave=keep,
-        dynamic_ncols=True,
+    from tqdm import tqdm
+
+    in_notebook = _in_notebook()
+    return tqdm(
+        total=total, initial=done, desc=name, unit=unit, delay=max(delay, DELAY) if in_notebook else delay,
+        leave=keep, file=_Output() if in_notebook else sys.stderr, dynamic_ncols=not in_notebook,
     )  # fmt: skip
 
 
-def _bar_class() -> Callable[..., Bar]:
-    if not _in_notebook():
-        from tqdm import tqdm
+class _Output:
+    """A line below the cell of a notebook, to which a bar is written: empty when the bar is gone.
 
-        return tqdm
-    with warnings.catch_warnings():
-        # Without ipywidgets a notebook shows a bar of text, about which there is nothing to be done.
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm as notebook_tqdm
+    On the error stream, every state of the bar would stay in the notebook's file.
+    """
 
-    return notebook_tqdm
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self._shown: Any = None
+
+    def write(self, text: str) -> None:
+        if not text.strip("\r\n"):
+            return
+        from IPython.display import display
+
+        line = {"text/plain": text.strip()}
+        if self._shown is None:
+            self._shown = display(line, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._shown.update(line, raw=True)
+
+    def flush(self) -> None:
+        """Do nothing: what is written is shown."""
 
 
 class _Lines:
@@ -185,4 +197,5 @@ class _Lines:
 def _in_notebook() -> bool:
     shell = sys.modules.get("IPython")
     found = None if shell is None else shell.get_ipython()
-    return found is not None and "IPKernelApp" in found.config
+    # Where a notebook is executed by a program, nobody can be asked, and nobody watches.
+    return found is not None and bool(getattr(getattr(found, "kernel", None), "_allow_stdin", False))
