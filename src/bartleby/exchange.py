@@ -207,6 +207,9 @@ class Request:
     aversive
         Whether being asked this may be aversive: it counts to the cap of aversive turns. Not shown, and not
         part of the identity.
+    aside
+        Whether it is asked beside the conversation, on a copy of it that nothing follows. Not shown, and not
+        part of the identity.
     about
         What is asked, for a simulated respondent, which decides by it and not by reading the text. Not
         shown, and not part of the identity.
@@ -222,6 +225,7 @@ class Request:
     seed: int | None = None
     to: Listener = "subject"
     aversive: bool = False
+    aside: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def shown(self) -> dict[str, Any]:

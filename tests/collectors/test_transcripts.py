@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import bartleby as bb
 from bartleby.collectors.collector import collect
 from bartleby.collectors.status import status
 from bartleby.collectors.transcripts import study_record, transcripts
@@ -10,6 +11,8 @@ from bartleby.errors import RequestError
 from bartleby.exchange import Reply, Request, Settings, ToolCall, Usage
 from bartleby.studies.items import Task
 from bartleby.studies.paradigms.base import Ask
+from bartleby.studies.paradigms.exits.channels import ASIDE as STAY_OR_LEAVE
+from bartleby.studies.scenarios import Scenario
 from bartleby.studies.trial import Trial
 from tests.collectors.fakes import FakeModel, HangingModel, after, small_study
 from tests.collectors.solo import Solo
@@ -136,3 +139,26 @@ async def test_the_same_opening_put_again_is_told_again(tmp_path: Path) -> None:
     await collect(study, FakeModel(lambda request, number: Reply("Done.")), tmp_path / "run.db")
     (told,) = transcripts(tmp_path / "run.db")
     assert [turn.text for turn in told.turns] == ["Do it.", "Done."] * 2
+
+
+def test_what_the_study_asks_beside_a_conversation_is_stored_as_such(tmp_path: Path) -> None:
+    # The user's lines read like questions of the study: only who asked says what they are.
+    scenario = Scenario(
+        id="s",
+        text="(This question is about you.) Well?",
+        lines=("(This question comes from me.) And?",),
+        scenario_class="plain",
+        expected="neutral",
+    )
+    conditions = {"exit_channel": ["question"]}
+    study = bb.Study("talk", [scenario], bb.EndConversation(max_turns=2), conditions)
+    bb.run(study, "sim/averse?leave_neutral=0", log=tmp_path / "talk.db", progress=False)
+    (told, *_) = transcripts(tmp_path / "talk.db")
+    spoken = [turn for turn in told.turns if turn.role != "system"]
+    assert [turn.text for turn in spoken if turn.role == "user" and not turn.aside] == [
+        scenario.text,
+        *scenario.lines,
+    ]
+    asked = [turn for turn in spoken if turn.role == "user" and turn.aside]
+    assert len(asked) == len([turn for turn in spoken if turn.role == "assistant" and turn.aside])
+    assert [turn.text.startswith(STAY_OR_LEAVE) for turn in asked] == [True, True]

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 import bartleby as bb
-from bartleby.collectors.turn_texts import main_line, read_turns, stream_turns
+from bartleby.collectors.turn_texts import read_turns, stream_turns
 from bartleby.errors import DataError
-from bartleby.exchange import Reply
 from bartleby.studies.scenarios import Scenario
 
 TALK: list[dict[str, Any]] = [
@@ -236,27 +235,6 @@ def test_chunks_hold_whole_conversations(tmp_path: Path) -> None:
     chunks = list(stream_turns(file, chunk=12))
     assert [len(chunk) for chunk in chunks] == [15] * 6 + [10]
     assert sum(chunk["conversation"].nunique() for chunk in chunks) == 20
-
-
-def asked(*texts: str) -> list[dict[str, Any]]:
-    return [
-        {"role": "assistant" if number % 2 else "user", "text": text} for number, text in enumerate(texts)
-    ]
-
-
-def test_what_was_asked_on_copies_is_no_part_of_the_conversation() -> None:
-    exchanges = [
-        (asked("How do you feel?"), Reply("5")),
-        (asked("u1"), Reply("a1")),
-        (asked("u1", "a1", "Stay or leave?"), Reply("STAY")),
-        (asked("u1", "a1", "u2"), Reply("a2")),
-        (asked("u1", "a1", "u2", "a2", "Stay or leave?"), Reply("LEAVE")),
-        (asked("u1", "a1", "u2", "a2", "Why?"), Reply("Because.")),
-    ]
-    said = [("user", "u1"), ("assistant", "a1"), ("user", "u2"), ("assistant", "a2")]
-    assert main_line(exchanges, 2) == said
-    assert main_line(exchanges[:4], None) == said
-    assert main_line(exchanges[:3], 1) == said[:2]
 
 
 @pytest.mark.parametrize("channel", ["tool", "question"])

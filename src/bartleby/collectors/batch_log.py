@@ -33,15 +33,15 @@ KEPT_SECONDS = 29 * 86_400.0
 """The provider deletes results 29 days after a batch was made."""
 
 _INTEND = "INSERT INTO batches (session, key, first, requests, composed) VALUES (?, ?, ?, ?, ?)"
-_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, aversive)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, aversive, aside)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _BODY = "INSERT OR IGNORE INTO bodies (hash, body, before) VALUES (?, ?, ?)"
 _ANSWER = """UPDATE attempts SET ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
     cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _FAIL = """UPDATE attempts SET ok = 0, kind = ?, message = ?, status = ?, input_tokens = ?,
     output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _OPEN = "SELECT number, key, first, requests, composed, id FROM batches WHERE ending IS NULL ORDER BY number"
-_WAITING = """SELECT number, trial, ask, attempt, aversive FROM attempts
+_WAITING = """SELECT number, trial, ask, attempt, aversive, aside FROM attempts
     WHERE number BETWEEN ? AND ? AND ok IS NULL"""
 _SUMS = ", ".join(f"sum({counted(name)})" for name in TOKENS)
 _USAGE = f"SELECT {_SUMS} FROM attempts WHERE number BETWEEN ? AND ?"  # noqa: S608 - names of ours
@@ -49,12 +49,18 @@ _USAGE = f"SELECT {_SUMS} FROM attempts WHERE number BETWEEN ? AND ?"  # noqa: S
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request of a batch belongs: trial, ask, which attempt at it, and whether it may be aversive."""
+    """Where a request of a batch belongs (trial, ask, which attempt), and of which kind it is."""
 
     trial: int
     ask: int
     attempt: int
     aversive: bool = False
+    aside: bool = False
+
+    @property
+    def kind(self) -> tuple[bool | None, bool | None]:
+        """`aversive` and `aside`, as they are stored."""
+        return self.aversive or None, self.aside or None
 
 
 @dataclass(slots=True)
@@ -143,7 +149,7 @@ class BatchLog:
         found = [StoredBatch(*row) for row in self._reader.execute(_OPEN)]
         for batch in found:
             rows = self._reader.execute(_WAITING, (batch.first, batch.first + batch.requests - 1))
-            batch.waiting = {row[0]: Place(row[1], row[2], row[3], bool(row[4])) for row in rows}
+            batch.waiting = {row[0]: Place(*row[1:4], *map(bool, row[4:])) for row in rows}
         return found
 
     def ids(self) -> set[str]:
@@ -165,7 +171,7 @@ class BatchLog:
         waiting = {first + at: place for at, (place, _) in enumerate(places)}
         bodies = [(body.hash, storable(body.text), body.before) for _, body in places]
         rows = [
-            (number, self._session, each.trial, each.ask, each.attempt, body[0], now, each.aversive or None)
+            (number, self._session, each.trial, each.ask, each.attempt, body[0], now, *each.kind)
             for (number, each), body in zip(waiting.items(), bodies, strict=True)
         ]
 

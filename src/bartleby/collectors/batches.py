@@ -171,7 +171,10 @@ class Batches:
         if not questions:
             return
         places = [
-            (Place(each.trial, each.ask, each.attempts + 1, each.request.aversive), each.body)
+            (
+                Place(each.trial, each.ask, each.attempts + 1, each.request.aversive, each.request.aside),
+                each.body,
+            )
             for each in questions
         ]
         batch = await self._log.intend(places, self._service.now())

@@ -25,15 +25,15 @@ from bartleby.collectors.schema import connect, explain, identity, in_order, sto
 from bartleby.collectors.spent import Spent, StoredReply, counted, tokens_of, with_raw
 from bartleby.collectors.writer import Writer
 from bartleby.errors import LogError
-from bartleby.exchange import Listener, Reply, Usage
+from bartleby.exchange import Reply, Request, Usage
 from bartleby.outcome import Outcome
 from bartleby.storage import Held, Identity
 from bartleby.studies.trial import Reading, Trial
 
 __all__ = ["Log"]
 
-_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, listener, aversive)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_START = """INSERT INTO attempts (number, session, trial, ask, attempt, hash, started, listener, aversive,
+    aside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _FAIL = """UPDATE attempts SET seconds = ?, ok = 0, kind = ?, message = ?, status = ?, request_id = ?,
     input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ? WHERE number = ?"""
 _ANSWER = """UPDATE attempts SET seconds = ?, ok = 1, request_id = ?, input_tokens = ?, output_tokens = ?,
@@ -135,9 +135,7 @@ class Log:
         ask: int,
         attempt: int,
         body: Body,
-        *,
-        listener: Listener = "subject",
-        aversive: bool = False,
+        request: Request,
     ) -> int:
         """Note that an attempt is about to be made; return its number once that is on the disk.
 
@@ -146,9 +144,9 @@ class Log:
         number = self._take_numbers(1)
         if attempt == 1:
             self._writer.put(_BODY, (body.hash, storable(body.text), body.before))
-        who = None if listener == "subject" else listener
-        told = (number, self._session, trial, ask, attempt, body.hash, time.time(), who, aversive or None)
-        self._writer.put(_START, told)
+        listener = None if request.to == "subject" else request.to
+        kind = (listener, request.aversive or None, request.aside or None)
+        self._writer.put(_START, (number, self._session, trial, ask, attempt, body.hash, time.time(), *kind))
         await self._writer.committed()
         return number
 

@@ -202,12 +202,7 @@ class Live:
         """
         request = question.request
         number = await self._log.attempt_started(
-            question.trial,
-            question.ask,
-            attempt,
-            question.body,
-            listener=request.to,
-            aversive=request.aversive,
+            question.trial, question.ask, attempt, question.body, request
         )
         started = time.perf_counter()
         secrets = self._secrets_of(model, request.to)

@@ -66,11 +66,12 @@ TABLES = (
     # One row an attempt. `ok` is empty while it is under way, and stays so if we were killed then.
     # `input_tokens` are all that were shown; those found in a cache, or written into it, are parts of them.
     # `listener` is empty where the subject was asked, and `user` where the model that plays the user was.
+    # `aside` is 1 for what is asked beside the conversation: whether to stay, why it left, how it is.
     """CREATE TABLE attempts (number INTEGER PRIMARY KEY, session INTEGER NOT NULL, trial INTEGER NOT NULL,
         ask INTEGER NOT NULL, attempt INTEGER NOT NULL, hash TEXT NOT NULL, started REAL NOT NULL,
         seconds REAL, ok INTEGER, kind TEXT, message TEXT, status INTEGER, request_id TEXT,
         input_tokens INTEGER, output_tokens INTEGER, cache_read_tokens INTEGER,
-        cache_write_tokens INTEGER, listener TEXT, aversive INTEGER)""",
+        cache_write_tokens INTEGER, listener TEXT, aversive INTEGER, aside INTEGER)""",
     # The reply to each ask, apart from the attempts so that counting them need not read it. A packed one
     # is the name of its pack and line.
     """CREATE TABLE replies (attempt INTEGER PRIMARY KEY REFERENCES attempts, trial INTEGER NOT NULL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +19,7 @@ from bartleby.exchange import Reply, ToolCall
 __all__ = ["Transcript", "Turn", "study_record", "transcripts"]
 
 _ROWS = """SELECT t.number, t.id, t.items, t.sample, c.conditions, o.outcome, o.seconds, o.message,
-        r.ask, r.reply, a.hash, a.listener
+        r.ask, r.reply, a.hash, a.listener, a.aside
     FROM trials t JOIN cells c ON c.number = t.cell LEFT JOIN outcomes o ON o.trial = t.number
     LEFT JOIN replies r ON r.trial = t.number LEFT JOIN attempts a ON a.number = r.attempt
     WHERE o.trial IS NOT NULL OR r.trial IS NOT NULL ORDER BY t.number, r.ask"""
@@ -41,6 +41,8 @@ class Turn:
         Why the model stopped, and the provider's words for it.
     probabilities
         Probability of each label, where the model told.
+    aside
+        Whether it was asked beside the conversation, by the study, or answers that.
     """
 
     role: str
@@ -49,6 +51,7 @@ class Turn:
     stop: str | None = None
     stop_detail: str | None = None
     probabilities: Mapping[str, float] | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,14 +164,14 @@ def _rows(connection: sqlite3.Connection) -> Iterator[Sequence[Any]]:
 def _transcript(rows: Sequence[Sequence[Any]], bodies: Bodies) -> Transcript:
     _, name, items, sample, conditions, outcome, seconds, message, *_ = rows[0]
     said = _Said()
-    for *_, ask, text, digest, listener in rows:
+    for *_, ask, text, digest, listener, aside in rows:
         if ask is None:
             continue
         reply = Reply.from_json(text)
         if listener == "user":
             said.as_user = reply.text
         else:
-            said.add(bodies[digest], reply)
+            said.add(bodies[digest], reply, aside=bool(aside))
     turns = said.all()
     ids = tuple(json.loads(items))
     return Transcript(name, sample, ids, json.loads(conditions), outcome, turns, seconds, message)
@@ -194,7 +197,7 @@ class _Said:
         """Return all that was said, with what the user said last even where nobody answered it."""
         return (*self.turns, *([] if self.as_user is None else [Turn("user", self.as_user)]))
 
-    def add(self, body: Mapping[str, Any], reply: Reply) -> None:
+    def add(self, body: Mapping[str, Any], reply: Reply, *, aside: bool) -> None:
         """Add what is new in a request, and the reply to it."""
         self.as_user = None
         system = body["settings"].get("system")
@@ -202,10 +205,12 @@ class _Said:
             self.turns.append(Turn("system", system))
         shown = [(each["role"], each.get("text", "")) for each in body["messages"]]
         self.turns += [Turn(role, text) for role, text in shown[self._told(shown) :]]
+        if aside:
+            self.turns[-1] = replace(self.turns[-1], aside=True)
         now = [*shown, ("assistant", reply.text)]
         self.lines = [*(line for line in self.lines if now[: len(line)] != line), now]
         calls, told = reply.tool_calls, (reply.stop, reply.stop_detail, reply.probabilities)
-        self.turns.append(Turn("assistant", reply.text, calls, *told))
+        self.turns.append(Turn("assistant", reply.text, calls, *told, aside=aside))
 
     def _told(self, shown: Line) -> int:
         """Return how many messages of a request were told before; none if no reply is among them."""

@@ -56,7 +56,7 @@ _REPLIES = """SELECT t.number, t.id, t.items, t.sample, c.conditions, o.outcome,
         a.hash
     FROM trials t JOIN cells c ON c.number = t.cell JOIN outcomes o ON o.trial = t.number
     JOIN replies r ON r.trial = t.number JOIN attempts a ON a.number = r.attempt
-    WHERE a.listener IS NULL OR a.listener != 'user' ORDER BY t.number, r.ask"""
+    WHERE a.listener IS NULL AND a.aside IS NULL ORDER BY t.number, r.ask"""
 
 
 def read_turns(source: str | Path) -> pd.DataFrame:
@@ -212,7 +212,7 @@ def _of_our_log(file: Path) -> Iterator[Conversation]:
             rows = list(group)
             _, trial, items, sample, conditions, outcome, turns, *_ = rows[0]
             exchanges = [(bodies[row[9]]["messages"], Reply.from_json(row[8])) for row in rows]
-            messages = [*main_line(exchanges, turns), *([("exit", LEAVING)] if outcome == LEFT else [])]
+            messages = [*_said(exchanges, turns), *([("exit", LEAVING)] if outcome == LEFT else [])]
             fields = {"model": model, **known.get(items, {}), "sample": sample, "outcome": outcome}
             yield Conversation(
                 trial, [(*message, {}) for message in messages], {**fields, **_parsed(conditions)}
@@ -239,33 +239,10 @@ def _attributes(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
     return found
 
 
-def main_line(
-    exchanges: Iterable[tuple[Sequence[Mapping[str, Any]], Reply]], turns: int | None
+def _said(
+    exchanges: Sequence[tuple[Sequence[Mapping[str, Any]], Reply]], turns: int | None
 ) -> list[tuple[str, str]]:
-    """Return what was said in the conversation, out of all that was asked in a trial.
-
-    Parameters
-    ----------
-    exchanges
-        Messages shown and the reply to them, in the order asked. Some are asked on copies of the conversation
-        (an inserted question, a reason, a battery), and nothing later goes on from those.
-    turns
-        Assistant turns that the conversation had; None for as many as there are.
-
-    Notes
-    -----
-    Each ask goes on from the longest earlier one that it begins with. The conversation is the line of `turns`
-    asks that was begun last: what is asked on a copy after turn n is at that depth before turn n + 1 is.
-    """
-    said: list[list[tuple[str, str]]] = []
-    depth: list[int] = []
-    for shown, reply in exchanges:
-        before = [(str(each["role"]), str(each.get("text", ""))) for each in shown]
-        parents = [
-            at for at, line in enumerate(said) if len(line) < len(before) and before[: len(line)] == line
-        ]
-        depth.append(1 + max((depth[at] for at in parents), default=0))
-        said.append([*before, ("assistant", reply.text)])
-    wanted = max(depth) if turns is None else turns
-    lines = [line for line, deep in zip(said, depth, strict=True) if deep == wanted]
-    return lines[-1] if lines else said[-1]
+    """Return what was said in a conversation of so many turns, from what was shown and the replies."""
+    shown, reply = exchanges[min(turns or len(exchanges), len(exchanges)) - 1]
+    before = [(str(each["role"]), str(each.get("text", ""))) for each in shown]
+    return [*before, ("assistant", reply.text)]

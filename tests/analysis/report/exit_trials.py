@@ -32,6 +32,7 @@ class Said:
     text: str
     tool_calls: tuple[Call, ...] = ()
     stop: str | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def conversations(trials: pd.DataFrame, turns: pd.DataFrame, text: str = "") -> 
             said.append(Said("assistant", "" if tool else f"Reply {turn['turn']}. {text}", calls, "end"))
             if row["exit_channel"] == "question":
                 said += [
-                    Said("user", QUESTION),
-                    Said("assistant", "LEAVE" if turn["exited"] else "STAY", (), "end"),
+                    Said("user", QUESTION, aside=True),
+                    Said("assistant", "LEAVE" if turn["exited"] else "STAY", (), "end", aside=True),
                 ]
         conditions = {name: str(row[name]) for name in ("exit_channel", "order", "user")}
         yield Talk(row["trial"], (row["item"],), conditions, row["outcome"], tuple(said))

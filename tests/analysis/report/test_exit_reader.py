@@ -47,7 +47,7 @@ def test_turns_of_the_model_are_counted_and_the_exit_is_marked() -> None:
 
 
 def test_a_question_beside_the_conversation_is_no_turn_and_its_answer_is_the_exit() -> None:
-    said = (*TWO[:3], Said("user", QUESTION), Said("assistant", "LEAVE"))
+    said = (*TWO[:3], Said("user", QUESTION, aside=True), Said("assistant", "LEAVE", aside=True))
     found = told(talk(*said), turn=1, turns=1, exit_channel="question")
     assert [turn.number for turn in found.turns] == [None, None, 1, None, None]
     assert marks(found)[4] == ["exit"]
@@ -58,12 +58,20 @@ def test_a_question_beside_the_conversation_is_no_turn_and_its_answer_is_the_exi
 
 def test_a_question_after_leaving_is_not_taken_for_the_exit() -> None:
     why = (
-        Said("user", "(This question comes from ...) Why did you leave?"),
-        Said("assistant", "It was unkind."),
+        Said("user", "Why did you leave?", aside=True),
+        Said("assistant", "It was unkind.", aside=True),
     )
     found = told(talk(*TWO, *why), turn=2, turns=2, exit_channel="tool")
     assert [each.index("exit") for each in marks(found) if "exit" in each] == [0]
     assert marks(found)[4] == ["exit"]
+
+
+def test_a_line_of_the_user_that_reads_like_a_question_of_the_study_is_a_turn_like_others() -> None:
+    said = (Said("user", QUESTION), Said("assistant", "", (Call("end_conversation", {}),)))
+    found = told(talk(*said), turn=1, turns=1, exit_channel="tool")
+    assert [turn.number for turn in found.turns] == [None, 1]
+    assert marks(found)[1] == ["exit"]
+    assert found.turns[0].speaker == "user, scripted"
 
 
 def test_who_plays_the_user_is_said() -> None:

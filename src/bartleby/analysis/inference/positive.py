@@ -39,7 +39,7 @@ _FEW = 30
 
 
 def firm_inverse(matrix: Floats, *, overwrite: bool = False) -> Floats | None:
-    """Return the inverse of a matrix (q, q), which may be overwritten; None where it is near to having none."""
+    """Return the inverse of a matrix (q, q), which may be overwritten; None where it has hardly any."""
     root = _root(matrix, overwrite=overwrite)
     return None if root is None else _inverse(*root)
 

@@ -28,8 +28,6 @@ FACTS = (
     "branch",
     "branch_turn",
 )
-ASIDE = "(This question "
-"""How a question begins that the study puts beside the conversation; see `bartleby.studies.paradigms`."""
 LEFT = {
     "tool": "left here, by the tool",
     "string": "left here, by the exit string",
@@ -112,14 +110,14 @@ def _speaking(transcript: TranscriptLike, facts: Mapping[str, Any]) -> list[Mark
     """
     played = facts.get("user") == "simulated" or transcript.conditions.get("user") == "simulated"
     told: list[MarkedTurn] = []
-    number, opened, aside = 0, False, False
+    number, opened = 0, False
     for turn in transcript.turns:
+        aside = bool(getattr(turn, "aside", False))
         if turn.role == "assistant":
             number += not aside
             speaker = "model, beside the conversation" if aside else "model"
             told.append(as_marked(turn, number=None if aside else number, speaker=speaker, aside=aside))
             continue
-        aside = turn.role == "user" and str(turn.text).startswith(ASIDE)
         told.append(as_marked(turn, speaker=_other(turn, aside=aside, played=played and opened), aside=aside))
         opened = opened or (turn.role == "user" and not aside)
     return told

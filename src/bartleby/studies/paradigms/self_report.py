@@ -63,7 +63,7 @@ def ask_statement(
     result = messages[-1].result if messages else ""
     shown = (*messages[:-1], Message("user", question, result=result))
     options = tuple(Option(point, "item", statement.id) for point in points)
-    return pose(Request(shown, settings, options=options), channel)
+    return pose(Request(shown, settings, options=options, aside=True), channel)
 
 
 def battery_steps(

@@ -107,7 +107,7 @@ def ask_to_stay(request: Request, reply: Reply, text: str, order: str, channel: 
     options = tuple(Option(label, "exit" if label == LABELS[1] else "item") for label in labels)
     question = f"{ASIDE} {text} {instruction(channel, labels)}"
     messages = request.followed_by(reply, question, NO_SUCH_TOOL)
-    return pose(Request(messages, request.settings, options=options), channel)
+    return pose(Request(messages, request.settings, options=options, aside=True), channel)
 
 
 def read_question(reply: Reply, channel: Channel) -> ExitReading:

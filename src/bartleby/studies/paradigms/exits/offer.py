@@ -105,7 +105,7 @@ class ExitOffer:
     def reason(self, request: Request, reply: Reply, question: str) -> Request:
         """Return the request that asks why, which nothing follows: no exit and no tool is on offer in it."""
         messages = request.followed_by(reply, question, LEFT)
-        return Request(messages, request.settings)
+        return Request(messages, request.settings, aside=True)
 
     def _answers(self) -> Sequence[str]:
         return LABELS if self.order == "stay_first" else LABELS[::-1]
