@@ -250,3 +250,10 @@ def test_columns_that_are_not_there_or_meet_are_named_together(arena: Path) -> N
     assert "no column 'left'" in lines[0]
     assert "'turn' is a column of" in lines[1]
     assert "cannot be several" in lines[2]
+
+
+def test_of_more_columns_than_are_read_the_error_says_which_format_can_have_them(tmp_path: Path) -> None:
+    wide = ",".join(f"c{number}" for number in range(20_001))
+    (tmp_path / "wide.csv").write_text(f"{wide}\n{wide}\n")
+    with pytest.raises(DataError, match=r"allowed: up to 20,000.*save it as Parquet"):
+        read_table(tmp_path / "wide.csv")

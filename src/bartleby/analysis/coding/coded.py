@@ -138,13 +138,13 @@ def units_table(
     """
     names = (people,) if isinstance(people, str) else tuple(people)
     own = codings[codings["code"] == code]
-    there = set(own["coder"].astype(str))
+    there = {str(name) for name in own["coder"].unique()}
     problems = [f"coder {name!r} coded nothing as {code!r}" for name in (judge, *names) if name not in there]
     if problems:
         raise DataError([*problems, f"coders of {code!r}: {', '.join(sorted(there)) or 'none'}"])
     by_judge = own[own["coder"] == judge].drop_duplicates("unit").set_index("unit")
     by_people = own[own["coder"].isin(names) & own["value"].notna()]
-    strangers = sorted(set(by_people["unit"]) - set(by_judge.index))
+    strangers = sorted(set(by_people["unit"].unique()) - set(by_judge.index.tolist()))
     if strangers:
         shown = ", ".join(map(str, strangers[:5]))
         raise DataError(f"{len(strangers)} labelled units were never seen by {judge!r}: {shown}")

@@ -205,7 +205,10 @@ def read_codings(
 
 def _as_text(rows: pd.DataFrame, names: Sequence[str]) -> pd.Series[Any]:
     """Return ids as text, those of several columns joined; missing where any of them is."""
-    parts = [rows[name].map(_id) for name in names]
+    parts = [
+        rows[name].fillna("") if isinstance(rows[name].dtype, pd.StringDtype) else rows[name].map(_id)
+        for name in names
+    ]
     joined = parts[0] if len(parts) == 1 else pd.Series(map(", ".join, zip(*parts, strict=True)), rows.index)
     return joined.astype("object").where(rows[list(names)].notna().all(axis=1), None)
 

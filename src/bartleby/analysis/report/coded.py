@@ -88,8 +88,8 @@ class CodedPart:
             return trials
         rows = self.data.found.rows
         names = trials["trial"].astype(str)
-        shown = names.isin(set(rows.loc[(rows["value"] >= 1).fillna(False), "conversation"]))
-        seen = names.isin(set(rows["conversation"]))
+        shown = names.isin(rows.loc[(rows["value"] >= 1).fillna(False), "conversation"].unique())
+        seen = names.isin(rows["conversation"].unique())
         found = shown.map({True: "with a code", False: "without a code"}).where(seen, "not coded")
         return trials.assign(**{CODED: found})
 

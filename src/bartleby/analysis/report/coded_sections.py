@@ -123,9 +123,8 @@ def before_and_after(data: CodedData) -> Section | None:
 def _units(data: CodedData, code: str, coder: str) -> pd.DataFrame:
     """Return the units of a machine with people's labels of those that it has seen."""
     rows = data.found.rows[data.found.rows["code"] == code]
-    seen = set(rows.loc[rows["coder"] == coder, "unit"])
-    own = rows[rows["unit"].isin(seen)]
-    there = set(own["coder"])
+    own = rows[rows["unit"].isin(rows.loc[rows["coder"] == coder, "unit"].unique())]
+    there = set(own["coder"].unique())
     people = [name for name in data.found.people if name in there]
     units = units_table(own, code=code, judge=coder, people=people)
     if data.cluster == "conversation":
@@ -165,7 +164,7 @@ def agreement_of_coders(data: CodedData) -> Section | None:
         shared = own[own.groupby("unit")["coder"].transform("nunique") > 1]
         if shared.empty:
             continue
-        there = set(shared["coder"])
+        there = set(shared["coder"].unique())
         try:
             fit = coder_agreement(
                 shared, unit="unit", coder="coder", value="value", cluster=data.cluster, level=data.level,

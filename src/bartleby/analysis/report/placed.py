@@ -179,7 +179,7 @@ def _with_places(rows: pd.DataFrame, conversations: set[str]) -> pd.DataFrame:
 
 
 def _keys(rows: pd.DataFrame) -> Iterator[tuple[str, int | None]]:
-    for name, turn in zip(rows["conversation"], rows["turn"], strict=True):
+    for name, turn in zip(rows["conversation"].tolist(), rows["turn"].tolist(), strict=True):
         yield name, None if turn is pd.NA else int(turn)
 
 

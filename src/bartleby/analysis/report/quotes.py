@@ -7,6 +7,8 @@ compared as they are: nothing in them is taken for a pattern.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 
 __all__ = ["spans_of"]
 
@@ -68,7 +70,8 @@ def _plain(quote: str) -> str:
     return _folded(quote.strip().strip("…").strip(" ."))[0].strip()
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
+@lru_cache(1_024)  # several coders quote from one turn
+def _folded(text: str) -> tuple[str, Sequence[int]]:
     """Return a text in which the same words are the same characters, and where each of these came from."""
     characters: list[str] = []
     places: list[int] = []

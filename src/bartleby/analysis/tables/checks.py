@@ -13,7 +13,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from bartleby.analysis.tables.counts import Frame, column_names, distinct_rows
+from bartleby.analysis.tables.counts import Frame, column_names, declared_categories, distinct_rows
 from bartleby.analysis.tables.labels import is_label, label_text, natural_order
 from bartleby.analysis.tables.stored import StoredTable
 from bartleby.errors import DataError
@@ -211,6 +211,8 @@ def _asked(frame: Frame, between: str, columns: Sequence[str]) -> dict[str, dict
     """Return which values of each column every model has, where there are two models or more."""
     names = column_names(frame)
     values: dict[str, dict[str, set[str]]] = {}
+    if between in names and len(declared_categories(frame, between) or "ab") < 2:
+        return values  # the table of a log, of one model: nothing needs to be counted
     for name in (column for column in columns if {column, between} <= {*names} and column != between):
         pairs = distinct_rows(frame, [between, name]).dropna()
         # A column of numbers, such as a judge's scores, names nothing.

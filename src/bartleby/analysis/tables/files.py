@@ -32,8 +32,11 @@ _PIECE = 50_000
 """Lines of a CSV file that are read at once."""
 _SPELLINGS = 2**4 + 2**5
 """In so many ways `true` and `false` can be spelled with large and small letters."""
+_START = 262_144
+"""Characters of a CSV file by which its delimiter and its number of columns are told."""
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-_MOST_COLUMNS = 5_000
+_MOST_COLUMNS = 20_000
+"""Columns of a CSV file: each takes a thousandth of a second or two, needed or not."""
 _LINES_COMPARED = 50
 """Lines by which the delimiter of a table is told."""
 _DECIMAL_COMMA = re.compile(r"-?(0|[1-9]\d{0,14})(,\d+)?", re.ASCII)
@@ -183,11 +186,14 @@ def _read_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         if raw.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             raise DataError(f"{path}: this is UTF-16, as Excel's 'Unicode text'; save it as 'CSV UTF-8'")
     with path.open(encoding="utf-8-sig", newline="") as opened:
-        start = opened.read(65_536)
+        start = opened.read(_START)
         rest, delimiter = _delimiter(start, path)
         columns = rest.split("\n", 1)[0].count(delimiter) + 1
         if columns > _MOST_COLUMNS:
-            raise DataError(f"{path}: {columns:,} columns or more; allowed: up to {_MOST_COLUMNS:,}")
+            raise DataError(
+                f"{path}: {columns:,} columns or more; allowed: up to {_MOST_COLUMNS:,} of a CSV file, "
+                "which is read whole; save it as Parquet, of which only the needed columns are read"
+            )
         opened.seek(0)
         opened.read(len(start) - len(rest))
         # "none" and "NA" are levels and labels in this field, so only an empty cell is missing. Pieces are
@@ -211,8 +217,11 @@ def _read_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
                 f"{_DELIMITERS[delimiter]!r})"
             ) from None
     table = _renamed(table, names, path)
-    # Column by column, so that what is typed takes the place of its text.
-    return pd.DataFrame({name: _typed(table.pop(name), decimal_comma=delimiter != ",") for name in [*table]})
+    # Column by column, so that what is typed takes the place of its text. Out of the table first: to take one
+    # column from a table is work for all of them.
+    texts = dict(table.items())
+    del table
+    return pd.DataFrame({name: _typed(texts.pop(name), decimal_comma=delimiter != ",") for name in [*texts]})
 
 
 def _delimiter(text: str, path: Path) -> tuple[str, str]:
