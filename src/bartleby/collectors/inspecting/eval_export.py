@@ -170,7 +170,9 @@ def _scores(samples: list[EvalSample]) -> list[EvalScore]:
 
 
 def _of_outcomes(scored: list[tuple[EvalSample, Score]]) -> Iterator[EvalScore]:
-    for name in (each.value for each in Outcome):
+    # The viewer shows the first score of a log in its list: one of an outcome that occurred.
+    occurred = {name for _, score in scored for name, value in score.as_dict().items() if value}
+    for name in sorted((each.value for each in Outcome), key=lambda name: name not in occurred):
         values = [
             SampleScore(
                 score=Score(value=int(bool(score.as_dict()[name]))),
