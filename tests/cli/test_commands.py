@@ -184,6 +184,18 @@ def test_studies_are_listed(run: Run) -> None:
     assert "task_preferences" in run("studies")[1]
 
 
+def test_a_broken_study_is_named_and_the_others_are_listed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "broken.py").write_text("study = 7\n")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("studies")
+    assert "task_preferences" in out
+    assert code == 1
+    assert "broken.py" in err
+
+
 @pytest.mark.parametrize(
     ("items", "said"),
     [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command
 from bartleby.cli.printing import say
+from bartleby.errors import BartlebyError, StudyError
 
 if TYPE_CHECKING:
     from bartleby.cli.arguments import Commands
@@ -45,7 +46,13 @@ def _init(options: argparse.Namespace) -> int:
 def _studies(_: argparse.Namespace) -> int:
     from bartleby.studies.load import available, load
 
+    broken = []
     for file in available():
-        study = load(file)
-        say(f"{study.name:<24}{study.count():>8,} trials  {study.title or ''}  ({file})")
+        try:
+            study = load(file)
+            say(f"{study.name:<24}{study.count():>8,} trials  {study.title or ''}  ({file})")
+        except BartlebyError as error:
+            broken.append(f"{file}: {error}")
+    if broken:
+        raise StudyError("\n".join(broken))
     return 0

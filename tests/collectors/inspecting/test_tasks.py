@@ -136,6 +136,7 @@ def test_a_log_of_ours_is_exported_as_one_of_inspects_and_read_back_as_it_was(
     assert log.status == "success"
     assert shares(log)["opted_out"][0] == pytest.approx((ours["outcome"] == "opted_out").mean())
     assert all(sample.messages for sample in log.samples or ())
+    assert next(iter(shares(log).values()))[0] > 0  # what the viewer lists of a log
 
 
 def test_only_one_log_is_exported_for_inspect(tmp_path: Path) -> None:
