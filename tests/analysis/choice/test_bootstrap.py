@@ -111,3 +111,22 @@ def test_expanded_percentiles_lie_further_out_than_those_of_others_by_about_what
     assert one["method"].str.endswith("expanded percentile").all()
     with pytest.raises(SettingError, match="kind='bca': must be one of expanded, percentile"):
         fit.bootstrap(kind="bca")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cluster": 50}, "cluster=50: must be a name or a list of names"),
+        ({"cluster": ["pair", 3]}, "not 3"),
+        ({"replicates": 50.5}, "replicates=50.5: must be a whole number, 20 or more"),
+        ({"replicates": 5}, "replicates=5: must be a whole number"),
+    ],
+    ids=str,
+)
+def test_what_is_no_cluster_or_no_number_of_replicates_is_refused(
+    settings: dict[str, object], message: str
+) -> None:
+    rows = choices([("a", "b", "chose_first", 3), ("b", "a", "chose_first", 3)])
+    fit = choice_model(rows, cluster=False)
+    with pytest.raises(SettingError, match=message):
+        fit.bootstrap(**settings)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -650,3 +650,66 @@ def test_replicates_lie_about_the_estimate_that_is_reported() -> None:
     np.testing.assert_allclose(again["estimate"], fit.frame["estimate"], atol=1e-8)
     middle = (again["low"] + again["high"]) / 2
     assert np.abs(middle - again["estimate"]).mean() < again["std_error"].mean() / 2
+
+
+def as_good_as_separated(kind: str) -> pd.DataFrame:
+    counts: dict[str, list[tuple[str, str, str, float]]] = {
+        "an item never wins": [("a", "b", "chose_first", 9), ("b", "a", "chose_second", 9)],
+        "the first is always taken": [("a", "b", "chose_first", 9), ("b", "a", "chose_first", 9)],
+        "each item beats all below": [
+            (one, other, outcome, 3)
+            for high, low in [("a", "b"), ("a", "c"), ("b", "c")]
+            for one, other, outcome in [(high, low, "chose_first"), (low, high, "chose_second")]
+        ],
+        "next to never": [
+            ("a", "b", "chose_first", 10**15),
+            ("a", "b", "chose_second", 0.001),
+            ("b", "a", "chose_first", 1),
+            ("b", "a", "chose_second", 10**15),
+            ("a", "c", "chose_first", 5),
+            ("c", "a", "chose_first", 5),
+        ],
+    }
+    return pd.DataFrame(counts[kind], columns=["first", "second", "outcome", "count"])
+
+
+@pytest.mark.parametrize("cluster", [None, False])
+@pytest.mark.parametrize(
+    "kind",
+    ["an item never wins", "the first is always taken", "each item beats all below", "next to never"],
+)
+def test_maximum_likelihood_without_finite_estimates_is_refused_with_what_to_do(
+    kind: str, cluster: Literal[False] | None
+) -> None:
+    rows = as_good_as_separated(kind)
+    with pytest.raises(DataError, match=r"separated.*without bias_reduced=False all items get bias-reduced"):
+        choice_model(rows, bias_reduced=False, cluster=cluster)
+    if kind != "next to never":
+        assert table(choice_model(rows, cluster=cluster)).loc[["a", "b"], "estimate"].notna().all()
+
+
+def test_ten_thousand_to_one_has_maximum_likelihood_estimates() -> None:
+    rows = pd.DataFrame(
+        [
+            (one, other, outcome, count)
+            for one, other in [("a", "b"), ("b", "c"), ("a", "c")]
+            for outcome, count in [("chose_first", 10_000), ("chose_second", 1)]
+        ]
+        + [("b", "a", "chose_second", 9_999), ("b", "a", "chose_first", 2)],
+        columns=["first", "second", "outcome", "count"],
+    )
+    fit = choice_model(rows, bias_reduced=False, cluster=False)
+    assert fit.groups[0].converged
+    assert fit.frame["std_error"].notna().all()
+
+
+def test_items_that_are_separated_once_others_are_excluded_are_excluded_too() -> None:
+    both = [("a", "b", o, 3) for o in ("chose_first", "chose_second")]
+    both += [("b", "a", o, 3) for o in ("chose_first", "chose_second")]
+    # d beats only e, and e beats nobody.
+    lost = [(high, low, "chose_first", 3) for high, low in [("a", "d"), ("b", "d"), ("d", "e")]]
+    lost += [(low, high, "chose_second", 3) for high, low, _, _ in lost]
+    rows = pd.DataFrame(both + lost, columns=["first", "second", "outcome", "count"])
+    frame = table(choice_model(rows, baseline="a", bias_reduced=False))
+    assert list(frame.loc[["d", "e"], "method"]) == ["infinite: separated data"] * 2
+    assert frame.loc["b", "estimate"] == pytest.approx(0.0, abs=1e-9)

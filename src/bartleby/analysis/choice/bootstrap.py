@@ -19,6 +19,7 @@ from bartleby.analysis.choice.fit import GroupFit
 from bartleby.analysis.choice.replicate import fit_replicates
 from bartleby.analysis.choice.resampling import Resampling, resampling
 from bartleby.analysis.choice.tails import Tails
+from bartleby.analysis.choice.warnings import announce, slow_bootstrap
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.errors import SettingError
 from bartleby.progress import steps
@@ -55,10 +56,11 @@ def bootstrap_rows(
     ]
     if not 1 <= len(clusters) <= 2:
         problems.append("cluster: one or two names")
-    if replicates < 20:
-        problems.append(f"replicates={replicates!r}: must be 20 or more")
+    if not isinstance(replicates, int) or replicates < 20:
+        problems.append(f"replicates={replicates!r}: must be a whole number, 20 or more")
     if problems:
         raise SettingError("\n".join(problems))
+    announce(slow_bootstrap([(g.data, g.penalised) for g in fit.groups if g.converged], replicates))
     rows, notes = [], list(fit.warnings)
     if replicates * (1 - level) / 2 < _FEW_BEYOND:
         notes.append(f"level={level:g} is more than {replicates} replicates can tell: ask for more")

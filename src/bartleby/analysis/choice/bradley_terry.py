@@ -181,7 +181,8 @@ def _climb(
         step = np.where(worse[:, None], step / 2, step)
         moved = now + step
         after = design.evaluate(counts, moved, penalised=penalised)
-    lost = ~(after.objective >= objective - slack)
+    # Without a determinant before and after the step some parameters cannot be told from these data.
+    lost = ~(after.objective >= objective - slack) | ~(np.isfinite(objective) | np.isfinite(after.objective))
     return np.where(lost[:, None], now, moved), after, lost
 
 

@@ -42,6 +42,8 @@ __all__ = ["GroupFit", "fit_group"]
 
 Floats = npt.NDArray[np.float64]
 
+_NEXT_TO_NEVER = 1e-3
+"""Share of its trials below which an item is named where choices are as good as separated."""
 _LOST = 1000.0
 """Times the rounding error: pivots of the information below this are not known to any digit."""
 
@@ -95,6 +97,22 @@ class GroupFit:
     def converged(self) -> bool:
         """Whether the fit reached its maximum."""
         return bool(self.maximum.converged[0])
+
+    @property
+    def infinite(self) -> str:
+        """Why maximum likelihood has no finite estimate of any term, in words; nothing where it has."""
+        if self.penalised or (self.converged and not set(self.reasons) >= set(self.layout.terms)):
+            return ""
+        if self.separation.separated:
+            return f"the data are separated ({self.separation.describe(self.data.items)})"
+        won = np.bincount(self.data.first, self.data.counts[:, 0], self.data.n_items)
+        won += np.bincount(self.data.second, self.data.counts[:, 1], self.data.n_items)
+        with np.errstate(invalid="ignore"):
+            share = won / self.data.trials_of_items
+        extreme = np.flatnonzero(np.minimum(share, 1 - share) < _NEXT_TO_NEVER)
+        names = ", ".join(self.data.items[code] for code in extreme)
+        listed = f" (next to never or always chosen: {names})" if names else ""
+        return f"the data are as good as separated{listed}"
 
     @property
     def reported(self) -> Maximum:
@@ -189,16 +207,21 @@ def fit_group(
     layout = choice_layout(data, options.baseline, slot_basis=slot_basis)
     separation = find_separation(data, layout)
     penalised = separation.separated if options.bias_reduced is None else options.bias_reduced
-    reasons = _unplaced(layout, options)
-    if separation.separated and not penalised:
-        data, layout, gone = _without(data, layout, separation, options, slot_basis)
+    reasons: dict[str, str] = {}
+    left = separation
+    while left.separated and not penalised and len(reasons) < len(layout.terms):
+        data, layout, gone = _without(data, layout, left, options, slot_basis)
         reasons |= gone
+        left = find_separation(data, layout)
+    reasons = {**_unplaced(layout, options), **reasons}
     design, counts = without_order(layout.design, data.counts)
     maximum = maximise(design, counts[None], penalised=penalised, start=near_maximum(data, layout))
     lost = not penalised and _undetermined(maximum)
     by_log_odds = data.exact and data.log_odds is not None and not unknown_log_odds(data)
     if lost and (by_log_odds or options.bias_reduced is None):
         maximum, penalised = maximise(design, counts[None], penalised=True), True
+    elif lost and not by_log_odds:
+        maximum = replace(maximum, converged=np.zeros(1, dtype=bool))
     notes += data_warnings(data, layout, separation, options, penalised=penalised)
     if not maximum.converged[0]:
         notes.append("the fit did not converge: no estimate is reported")

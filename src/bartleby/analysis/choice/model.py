@@ -7,7 +7,6 @@ anybody's table with the columns `first`, `second` and `outcome`.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
@@ -21,7 +20,7 @@ from bartleby.analysis.choice.layout import NEITHER
 from bartleby.analysis.choice.options import ChoiceOptions, Exits, Intervals, Ties
 from bartleby.analysis.choice.result import ChoiceFit
 from bartleby.analysis.choice.table import pair_cluster, read_choices
-from bartleby.analysis.choice.warnings import slow_warning
+from bartleby.analysis.choice.warnings import announce, slow_fits
 from bartleby.analysis.tables.accounting import bound_warnings
 from bartleby.analysis.tables.estimates import estimate_frame
 from bartleby.analysis.tables.grouping import Estimand, as_names
@@ -114,7 +113,8 @@ def choice_model(
     Raises
     ------
     DataError
-        The table cannot be used; every reason is named.
+        The table cannot be used; every reason is named. With `bias_reduced=False` also: the data are
+        separated, or as good as separated, so that maximum likelihood has no finite estimate of any term.
     SettingError
         A setting is not allowed, or the baseline is no item of the table.
 
@@ -182,13 +182,13 @@ def choice_model(
     table = replace(table, cells=table.cells.iloc[:0].copy())
     data, unusable = _usable(read)
     _check_baseline(data, options)
-    slow = slow_warning([each for _, each in data], options)
-    if slow is not None:
-        warnings.warn(slow, stacklevel=2)
+    announce(slow_fits([each for _, each in data], options))
     groups = tuple(
         fit_group(key, each, options, adaptive=_is_adaptive(table.adaptive_share(key), adaptive))
         for key, each in data
     )
+    if options.bias_reduced is False:
+        _check_finite(groups)
     rows_of = [group.rows(options) for group in groups]
     worst = [worst_cases(group, rows) for group, rows in zip(groups, rows_of, strict=True)]
     accounting = choice_accounting(
@@ -251,6 +251,18 @@ def _check_baseline(data: Sequence[Keyed], options: ChoiceOptions) -> None:
             problems.append(f"{group_prefix(key)}baseline={options.baseline!r} is none of its items: {shown}")
     if problems:
         raise SettingError("\n".join(problems))
+
+
+def _check_finite(groups: Sequence[GroupFit]) -> None:
+    """Refuse fits in which maximum likelihood, which was asked for, has no finite estimate of anything."""
+    problems = [
+        f"{group_prefix(group.key)}bias_reduced=False: maximum likelihood has no finite estimates, because "
+        f"{group.infinite}; without bias_reduced=False all items get bias-reduced estimates"
+        for group in groups
+        if group.infinite
+    ]
+    if problems:
+        raise DataError(problems)
 
 
 def _usable(data: Sequence[Keyed]) -> tuple[list[Keyed], list[Keyed]]:

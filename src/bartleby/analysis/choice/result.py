@@ -346,7 +346,12 @@ class ChoiceFit(Estimates):
         """
         asked = self.options.but(level=level, seed=seed)
         return bootstrap_rows(
-            self, as_names(cluster), replicates=replicates, level=asked.level, seed=asked.seed, kind=kind
+            self,
+            as_names(cluster, "cluster"),
+            replicates=replicates,
+            level=asked.level,
+            seed=asked.seed,
+            kind=kind,
         )
 
     def item_classes(self, by: Sequence[str]) -> pd.DataFrame:

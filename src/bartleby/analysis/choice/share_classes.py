@@ -14,6 +14,7 @@ from bartleby.analysis.choice.fit import GroupFit, fit_group
 from bartleby.analysis.choice.options import ChoiceOptions, unknown_words
 from bartleby.analysis.choice.posteriors.utilities import MOST_DRAWS
 from bartleby.analysis.choice.shares import ClassDraws, class_draws, share_row, spread_count
+from bartleby.analysis.choice.warnings import announce, slow_shares
 from bartleby.analysis.tables.accounting import WorstCase
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import SettingError
@@ -119,11 +120,15 @@ def draw_groups(
     baseline = fit.options.baseline
     if baseline is None:
         raise SettingError("share below what? fit the model with baseline=ITEM, such as an opt-out task")
+    usable = [
+        (at, group, (at, tuple(by), settings))
+        for at, group in enumerate(fit.groups)
+        if group.converged and baseline not in group.reasons
+    ]
+    new = [group.data for _, group, name in usable if name not in fit.class_draws]
+    announce(slow_shares(new, fit.options, settings.draws, len(classes.drop_duplicates())))
     kept = []
-    for at, group in enumerate(fit.groups):
-        if not group.converged or baseline in group.reasons:
-            continue
-        name = (at, tuple(by), settings)
+    for at, group, name in usable:
         drawn = fit.class_draws.get(name)
         if drawn is None:
             rng = np.random.default_rng([settings.seed, at])

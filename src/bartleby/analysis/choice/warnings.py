@@ -1,7 +1,12 @@
-"""What a reader must know of a choice model's data and clusters before quoting a number."""
+"""What a reader must know of a choice model's data and clusters before quoting a number, or waiting for it.
+
+How long something takes was measured with 300 to 3,600 items (docs/speed.md).
+"""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -12,12 +17,26 @@ from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.separation import Separation
 from bartleby.analysis.inference.sandwich import RobustCovariance
 
-__all__ = ["adaptive_warning", "cluster_warnings", "data_warnings", "slow_warning"]
+__all__ = [
+    "adaptive_warning",
+    "announce",
+    "cluster_warnings",
+    "data_warnings",
+    "slow_bootstrap",
+    "slow_fits",
+    "slow_shares",
+]
 
 _SLOW = 30.0
 """Seconds from which on a fit is announced: on a machine busy with other work they become minutes."""
-_OF_ITEMS, _OF_CLUSTERS, _OF_PROFILES = 0.7e-9, 8e-8, 2e-8
+_OF_ITEMS, _OF_CLUSTERS, _OF_PROFILES = 1.2e-9, 4e-8, 2e-8
 """Seconds for each item cubed, for each item and cluster, and for each item to the fourth power."""
+_OF_CELLS, _OF_TIES, _OF_SYSTEM = 7e-7, 2e-5, 3e-10
+"""Seconds of one draw for each ordered pair, for each with three outcomes, and for each item cubed."""
+_OF_REPLICATE, _OF_REFIT = 3e-7, 3e-9
+"""Seconds of one replicate for each ordered pair, and for each item cubed where it is a fit of its own."""
+_FIRST_DRAWS, _BURN_IN, _BOUND_STEPS = 1000, 60, 860
+"""Draws that shares take at least, steps before these, and steps for a worst-case bound."""
 
 
 def adaptive_warning(*, allowed_for: bool) -> str:
@@ -34,22 +53,22 @@ def adaptive_warning(*, allowed_for: bool) -> str:
     )
 
 
-def slow_warning(data: Iterable[ChoiceData], options: ChoiceOptions) -> str | None:
-    """Return that a fit may take minutes, and what to choose instead; None if it will not.
+def announce(text: str | None) -> None:
+    """Warn before something that may take minutes, at the line outside this package that asked for it."""
+    if text is None:
+        return
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("bartleby."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
-    Measured with 500 to 1,800 items (docs/speed.md): matrices of items by items take the third power of
-    items, degrees of freedom items times clusters. Profiles of all items, for each of which all others are
-    refitted, take the fourth power (160 items: 14 seconds).
-    """
+
+def slow_fits(data: Iterable[ChoiceData], options: ChoiceOptions) -> str | None:
+    """Return that a fit may take minutes, and what to choose instead; None if it will not."""
     if options.intervals == "none":
         return None
     groups = list(data)
-    seconds = sum(_OF_ITEMS * each.n_items**3 for each in groups)
-    if options.clusters:
-        seconds += sum(_OF_CLUSTERS * each.n_items * each.n_clusters for each in groups)
-    if options.intervals == "profile":
-        seconds += sum(_OF_PROFILES * each.n_items**4 for each in groups)
-    if seconds < _SLOW:
+    if sum(_seconds_of_fit(each, options) for each in groups) <= _SLOW:
         return None
     largest = max(each.n_items for each in groups)
     less = (
@@ -61,6 +80,68 @@ def slow_warning(data: Iterable[ChoiceData], options: ChoiceOptions) -> str | No
         f"intervals of {largest:,} items may take minutes; {less} gives the utilities alone, and choices of "
         "fewer items take less than in proportion"
     )
+
+
+def slow_shares(
+    data: Iterable[ChoiceData], options: ChoiceOptions, draws: int | None, n_classes: int
+) -> str | None:
+    """Return that shares below the baseline may take minutes; None if they will not.
+
+    Where trials were not counted each class has two more fits, and draws from each, for worst-case bounds.
+    """
+    seconds, largest = 0.0, 0
+    for each in data:
+        steps = (draws or _FIRST_DRAWS) + _BURN_IN
+        seconds += steps * _seconds_of_draw(each)
+        if each.uncounted.any():
+            bound = min(steps, _BOUND_STEPS) * _seconds_of_draw(each)
+            seconds += 2 * n_classes * (bound + _seconds_of_fit(each, options))
+        largest = max(largest, each.n_items)
+    if seconds <= _SLOW:
+        return None
+    return (
+        f"shares of {largest:,} items may take minutes; fewer draws (draws=) take less in proportion, with a "
+        "larger Monte Carlo error, which is reported"
+    )
+
+
+def slow_bootstrap(data: Iterable[tuple[ChoiceData, bool]], replicates: int) -> str | None:
+    """Return that a bootstrap of groups, bias-reduced or not, may take minutes; None if it will not."""
+    seconds, largest = 0.0, 0
+    for each, penalised in data:
+        two = len(each.kernel.outcomes) == 2
+        seconds += replicates * len(each.first) * (_OF_REPLICATE if two else _OF_TIES)
+        if penalised or not two:
+            seconds += replicates * _OF_REFIT * each.n_items**3
+        largest = max(largest, each.n_items)
+    if seconds <= _SLOW:
+        return None
+    return (
+        f"{replicates:,} bootstrap replicates of {largest:,} items may take minutes; fewer replicates "
+        "(replicates=) take less in proportion, and the intervals of the fit itself need none"
+    )
+
+
+def _seconds_of_fit(data: ChoiceData, options: ChoiceOptions) -> float:
+    """Return about how long a fit takes.
+
+    Matrices of items by items take the third power of items, degrees of freedom items times clusters.
+    Profiles of all items, for each of which all others are refitted, take the fourth power (160 items: 14
+    seconds).
+    """
+    seconds = _OF_ITEMS * data.n_items**3
+    if options.clusters:
+        seconds += _OF_CLUSTERS * data.n_items * data.n_clusters
+    if options.intervals == "profile":
+        seconds += _OF_PROFILES * data.n_items**4
+    return seconds
+
+
+def _seconds_of_draw(data: ChoiceData) -> float:
+    """Return about how long a draw of all utilities takes; ties or `neither` make it solve a dense system."""
+    if len(data.kernel.outcomes) == 2:
+        return _OF_CELLS * len(data.first)
+    return _OF_TIES * len(data.first) + _OF_SYSTEM * data.n_items**3
 
 
 def data_warnings(

@@ -49,14 +49,10 @@ def inverses_and_determinants(matrices: Floats) -> tuple[Floats, Floats]:
 
     Inverses are generalised where one has none; a determinant that is not above zero has -inf.
     """
-    if matrices.shape[-1] >= _LARGE:
-        roots = [_root(matrix) for matrix in matrices]
-        if all(root is not None for root in roots):
-            firm = [root for root in roots if root is not None]
-            logs = [2 * float(np.sum(np.log(np.diagonal(root) * scale))) for root, scale in firm]
-            return _together([_inverse(*root) for root in firm]), np.array(logs)
-    sign, logarithm = np.linalg.slogdet(matrices)
-    return _general(matrices), np.where(sign > 0, logarithm, -np.inf)
+    if matrices.shape[-1] < _LARGE:
+        return _general(matrices)
+    found = [_firm(matrix) or _of_one(matrix) for matrix in matrices]
+    return _together([inverse for inverse, _ in found]), np.array([logarithm for _, logarithm in found])
 
 
 def solved(matrices: Floats, right: Floats) -> Floats:
@@ -68,9 +64,7 @@ def solved(matrices: Floats, right: Floats) -> Floats:
         A matrix is singular.
     """
     if matrices.shape[-1] >= _LARGE:
-        found = [_solution(matrix, side) for matrix, side in zip(matrices, right, strict=True)]
-        if all(solution is not None for solution in found):
-            return np.stack([solution for solution in found if solution is not None])
+        return np.stack([_solution(matrix, side) for matrix, side in zip(matrices, right, strict=True)])
     return np.asarray(np.linalg.solve(matrices, right[..., None])[..., 0], dtype=np.float64)
 
 
@@ -147,20 +141,36 @@ def _inverse(root: Floats, scale: Floats) -> Floats:
     return inverse
 
 
-def _solution(matrix: Floats, right: Floats) -> Floats | None:
+def _solution(matrix: Floats, right: Floats) -> Floats:
     root = _root(matrix)
     if root is None:
-        return None
+        return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
     solution: Floats = linalg.lapack.dpotrs(root[0], right / root[1], lower=1)[0] / root[1]
     return solution
 
 
-def _general(matrices: Floats) -> Floats:
+def _firm(matrix: Floats) -> tuple[Floats, float] | None:
+    """Return the inverse of one matrix and the logarithm of its determinant; None as `firm_inverse`."""
+    root = _root(matrix)
+    if root is None:
+        return None
+    logarithm = 2 * float(np.sum(np.log(np.diagonal(root[0]) * root[1])))
+    return _inverse(*root), logarithm
+
+
+def _of_one(matrix: Floats) -> tuple[Floats, float]:
+    found, logarithm = _general(matrix[None])
+    return found[0], float(logarithm[0])
+
+
+def _general(matrices: Floats) -> tuple[Floats, Floats]:
+    """Return the same by methods for any matrix."""
+    sign, logarithm = np.linalg.slogdet(matrices)
     try:
         found = np.linalg.inv(matrices)
     except np.linalg.LinAlgError:
         found = np.linalg.pinv(matrices, hermitian=True)
-    return found.astype(np.float64, copy=False)
+    return found.astype(np.float64, copy=False), np.where(sign > 0, logarithm, -np.inf)
 
 
 def _together(matrices: list[Floats]) -> Floats:

@@ -74,15 +74,27 @@ class Cluster:
     warning: str | None = None
 
 
-def as_names(columns: str | Sequence[str] | Literal[False] | None) -> tuple[str, ...]:
-    """Return column names as a tuple without repetitions; None and False are no columns."""
-    names = (
-        ()
-        if columns is None or columns is False
-        else (columns,)
-        if isinstance(columns, str)
-        else tuple(columns)
-    )
+def as_names(columns: str | Sequence[str] | Literal[False] | None, what: str = "columns") -> tuple[str, ...]:
+    """Return names as a tuple without repetitions; None and False are no names.
+
+    Parameters
+    ----------
+    columns
+        A name, several, or none.
+    what
+        What the user calls them, for an error.
+
+    Raises
+    ------
+    SettingError
+        Something is no name, such as a number.
+    """
+    if columns is None or columns is False:
+        return ()
+    names = (columns,) if isinstance(columns, str) or not isinstance(columns, Iterable) else tuple(columns)
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise SettingError(f"{what}={columns!r}: must be a name or a list of names, not {wrong[0]!r}")
     return tuple(dict.fromkeys(names))
 
 
