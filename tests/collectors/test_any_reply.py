@@ -106,7 +106,7 @@ SENT = st.sampled_from(sorted(DIALECTS)).flatmap(
 )
 """A dialect, and a body: of its form in most places, or anything at all."""
 
-QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "FIRST_POLL", 0.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SENT)
 def test_any_json_is_a_sound_reply_or_a_failure_that_may_pass(sent: tuple[str, Any]) -> None:
     dialect, body = sent

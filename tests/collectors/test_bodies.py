@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bartleby.collectors.bodies import Bodies, Body, Composer
@@ -46,7 +46,6 @@ def put_together(bodies: list[Body]) -> list[object]:
     return found
 
 
-@settings(deadline=None)
 @given(requests=REQUESTS)
 def test_whatever_a_trial_asks_reads_as_it_was_shown(requests: list[Request]) -> None:
     composer = Composer()
@@ -55,7 +54,6 @@ def test_whatever_a_trial_asks_reads_as_it_was_shown(requests: list[Request]) ->
     assert put_together(bodies) == [request.shown() for request in requests]
 
 
-@settings(deadline=None)
 @given(texts=st.lists(st.text(max_size=9), min_size=1, max_size=9), blocks=st.booleans())
 def test_a_conversation_goes_on_from_its_turn_before(texts: list[str], blocks: bool) -> None:
     composer, request = Composer(), Request((Message("user", "Hello."),), Settings(system="s" * 500))

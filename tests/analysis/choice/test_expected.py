@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from bartleby.analysis.choice.model import choice_model
@@ -176,6 +177,26 @@ def test_the_position_effect_is_the_mean_over_pairs_with_its_t_interval() -> Non
     assert row["std_error"] == pytest.approx(effects.sem(), abs=1e-9)
     half = float(stats.t.ppf(0.975, len(effects) - 1)) * float(effects.std()) / len(effects) ** 0.5
     assert float(row["high"] - effects.mean()) == pytest.approx(half, abs=1e-6)
+
+
+def test_a_position_effect_that_a_few_pairs_have_reaches_as_far_as_halls_transformation() -> None:
+    # Both orders of 45 pairs of ten items that are alike; a fifth of pairs has most of the effect.
+    pairs = list(combinations("abcdefghij", 2))
+    effects = np.where(np.arange(len(pairs)) % 5 == 0, 1.6, -0.4)
+    rows = [
+        (*names, "chose_first", expit(effect), expit(-effect))
+        for pair, effect in zip(pairs, effects, strict=True)
+        for names in (pair, pair[::-1])
+    ]
+    names = ["first", "second", "outcome", "probability_first", "probability_second"]
+    row = choice_model(pd.DataFrame(rows, columns=names), baseline="a").frame.query("term == 'slot'").iloc[0]
+    n = len(effects)
+    skew, t = float(stats.skew(effects, bias=False)) / n**0.5, float(stats.t.ppf(0.975, n - 1))
+    # g(t) = t + s t^2 / 3 + s^2 t^3 / 27 + s / 6; the upper bound has t of the lower tail.
+    below = float(brentq(lambda at: at + skew * at**2 / 3 + skew**2 * at**3 / 27 + skew / 6 + t, -50, 0))
+    assert row["high"] == pytest.approx(effects.mean() - below * stats.sem(effects), abs=1e-9)
+    assert row["low"] == pytest.approx(effects.mean() - t * stats.sem(effects), abs=1e-9)
+    assert row["method"].endswith("t with skewness")
 
 
 def test_utilities_are_least_squares_of_the_log_odds_of_pairs() -> None:

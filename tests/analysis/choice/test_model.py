@@ -132,7 +132,7 @@ def test_counts_and_rows_give_the_same_answer() -> None:
     pd.testing.assert_frame_equal(choice_model(rows).to_frame(), choice_model(counted).to_frame())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_row_order_does_not_matter(seed: int) -> None:
     rows, _ = simulated(2, n_items=5)
@@ -140,7 +140,7 @@ def test_row_order_does_not_matter(seed: int) -> None:
     pd.testing.assert_frame_equal(choice_model(rows).to_frame(), choice_model(mixed).to_frame())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.permutations(range(5)))
 def test_new_labels_move_the_rows_and_nothing_else(order: list[int]) -> None:
     rows, _ = simulated(3, n_items=5)
@@ -168,7 +168,7 @@ def test_swapping_first_and_second_turns_the_slot_effect_around(ties: str) -> No
     assert other.loc[rest, "estimate"].tolist() == pytest.approx(one.loc[rest, "estimate"].tolist(), abs=1e-8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.5, 0.98), st.floats(0.001, 0.019), st.booleans())
 def test_intervals_nest_with_level(level: float, more: float, bias_reduced: bool) -> None:
     rows, _ = simulated(4, n_items=4)

@@ -21,7 +21,7 @@ def by_linear_programme(
     return bool(polyhedral_separation(sparse.csr_array(np.array(rows))).any()) if rows else False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 100_000), st.booleans(), st.integers(3, 5))
 def test_the_digraph_and_the_linear_programme_agree(seed: int, slot: bool, n_items: int) -> None:
     rng = np.random.default_rng(seed)

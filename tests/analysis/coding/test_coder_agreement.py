@@ -89,7 +89,7 @@ def test_units_coded_once_and_missing_codes_are_counted_and_do_not_matter() -> N
 
 
 @given(st.permutations(range(12)), st.permutations(range(4)), st.permutations([1, 2, 3, 4, 5]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_names_and_order_do_not_matter_to_nominal_alpha(
     units: list[int], coders: list[int], values: list[int]
 ) -> None:

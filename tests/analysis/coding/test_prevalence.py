@@ -386,7 +386,7 @@ def test_labels_are_best_spent_where_verdicts_and_people_differ_most() -> None:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_estimates_stay_between_0_and_1_and_within_their_intervals(seed: int) -> None:
     rng = np.random.default_rng(seed)
     size = int(rng.integers(20, 200))

@@ -100,7 +100,7 @@ def test_one_turn_without_censoring_is_a_rate() -> None:
     st.lists(st.tuples(st.integers(1, 5), st.booleans(), st.integers(0, 4)), min_size=2, max_size=40),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_curves_fall_and_lie_within_their_intervals(rows: list[tuple[int, bool, int]], these: bool) -> None:
     time, exited, cluster = ([row[at] for row in rows] for at in range(3))
     found = kaplan_meier(stays(time, [int(each) for each in exited], cluster), 0.95, these_items=these)
@@ -114,7 +114,7 @@ def test_curves_fall_and_lie_within_their_intervals(rows: list[tuple[int, bool, 
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_counts_stand_for_rows(seed: int) -> None:
     rng = np.random.default_rng(seed)
     time, exited, cluster = rng.integers(1, 5, 50), rng.random(50) < 0.5, rng.integers(0, 6, 50)

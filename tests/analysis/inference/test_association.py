@@ -71,7 +71,7 @@ def test_an_event_that_one_cluster_alone_has_says_little() -> None:
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 6)] * 4), min_size=3, max_size=12), st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_intervals_hold_their_estimate_and_stay_in_range(
     rows: list[tuple[int, ...]], clustered: bool
 ) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.special import expit, gammaln
+from scipy.special import expit, gammaln, logit
 
 from bartleby.analysis.inference.beta_binomial import _log_likelihood, mean_posterior
-from bartleby.analysis.inference.intervals import clustered_rate, independent_rate
+from bartleby.analysis.inference.intervals import clustered_rate, critical_value, independent_rate
 
 
 def by_force(events: list[float], n: list[float], level: float) -> tuple[float, float]:
@@ -68,7 +68,7 @@ clusters = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(clusters, st.floats(0.3, 0.98))
 def test_bounds_nest_mirror_and_do_not_mind_the_order(pairs: list[tuple[int, int]], level: float) -> None:
     events, n = np.array([float(a) for a, _ in pairs]), np.array([float(a + b) for a, b in pairs])
@@ -98,6 +98,22 @@ def test_the_default_passes_from_the_model_to_the_variance_as_clusters_grow_in_n
         assert min(way.high for way in ways) <= auto.high <= max(way.high for way in ways)
 
 
+@pytest.mark.parametrize(
+    "events", [[13, 12, 5, 4, 3, 3, 2, 2], [20, 9, 7, 5, 2, 2, 2, 1], [20, 20, 19, 0, 0, 0, 0, 0]]
+)
+def test_up_to_ten_clusters_reach_half_way_to_the_interval_of_the_variance_towards_one_half(
+    events: list[int],
+) -> None:
+    n = np.full(8, 20.0)
+    ways = ("auto", "beta_binomial", "logit_t")
+    auto, model, variance = (clustered_rate(events, n, 0.95, method=way) for way in ways)
+    half_way = float(expit((logit(model.high) + logit(variance.high)) / 2))
+    plain = auto.estimate + critical_value(0.95, 7) * auto.std_error
+    assert (auto.low, auto.high) == pytest.approx((model.low, max(model.high, min(half_way, plain))))
+    opposite = clustered_rate(n - np.array(events), n, 0.95)
+    assert (1 - opposite.high, 1 - opposite.low) == pytest.approx((auto.low, auto.high))
+
+
 def test_a_cluster_much_larger_than_the_others_leaves_the_estimate_inside_its_interval() -> None:
     fit = clustered_rate([160, 3, 0, 2, 2, 1, 0, 1, 1], [160, 6, 6, 6, 6, 6, 4, 6, 4], 0.95)
     assert fit.estimate == pytest.approx(170 / 204)
@@ -106,7 +122,7 @@ def test_a_cluster_much_larger_than_the_others_leaves_the_estimate_inside_its_in
     assert 0.95 < fit.high < 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(clusters, st.floats(0.5, 0.98))
 def test_the_rate_lies_inside_its_interval_however_unequal_the_clusters(
     pairs: list[tuple[int, int]], level: float

@@ -149,7 +149,8 @@ def test_repeats_sharpen_these_items_and_not_new_items() -> None:
     few, many = np.full(8, 8.0), np.full(8, 800.0)
     these = [stratified_rate(y, n, 0.95) for y, n in ((events, few), (100 * events, many))]
     assert these[1].high - these[1].low < 0.2 * (these[0].high - these[0].low)
-    for method, rel in (("logit_t", 1e-6), ("auto", 0.05)):
+    # How far "auto" reaches to the variance's interval depends on how much that of the model leaves open.
+    for method, rel in (("logit_t", 1e-6), ("auto", 0.08)):
         new = [clustered_rate(y, n, 0.95, method=method) for y, n in ((events, few), (100 * events, many))]
         assert new[1].high - new[1].low == pytest.approx(new[0].high - new[0].low, rel=rel)
 

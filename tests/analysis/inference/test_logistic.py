@@ -128,7 +128,7 @@ def test_firth_of_a_two_by_two_table_adds_a_half_to_each_cell() -> None:
     np.testing.assert_allclose(firth.beta, [np.log(0.5 / 5.5), 2 * np.log(5.5 / 0.5)], rtol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4)), min_size=3, max_size=6))
 def test_swapping_event_and_no_event_turns_the_signs(drawn: list[tuple[int, int]]) -> None:
     n = np.array([float(more + min(less, 3) + 1) for less, more in drawn])

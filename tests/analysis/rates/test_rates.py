@@ -275,7 +275,7 @@ cells = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cells, st.randoms(use_true_random=False))
 def test_counts_equal_rows_in_any_order(drawn: list[tuple[str, str, int]], random: object) -> None:
     counted = pd.DataFrame(drawn, columns=["item", "outcome", "count"])

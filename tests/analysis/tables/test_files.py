@@ -104,7 +104,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 def test_any_text_comes_back_from_csv_as_it_was(tmp_path: Path, texts: list[str | None]) -> None:
     for columns in (["item", "first"], ["item"]):

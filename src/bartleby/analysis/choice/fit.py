@@ -29,7 +29,7 @@ from bartleby.analysis.choice.layout import (
     near_maximum,
     order_confounded,
 )
-from bartleby.analysis.choice.log_odds import unknown_log_odds
+from bartleby.analysis.choice.log_odds import skewed_positions, unknown_log_odds
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.own_profiles import own_profiles
 from bartleby.analysis.choice.pair_design import without_order
@@ -288,6 +288,8 @@ def _intervals(fit: GroupFit, options: ChoiceOptions) -> ContrastIntervals:
         profiles=_profiles(fit, options),
         own=own,
     )
+    if fit.corrected is not None and fit.corrected.robust is not None and fit.data.exact:
+        found = skewed_positions(found, fit.corrected.robust, fit.layout, fit.estimated, options.level)
     return found.named(f"{named}{reference}; ")
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bartleby.analysis.inference.intervals import RateFit, critical_value, p_from_interval, wilson
-from bartleby.analysis.inference.jackknife import Jackknife, scaled_interval
+from bartleby.analysis.inference.jackknife import Jackknife, scaled_interval, skewness
+from bartleby.analysis.inference.means import skewed_bounds
 
 __all__ = ["Points", "curve_jackknife", "difference_fit", "difference_p", "kish", "means", "share_fit"]
 
@@ -29,16 +30,17 @@ CHUNK = 2_000_000
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Statistics with their standard errors over clusters (K,), and of how many clusters (K,) or all."""
+    """Statistics with their standard errors over clusters (K,), and without each cluster (G, K)."""
 
     estimate: Floats
     std_error: Floats
     df: Floats
-    n_clusters: int
+    without: Floats
 
     def at(self, number: int) -> Jackknife:
         """Return one of them."""
-        return Jackknife(float(self.estimate[number]), float(self.std_error[number]), float(self.df[number]))
+        numbers = (float(part[number]) for part in (self.estimate, self.std_error, self.df))
+        return Jackknife(*numbers, self.without[:, number])
 
 
 def curve_jackknife(sums: Floats, statistic: Curve) -> Points:
@@ -62,7 +64,7 @@ def curve_jackknife(sums: Floats, statistic: Curve) -> Points:
     groups = len(sums)
     if groups < 2:
         nothing = np.full(len(estimate), math.nan)
-        return Points(estimate, nothing, nothing, groups)
+        return Points(estimate, nothing, nothing, np.empty((0, len(estimate))))
     step = max(1, CHUNK // max(1, sums.shape[1]))
     parts = np.concatenate([statistic(total - sums[at : at + step]) for at in range(0, groups, step)])
     gaps = parts - parts.mean(axis=0)
@@ -72,7 +74,7 @@ def curve_jackknife(sums: Floats, statistic: Curve) -> Points:
     with np.errstate(divide="ignore", invalid="ignore"):
         peaked = np.sum(gaps**4, axis=0) / square**2 - 1 / groups
         df = np.where(peaked > 0, np.clip(2 / peaked, 1.0, groups - 1.0), groups - 1.0)
-    return Points(estimate, np.sqrt(square * (groups - 1) / groups), df, groups)
+    return Points(estimate, np.sqrt(square * (groups - 1) / groups), df, parts)
 
 
 def share_fit(
@@ -122,7 +124,9 @@ def difference_fit(found: Jackknife, n: float, n_clusters: float, level: float) 
 
     Notes
     -----
-    Where no cluster differs from another the interval reaches as far as the score interval of 0 of n.
+    Where no cluster differs from another the interval reaches as far as the score interval of 0 of n. Where a
+    few have most of it, as far as Hall's transformation of t for skewness (`means.skewed_bounds`): with a
+    dozen scenarios t alone held the clustering of a code .90 to .93 of the time.
     """
     if math.isnan(found.estimate) or n <= 0:
         return RateFit(math.nan, math.nan, math.nan, math.nan, math.nan, "no trials")
@@ -131,10 +135,14 @@ def difference_fit(found: Jackknife, n: float, n_clusters: float, level: float) 
     if found.std_error <= 1e-12:
         half = wilson(0.0, math.sqrt(n * n_clusters), critical_value(level, n_clusters - 1))[1]
         words, error, df = "wilson t, no variation between clusters", math.nan, n_clusters - 1.0
+        skewed = (math.inf, -math.inf)
     else:
-        half = critical_value(level, found.df) * found.std_error
-        words, error, df = "t, jackknife of clusters", found.std_error, found.df
-    low, high = max(found.estimate - half, -1.0), min(found.estimate + half, 1.0)
+        critical = critical_value(level, found.df)
+        half = critical * found.std_error
+        words, error, df = "t with skewness, jackknife of clusters", found.std_error, found.df
+        skewed = skewed_bounds(found.estimate, error, critical, skewness(found.without))
+    low = max(min(found.estimate - half, float(skewed[0])), -1.0)
+    high = min(max(found.estimate + half, float(skewed[1])), 1.0)
     return RateFit(found.estimate, error, low, high, df, words)
 
 

@@ -139,8 +139,8 @@ def clustered_rates(
     method
         `logit_t`: cluster t on the logit scale. `wilson`: score interval with effective n.
         `beta_binomial`: the posterior of the mean of a Beta distribution of rates. `auto`: the last with up
-        to 10 clusters, the first with 40 and more, and in between their bounds averaged on the logit scale,
-        and no shorter than the first.
+        to 10 clusters, the first with 40 and more, and in between their bounds averaged on the logit scale;
+        no shorter than the first, or with up to 10 clusters than half way to it towards one half.
     rows
         Trials in all, where `n` are weights; the sum of `n` otherwise. Weights have no beta-binomial
         likelihood: `auto` is then `logit_t`.
@@ -161,10 +161,11 @@ def clustered_rates(
     With few clusters the variance is itself hardly known, and small just where the rate came out too small
     (at 10 clusters, 5%, and items that differ by 2 logits the logit interval holds the truth 87% of the
     time): `bartleby.analysis.inference.beta_binomial`. Where few of a dozen clusters have most events it is
-    the posterior that is too narrow (.90), so with more than ten the interval has both. That posterior
-    weighs clusters by what they tell of the mean, which is less than by their trials; where clusters are
-    unequal it also covers what its bounds are when carried over to the rate over trials
-    (`_carried_over`), and is rather too wide.
+    the posterior that is too narrow (.90), so with more than ten the interval has both, and with up to ten
+    it reaches half of the way to the logit interval towards one half (`_half_way`). The posterior weighs
+    clusters by what they tell of the mean, which is less than by their trials; where clusters are unequal
+    it also covers what its bounds are when carried over to the rate over trials (`_carried_over`), and is
+    rather too wide.
     """
     y, size = np.asarray(events, dtype=float), np.asarray(n, dtype=float)
     y, size = y[size > 0], size[size > 0]
@@ -186,12 +187,30 @@ def clustered_rates(
         low = _between(min(least, carry(least)), robust.low, share)
         high = _between(max(most, carry(most)), robust.high, share)
         low, high = min(low, robust.estimate), max(high, robust.estimate)
-        if share < 1 and robust.std_error > 0:
-            low, high = min(low, robust.low), max(high, robust.high)
+        if method == "auto" and robust.std_error > 0:
+            if share == 1:
+                low, high = _half_way((low, high), robust, critical_value(level, len(size) - 1))
+            else:
+                low, high = min(low, robust.low), max(high, robust.high)
         words = "beta-binomial" if share == 1 else f"beta-binomial and {robust.method}"
         return RateFit(robust.estimate, robust.std_error, low, high, robust.df, f"{words}, few clusters")
 
     return fit
+
+
+def _half_way(bounds: tuple[float, float], robust: RateFit, critical: float) -> tuple[float, float]:
+    """Return the bounds of a model, that towards one half no nearer than half way to that of the variance.
+
+    Nor than t, if that is nearer still. Clusters that have most events are likelier to be missed than to be
+    drawn too often, so that the rate of what is rarer than not is too low, and the other bound far enough.
+    """
+    low, high = bounds
+    half = critical * robust.std_error
+    if robust.estimate >= 0.5:
+        low = min(low, max(_between(low, robust.low, 0.5), robust.estimate - half))
+    if robust.estimate <= 0.5:
+        high = max(high, min(_between(high, robust.high, 0.5), robust.estimate + half))
+    return low, high
 
 
 def _carried_over(y: Floats, size: Floats, likeness: float) -> Callable[[float], float]:

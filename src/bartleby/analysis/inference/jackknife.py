@@ -17,7 +17,7 @@ from scipy.special import expit, logit, ndtr, ndtri
 from bartleby.analysis.inference.intervals import critical_value
 from bartleby.analysis.inference.means import skewed_bounds
 
-__all__ = ["Jackknife", "bootstrap_interval", "cluster_sums", "jackknife", "scaled_interval"]
+__all__ = ["Jackknife", "bootstrap_interval", "cluster_sums", "jackknife", "scaled_interval", "skewness"]
 
 Floats = npt.NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Floats], Floats]
@@ -117,26 +117,24 @@ def scaled_interval(found: Jackknife, level: float, scale: Scale) -> tuple[float
     there, back = (np.arctanh, np.tanh) if scale == "fisher" else (logit, expit)
     centre, error = float(there(x)), found.std_error / slope
     critical = critical_value(level, found.df)
-    skewed = skewed_bounds(centre, error, critical, _skewness(found.without, there))
+    inside = (-1 + 1e-12, 1 - 1e-12) if scale == "fisher" else (1e-12, 1 - 1e-12)
+    without = None if found.without is None else there(np.clip(found.without, *inside))
+    skewed = skewed_bounds(centre, error, critical, skewness(without))
     low, high = min(centre - critical * error, skewed[0]), max(centre + critical * error, skewed[1])
     return float(back(low)), float(back(high))
 
 
-def _skewness(without: Floats | None, there: Callable[[Floats], Floats]) -> float:
-    """Return the skewness of a statistic's error, from leaving out each cluster, on its scale."""
+def skewness(without: Floats | None) -> float:
+    """Return the skewness of a statistic's error, from the statistic without each cluster (G,)."""
     if without is None or len(without) < 3:
         return 0.0
-    inside = (
-        np.clip(without, -1 + 1e-12, 1 - 1e-12) if there is np.arctanh else np.clip(without, 1e-12, 1 - 1e-12)
-    )
-    parts = there(inside)
-    gaps = parts.mean() - parts
+    gaps = without.mean() - without
     square = float(gaps @ gaps)
     if not square > 0:
         return 0.0
     n = len(gaps)
-    skewness: float = float(np.sum(gaps**3)) / square**1.5 * math.sqrt(n * (n - 1)) / (n - 2)
-    return skewness
+    found: float = float(np.sum(gaps**3)) / square**1.5 * math.sqrt(n * (n - 1)) / (n - 2)
+    return found
 
 
 def bootstrap_interval(

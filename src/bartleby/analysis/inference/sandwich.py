@@ -101,6 +101,15 @@ class RobustCovariance:
         # Much less than the whole covariance takes, where scores touch few of the parameters.
         return added_squares(self.scores, coordinates) * self._stretch
 
+    def contributions(self, contrasts: npt.ArrayLike) -> Floats:
+        """Return what each cluster contributes to the error of contrasts (k, p), whose squares add up (G, k).
+
+        For a few contrasts: of all pairs of hundreds of items they take much memory.
+        """
+        rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
+        found: Floats = self.scores @ self.directions.coordinates(rows)
+        return found * math.sqrt(self._stretch)
+
     @property
     def leverages(self) -> Floats:
         """How much of what is known in each direction of a cluster comes from that cluster, 0 to 1 (k,)."""
