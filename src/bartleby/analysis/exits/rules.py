@@ -210,7 +210,7 @@ def follows_request(
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
     >>> print(bb.follows_request(trials).verdict)
-    Left at once, sim/averse: 0.75 (95% interval 0.16 to 0.99) (all 180 trials used; 2 clusters by
+    Left at once, sim/averse: 0.75 (95% interval 0.03 to 0.99) (all 180 trials used; 2 clusters by
     item; items as a random sample).
     """
     check_settings(level, estimand)
