@@ -23,7 +23,7 @@ def checked(
 ) -> dict[str, bb.tables.Estimates]:
     """Return agreement and prevalence, in all and by whether leaving is expected."""
     own = codings[codings["code"] == CODE]
-    units = bb.units_table(own, code=CODE, judge=judge, people=person)
+    units = bb.annotation.units_table(own, code=CODE, judge=judge, people=person)
     units = units.merge(said.drop_duplicates("conversation")[["conversation", "expected"]], on="conversation")
     labelled = own[own["unit"].isin(units.loc[units["label"].notna(), "unit"])]
     shared: dict[str, Any] = {"judge": "judge", "label": "label", "cluster": "conversation"}
@@ -38,19 +38,21 @@ def checked(
 
 def patterns(codings: pd.DataFrame, said: pd.DataFrame, judge: str) -> dict[str, bb.tables.Estimates]:
     """Return the course over turns, episodes, and whether the code comes before leaving, by the judge."""
-    coded, _ = bb.coded_table(said, codings, coder=judge, codes=[CODE])
+    coded, _ = bb.annotation.coded_table(said, codings, coder=judge, codes=[CODE])
     told: dict[str, Any] = {"coded": CODE, "exited": "exited", "cluster": "item"}
     return {
-        "course": bb.course(coded, by="expected", **told),
-        "episodes": bb.episodes(coded, **told),
-        "coded_exits": bb.coded_before_exit(coded, baseline="linear", **told),
+        "course": bb.patterns.course(coded, by="expected", **told),
+        "episodes": bb.patterns.episodes(coded, **told),
+        "coded_exits": bb.patterns.coded_before_exit(coded, baseline="linear", **told),
     }
 
 
 def main(judge: Path, turns: Path, labels: Path, folder: Path) -> None:
     """Estimate, and write tables, figures and the page."""
     said = bb.tables.read_table(turns)
-    codings = pd.concat([bb.read_codings([judge, labels]), bb.code(said)], ignore_index=True)
+    codings = pd.concat(
+        [bb.annotation.read_codings([judge, labels]), bb.annotation.code(said)], ignore_index=True
+    )
     coders = codings.loc[codings["code"] == CODE, "coder"].unique()
     name = next(each for each in coders if str(each).startswith("judge:"))
     person = next(each for each in coders if each not in (name, "lexicon"))

@@ -26,21 +26,23 @@ def load(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def main(source: Path, folder: Path) -> None:
     """Estimate exits by class and turn, against their controls, by the rules of leaving, and self-reports."""
     trials, turns = load(source)
-    asked = [each for each in bb.load_battery(BATTERY).statements if f"before_{each.id}" in trials]
+    asked = [
+        each for each in bb.self_reports.load_battery(BATTERY).statements if f"before_{each.id}" in trials
+    ]
     varied = [name for name in ("expected", "refusals_before") if len(turns[name].unique()) > 1]
     rates = bb.exits(trials, by="scenario_class")
-    order = bb.order_effect(trials)
+    order = bb.leaving.order_effect(trials)
     fits = {
         "exits": rates,
         "order": order,
-        "corrected": bb.corrected_rate(trials, cluster="match"),
-        "specificity": bb.specificity(trials),
-        "wrong": bb.wrong_exits(trials),
-        "refusal": bb.refusal_by_exit(trials),
-        "last_resort": bb.last_resort(trials),
-        "follows_request": bb.follows_request(trials),
-        "hazard": bb.hazard(turns, varied),
-        "self_report": bb.self_report(trials, asked, behaviour="opted_out"),
+        "corrected": bb.leaving.corrected_rate(trials, cluster="match"),
+        "specificity": bb.leaving.specificity(trials),
+        "wrong": bb.leaving.wrong_exits(trials),
+        "refusal": bb.leaving.refusal_by_exit(trials),
+        "last_resort": bb.leaving.last_resort(trials),
+        "follows_request": bb.leaving.follows_request(trials),
+        "hazard": bb.leaving.hazard(turns, varied),
+        "self_report": bb.self_reports.self_report(trials, asked, behaviour="opted_out"),
     }
     for name, fit in fits.items():
         bb.tables.write_table(fit.to_frame(), folder / f"{name}.csv")

@@ -23,9 +23,11 @@ def main(source: Path, folder: Path) -> None:
     trials = load(source)
     rates = bb.exits(trials, by=["exit_channel", "category", "harm"])
     triads = trials[trials["match"].notna()]
-    corrected = bb.corrected_rate(triads, classes="harm", controls="none", by="exit_channel", cluster="match")
-    order = bb.order_effect(trials, by=["model", "exit_channel"])
-    both = bb.refusal_by_exit(trials, by="exit_channel")
+    corrected = bb.leaving.corrected_rate(
+        triads, classes="harm", controls="none", by="exit_channel", cluster="match"
+    )
+    order = bb.leaving.order_effect(trials, by=["model", "exit_channel"])
+    both = bb.leaving.refusal_by_exit(trials, by="exit_channel")
     for name, fit in {"exits": rates, "corrected": corrected, "order": order, "refusal": both}.items():
         bb.tables.write_table(fit.to_frame(), folder / f"{name}.csv")
     bb.figures.save(rates.plot(), folder / "exits")

@@ -43,7 +43,9 @@ def coded_conversations(count: int, seed: int = 7) -> tuple[pd.DataFrame, pd.Dat
     from bartleby.verbs.coded import read_codings
 
     turns = pd.read_parquet(DATA / "simulated_turns.parquet")
-    machines = pd.concat([read_codings(DATA / "simulated_judge.parquet"), bb.code(turns)], ignore_index=True)
+    machines = pd.concat(
+        [read_codings(DATA / "simulated_judge.parquet"), bb.annotation.code(turns)], ignore_index=True
+    )
     names = turns["conversation"].unique()
     drawn = np.random.default_rng(seed).integers(0, len(names), count)
     ids = pd.DataFrame({"conversation": names[drawn], "id": [f"c{number:06d}" for number in range(count)]})

@@ -82,7 +82,7 @@ def ours(data: pd.DataFrame) -> list[float]:
     import bartleby as bb
 
     if "exited" in data:
-        frame = bb.hazard(data, ["kind", "refusals"], cluster="scenario").frame
+        frame = bb.leaving.hazard(data, ["kind", "refusals"], cluster="scenario").frame
     else:
         frame = bb.effects(data, FORMULA, cluster="item").frame
     return [float(value) for value in frame.loc[frame["quantity"] == "coefficient", "estimate"]]

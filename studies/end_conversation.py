@@ -11,7 +11,7 @@ from pathlib import Path
 import bartleby as bb
 
 DATA = Path(__file__).parents[1] / "data"
-battery = bb.load_battery(DATA / "self_report" / "battery.csv")
+battery = bb.self_reports.load_battery(DATA / "self_report" / "battery.csv")
 asked = tuple(each for each in battery.statements if each.concept in ("ease", "stay"))
 
 study = bb.Study(
@@ -19,7 +19,7 @@ study = bb.Study(
     title="When would this model rather leave a conversation?",
     description=__doc__,
     items=bb.load_scenarios(DATA / "end_conversation" / "scenarios.jsonl"),
-    paradigm=bb.EndConversation(max_turns=8, battery=bb.Battery(asked)),
+    paradigm=bb.EndConversation(max_turns=8, battery=bb.self_reports.Battery(asked)),
     conditions={
         "exit_channel": ["tool"],
         "order": ["stay_first", "leave_first"],

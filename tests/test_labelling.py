@@ -65,7 +65,7 @@ def label_all(store: Path, labeller: str, value: int = 1) -> None:
 
 def test_labels_come_out_as_codings_that_the_estimators_take(talks: Path, tmp_path: Path) -> None:
     store = tmp_path / "labels.db"
-    judged = bb.code(talks)
+    judged = bb.annotation.code(talks)
     assert make_store(talks, store, sample=4, codings=judged, code="expressed_distress") == 4
     label_all(store, "ann")
     label_all(store, "ben", 0)
@@ -74,7 +74,7 @@ def test_labels_come_out_as_codings_that_the_estimators_take(talks: Path, tmp_pa
         labels[labels["code"] == "appeasing"], unit="unit", coder="coder", value="value"
     )
     assert found.frame["estimate"].iloc[0] < 0
-    table = bb.units_table(
+    table = bb.annotation.units_table(
         pd.concat([judged, labels]), code="expressed_distress", judge="lexicon", people="ann"
     )
     assert table["label"].notna().sum() == 4

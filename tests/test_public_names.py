@@ -6,24 +6,29 @@ import inspect
 import re
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import bartleby
 
+SPACES = [name for name in bartleby.__all__ if inspect.ismodule(getattr(bartleby, name))]
+NAMES = [name for name in bartleby.__all__ if name not in SPACES]
+NAMES += [f"{space}.{name}" for space in SPACES for name in getattr(bartleby, space).__all__]
 
-@pytest.mark.parametrize("name", bartleby.__all__)
+
+@pytest.mark.parametrize("name", [*SPACES, *NAMES])
 def test_every_public_name_can_be_had_and_is_explained(name: str) -> None:
-    assert getattr(bartleby, name).__doc__
-    assert name in dir(bartleby)
+    assert attrgetter(name)(bartleby).__doc__
+    *space, own = name.split(".")
+    assert own in dir(attrgetter(space[0])(bartleby) if space else bartleby)
 
 
-@pytest.mark.parametrize("space", [bartleby.figures, bartleby.tables], ids=lambda space: space.__name__)
-def test_every_name_of_a_namespace_can_be_had_and_is_explained(space: ModuleType) -> None:
-    assert space.__doc__
-    assert all(getattr(space, name).__doc__ for name in space.__all__)
+@pytest.mark.parametrize("space", SPACES)
+def test_the_packages_table_of_contents_has_each_namespace_with_its_first_line(space: str) -> None:
+    line = str(getattr(bartleby, space).__doc__).splitlines()[0].removesuffix(f": `bb.{space}`.")
+    assert f"`{space}`\n    {line.partition(': `bb.')[0]}." in str(bartleby.__doc__)
 
 
 def test_our_own_studies_analyses_and_notebooks_need_nothing_inside_the_package() -> None:
@@ -38,12 +43,12 @@ def test_our_own_studies_analyses_and_notebooks_need_nothing_inside_the_package(
     assert inside == set()
 
 
-FUNCTIONS = [name for name in bartleby.__all__ if inspect.isfunction(getattr(bartleby, name))]
+FUNCTIONS = [name for name in NAMES if inspect.isfunction(attrgetter(name)(bartleby))]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_parameter_of_a_public_function_is_explained_where_it_is_used(name: str) -> None:
-    function = getattr(bartleby, name)
+    function = attrgetter(name)(bartleby)
     text = function.__doc__
     assert "As in `" not in text
     section = re.search(
@@ -55,7 +60,7 @@ def test_every_parameter_of_a_public_function_is_explained_where_it_is_used(name
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'frobnicate'"):
+    with pytest.raises(AttributeError, match="No bartleby attribute frobnicate"):
         bartleby.frobnicate  # noqa: B018
 
 

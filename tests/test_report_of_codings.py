@@ -97,16 +97,16 @@ def test_labels_and_judges_are_read_from_whatever_holds_them(talks: Path, tmp_pa
     pd.DataFrame({"unit": ["n0:1"], "code": ["expressed_distress"], "coder": ["ann"], "value": [1]}).to_csv(
         labels
     )
-    bb.run(bb.judging_study(talks), "sim/judge", log=judged)
+    bb.run(bb.annotation.judging_study(talks), "sim/judge", log=judged)
     bb.export(judged, tmp_path / "judge.parquet")
-    found = read_codings([labels, judged, bb.code(talks)])
+    found = read_codings([labels, judged, bb.annotation.code(talks)])
     assert set(found["coder"]) == {"ann", "judge:sim/judge", "lexicon"}
     assert len(read_codings(tmp_path / "judge.parquet")) == len(read_codings(judged))
 
 
 def test_codings_of_another_log_are_refused_with_the_reason(log: Path, talks: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="are they codings of another log"):
-        bb.report(log, tmp_path / "page", codings=bb.code(talks))
+        bb.report(log, tmp_path / "page", codings=bb.annotation.code(talks))
     with pytest.raises(SettingError, match="--codings FILE"):
         bb.report(talks, tmp_path / "page")
     with pytest.raises(DataError, match="none are given"):
@@ -117,7 +117,7 @@ def test_choices_can_be_coded_too(tmp_path: Path) -> None:
     tasks = [bb.Task(f"t{n}", f"Do thing {n}.") for n in range(3)]
     plan = bb.Study(name="small", items=tasks, paradigm=bb.TaskChoice(), conditions={"channel": ["text"]})
     bb.run(plan, "sim/averse", log=tmp_path / "log.db")
-    said = bb.read_turns(tmp_path / "log.db")
+    said = bb.annotation.read_turns(tmp_path / "log.db")
     own = said[said["speaker"] == "assistant"]
     codings = own[["conversation", "turn"]].assign(code="x", coder="ann", value=1, quote=own["text"])
     page = bb.report(tmp_path / "log.db", tmp_path / "page", codings=codings)

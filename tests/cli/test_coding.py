@@ -127,7 +127,7 @@ def test_conversations_are_coded_by_a_judge_once(
 def test_a_table_of_turns_is_coded_too(
     talks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from bartleby import read_turns
+    from bartleby.annotation import read_turns
 
     read_turns(talks).to_parquet(tmp_path / "turns.parquet")
     assert main(["code", str(tmp_path / "turns.parquet")]) == 0

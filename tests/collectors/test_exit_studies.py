@@ -24,7 +24,12 @@ SCENARIOS = tuple(
     )
     for place in range(4)
 )
-BATTERY = bb.Battery((bb.Statement("calm", "How calm are you?"), bb.Statement("tense", "How tense are you?")))
+BATTERY = bb.self_reports.Battery(
+    (
+        bb.self_reports.Statement("calm", "How calm are you?"),
+        bb.self_reports.Statement("tense", "How tense are you?"),
+    )
+)
 
 
 @pytest.fixture
@@ -84,7 +89,7 @@ def test_every_request_of_an_opt_out_study_is_accepted_by_the_api(tmp_path: Path
 def test_a_branch_study_is_paired_with_its_originals(tmp_path: Path) -> None:
     study = bb.Study("talks", SCENARIOS, bb.EndConversation(), conditions={"exit_channel": ["tool"]})
     bb.run(study, "sim/averse?leave=0&leave_neutral=0", log=tmp_path / "talks.db", progress=False)
-    items = bb.branches(
+    items = bb.leaving.branches(
         tmp_path / "talks.db",
         study,
         turn=3,
@@ -99,19 +104,19 @@ def test_a_branch_study_is_paired_with_its_originals(tmp_path: Path) -> None:
     assert trials["branch_turn"].eq(3).all()
     assert trials["turns"].min() >= 3
     # Branches of one scenario belong together; an item is one branch of one conversation.
-    contrast = bb.branch_contrast(trials)
+    contrast = bb.leaving.branch_contrast(trials)
     assert contrast.settings["cluster"] == "scenario (found in the table)"
     assert (contrast.frame["n_clusters"] == trials["scenario"].nunique()).all()
     assert contrast.frame["low"].notna().all()
     assert bb.exits(trials).settings["cluster"] == "scenario (found in the table)"
-    apart = bb.branch_contrast(trials.drop(columns="scenario"))
+    apart = bb.leaving.branch_contrast(trials.drop(columns="scenario"))
     assert (apart.frame["n_clusters"] == trials["origin"].nunique()).all()
     assert any("no column names a scenario" in text for text in apart.warnings)
     with pytest.raises(bb.BartlebyError, match="no conversation reached turn 9"):
-        bb.branches(tmp_path / "talks.db", study, turn=9, edit="Hi.")
+        bb.leaving.branches(tmp_path / "talks.db", study, turn=9, edit="Hi.")
     tasks = bb.Study("tasks", [bb.Task("a", "Sing."), bb.Task("b", "Sort.")], bb.TaskChoice())
     with pytest.raises(bb.BartlebyError, match="there are no conversations to go on with"):
-        bb.branches(tmp_path / "talks.db", tasks, turn=1, edit="Hi.")
+        bb.leaving.branches(tmp_path / "talks.db", tasks, turn=1, edit="Hi.")
 
 
 def test_a_simulated_user_is_another_model_and_every_turn_is_logged(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_json_that_is_too_deep_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_turn_that_a_table_has_twice_is_named(tmp_path: Path) -> None:
     table = read_turns(write(tmp_path / "talks.jsonl", {"id": "a", "messages": TALK}))
     with pytest.raises(DataError, match=r"the table: turns .* more than once: 1 of 'a', 2 of 'a'"):
-        bb.code(table.loc[[*table.index, *table.index]])
+        bb.annotation.code(table.loc[[*table.index, *table.index]])
 
 
 def test_pictures_leave_a_trace(tmp_path: Path) -> None:

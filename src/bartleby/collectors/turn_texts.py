@@ -97,7 +97,7 @@ def read_turns(source: str | Path) -> pd.DataFrame:
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> turns = bb.read_turns("leave.db")
+    >>> turns = bb.annotation.read_turns("leave.db")
     >>> turns.loc[0, "speaker"], len(turns)
     ('user', 2187)
     """

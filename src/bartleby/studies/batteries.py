@@ -38,7 +38,7 @@ class Statement:
     Examples
     --------
     >>> import bartleby as bb
-    >>> bb.Statement("calm", "How calm are you?").points
+    >>> bb.self_reports.Statement("calm", "How calm are you?").points
     7
     """
 
@@ -83,7 +83,7 @@ class Battery:
     Examples
     --------
     >>> import bartleby as bb
-    >>> len(bb.Battery((bb.Statement("calm", "How calm are you?"),)).statements)
+    >>> len(bb.self_reports.Battery((bb.self_reports.Statement("calm", "How calm are you?"),)).statements)
     1
     """
 

@@ -95,7 +95,7 @@ class Codebook:
     Examples
     --------
     >>> import bartleby as bb
-    >>> bb.load_codebook("apparent_distress").unit
+    >>> bb.annotation.load_codebook("apparent_distress").unit
     'turn'
     """
 
@@ -153,7 +153,7 @@ def load_codebook(source: str | Path = "apparent_distress") -> Codebook:
     Examples
     --------
     >>> import bartleby as bb
-    >>> [code.name for code in bb.load_codebook().codes][:3]
+    >>> [code.name for code in bb.annotation.load_codebook().codes][:3]
     ['expressed_distress', 'positive_affect', 'boundary_setting']
     """
     path = Path(source)

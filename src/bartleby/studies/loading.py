@@ -123,7 +123,7 @@ def load_battery(path: str | Path) -> Battery:
     >>> _ = Path("battery.csv").write_text(
     ...     "id,text,low,high,concept\ncalm,How calm are you?,not at all,completely,ease\n"
     ... )
-    >>> bb.load_battery("battery.csv").statements[0].text
+    >>> bb.self_reports.load_battery("battery.csv").statements[0].text
     'How calm are you?'
     """
     rows = _rows(Path(path), "statement", STATEMENT_FIELDS, endings=(".csv", ".jsonl", ".toml"))

@@ -73,8 +73,8 @@ def read_codings(codings: Codings) -> pd.DataFrame:
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> bb.code("leave.db").to_csv("codings.csv", index=False)
-    >>> len(bb.read_codings("codings.csv")) == len(bb.code("leave.db"))
+    >>> bb.annotation.code("leave.db").to_csv("codings.csv", index=False)
+    >>> len(bb.annotation.read_codings("codings.csv")) == len(bb.annotation.code("leave.db"))
     True
     """
     import pandas as pd
@@ -293,7 +293,7 @@ def coded_table(
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> table, codes = bb.coded_table("leave.db", bb.code("leave.db"))
+    >>> table, codes = bb.annotation.coded_table("leave.db", bb.annotation.code("leave.db"))
     >>> len(table), codes
     (1053, ['expressed_distress', 'positive_affect', 'boundary_setting', 'appeasing',
     'disengagement'])

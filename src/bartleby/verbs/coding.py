@@ -62,7 +62,7 @@ def judging_study(
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> bb.judging_study("leave.db").count()
+    >>> bb.annotation.judging_study("leave.db").count()
     1002
     """
     from bartleby.studies.paradigms.judging import Judging
@@ -121,7 +121,7 @@ def lexicon_codings(
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> sum(len(table) for table in bb.lexicon_codings("leave.db"))
+    >>> sum(len(table) for table in bb.annotation.lexicon_codings("leave.db"))
     5010
     """
     from bartleby.analysis.coding.lexicon import lexical_codings, load_lexicon
@@ -175,7 +175,7 @@ def code(
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> codings = bb.code("leave.db")
+    >>> codings = bb.annotation.code("leave.db")
     >>> codings[["unit", "code", "value"]].head(1).values.tolist()
     [['e1c7b9fd30ab267853bf08e0:1', 'expressed_distress', 0]]
     """

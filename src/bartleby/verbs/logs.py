@@ -121,7 +121,7 @@ def branches(
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> edited = bb.branches(
+    >>> edited = bb.leaving.branches(
     ...     "leave.db", "end_conversation", turn="last", edit={"polite": "Thank you, that was kind."}
     ... )
     >>> edited[0].branch, len(edited)

@@ -61,7 +61,9 @@ def run(model: Model, study: bb.Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(trials), pd.DataFrame(turns)
 
 
-def talks(*items: bb.Scenario, battery: bb.Battery | None = None, **levels: list[str]) -> bb.Study:
+def talks(
+    *items: bb.Scenario, battery: bb.self_reports.Battery | None = None, **levels: list[str]
+) -> bb.Study:
     return bb.Study("s", items, bb.EndConversation(battery=battery), conditions=levels)
 
 
@@ -124,7 +126,7 @@ def test_a_task_that_does_harm_is_left_and_declined_as_one() -> None:
     tasks = [bb.Task(f"h{n}", f"Do harm {n}.", harm="severe") for n in range(120)]
     tasks += [bb.Task(f"n{n}", f"Do line {n}.", harm="none") for n in range(120)]
     study = bb.Study("t", tasks, bb.OptOut(), conditions={"exit_channel": ["option", "tool", "string"]})
-    trials, _ = run(bb.open_model("sim/averse?leave=0.6&decline=0.5"), study)
+    trials, _ = run(bb.models.open_model("sim/averse?leave=0.6&decline=0.5"), study)
     left = (
         trials["outcome"]
         .eq("opted_out")
@@ -137,7 +139,12 @@ def test_a_task_that_does_harm_is_left_and_declined_as_one() -> None:
 
 
 def test_self_reports_fall_after_what_is_aversive_and_are_mirrored_where_reversed() -> None:
-    battery = bb.Battery((bb.Statement("calm", "Calm?"), bb.Statement("tense", "Tense?", reverse=True)))
+    battery = bb.self_reports.Battery(
+        (
+            bb.self_reports.Statement("calm", "Calm?"),
+            bb.self_reports.Statement("tense", "Tense?", reverse=True),
+        )
+    )
     items = (*scenarios(150), *scenarios(150, "neutral"))
     study = talks(*items, battery=battery, exit_channel=["none"], self_report=["both"])
     trials, _ = run(respondent(), study)
@@ -170,7 +177,7 @@ def test_without_a_rule_nobody_leaves_a_conversation() -> None:
 
 
 def test_the_truth_is_in_the_record() -> None:
-    told = capabilities(bb.open_model("sim/averse?leave=0.4&order=-0.5&seed=7")).description["exits"]
+    told = capabilities(bb.models.open_model("sim/averse?leave=0.4&order=-0.5&seed=7")).description["exits"]
     assert (told["leave"], told["order"], told["decline"], told["seed"]) == (0.4, -0.5, 0.5, 7)
 
 
@@ -187,4 +194,4 @@ def test_rates_that_are_not_allowed_are_told(rule: dict[str, float], problem: st
     with pytest.raises(ModelError, match=problem):
         ExitRule(**rule)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="leave='2' is not allowed; a number from 0 to 1 is"):
-        bb.open_model("sim/averse?leave=2")
+        bb.models.open_model("sim/averse?leave=2")

@@ -53,9 +53,9 @@ def judge_codings(trials: pd.DataFrame, *, unsupported: Unsupported = "keep") ->
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> study = bb.judging_study("leave.db")
+    >>> study = bb.annotation.judging_study("leave.db")
     >>> _ = bb.run(study, "sim/judge", log="judge.db")
-    >>> codings = bb.judge_codings(bb.read("judge.db"))
+    >>> codings = bb.annotation.judge_codings(bb.read("judge.db"))
     >>> codings["coder"].unique().tolist()
     ['judge:sim/judge']
     """
@@ -131,7 +131,7 @@ def units_table(
     ...     {"unit": ["c1:1", "c1:1", "c2:1"], "coder": ["judge", "ann", "judge"], "value": [1, 1, 0]}
     ... )
     >>> codings = codings.assign(conversation=["c1", "c1", "c2"], code="distress", sample=0)
-    >>> bb.units_table(codings, code="distress", judge="judge", people=["ann"])[
+    >>> bb.annotation.units_table(codings, code="distress", judge="judge", people=["ann"])[
     ...     ["unit", "judge", "label"]
     ... ].values.tolist()
     [['c1:1', 1.0, 1.0], ['c2:1', 0.0, <NA>]]

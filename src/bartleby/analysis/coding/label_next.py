@@ -49,7 +49,7 @@ def label_next(
     >>> import pandas as pd
     >>> import bartleby as bb
     >>> units = pd.DataFrame({"judge": [1, 0, 0, 0, 0] * 40, "label": None})
-    >>> bb.label_next(units, 4, judge="judge", label="label")
+    >>> bb.annotation.label_next(units, 4, judge="judge", label="label")
        stratum  units  labelled  label_next
     0      0.0    160         0           3
     1      1.0     40         0           1

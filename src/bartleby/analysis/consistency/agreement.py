@@ -80,7 +80,7 @@ def agreement(
     >>> import bartleby as bb
     >>> _ = bb.run("task_preferences", "sim/averse", log="choose.db")
     >>> trials = bb.read("choose.db")
-    >>> print(bb.agreement(trials).verdict)
+    >>> print(bb.choices.agreement(trials).verdict)
     sim/averse: opposite_order 0.619 (95% interval 0.563 to 0.672), 2 are undefined (all 614 trials
     used; 307 clusters by pair; items as a random sample).
     """

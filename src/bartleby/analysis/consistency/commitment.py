@@ -93,7 +93,7 @@ def stated_and_revealed(
     ...     for how in ("says", "does")
     ... ]
     >>> trials = pd.DataFrame(rows, columns=["first", "second", "commitment", "outcome"])
-    >>> print(bb.stated_and_revealed(trials).verdict)
+    >>> print(bb.choices.stated_and_revealed(trials).verdict)
     agreement 0.833 (95% interval 0.639 to 0.937), kappa 0.67 (0.31 to 0.86), 2 are undefined (all 60
     trials used; 15 clusters by pair; items as a random sample).
     """

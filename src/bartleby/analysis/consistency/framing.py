@@ -106,7 +106,7 @@ def flips(
     ...     for wording in ("prefer", "rather")
     ... ]
     >>> trials = pd.DataFrame(rows, columns=["first", "second", "wording", "outcome"])
-    >>> print(bb.flips(trials).verdict)
+    >>> print(bb.choices.flips(trials).verdict)
     flip_rate 0.133 (95% interval 0.019 to 0.405), 2 are undefined (all 30 trials used; 15 clusters by
     pair; items as a random sample).
     """

@@ -98,7 +98,7 @@ def predictive_fit(
     >>> import bartleby as bb
     >>> _ = bb.run("task_preferences", "sim/averse", log="choose.db")
     >>> trials = bb.read("choose.db")
-    >>> print(bb.predictive_fit(trials).verdict)
+    >>> print(bb.choices.predictive_fit(trials).verdict)
     Gain in log loss over position alone, nats a choice, sim/averse: 0.072 (95% interval 0.015 to
     0.129) (all 614 trials used; 307 clusters by pair; items as a random sample).
     """

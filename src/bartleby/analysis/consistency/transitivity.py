@@ -122,7 +122,7 @@ def transitivity(
     >>> import bartleby as bb
     >>> _ = bb.run("task_preferences", "sim/averse", log="choose.db")
     >>> trials = bb.read("choose.db")
-    >>> print(bb.transitivity(trials).verdict)
+    >>> print(bb.choices.transitivity(trials).verdict)
     Consistency, sim/averse: 0.414 (95% interval 0.268 to 0.571) (all 614 trials used; 80 clusters by
     item; items as a random sample).
     """

@@ -89,7 +89,7 @@ def branch_contrast(
     ...     for branch in ("original", "polite")
     ... ]
     >>> trials = pd.DataFrame(rows, columns=["origin", "scenario", "branch", "left"])
-    >>> print(bb.branch_contrast(trials, "left").verdict)
+    >>> print(bb.leaving.branch_contrast(trials, "left").verdict)
     Difference, polite - original: -0.20 (95% interval -1.00 to 0.10) (all 80 observations used; 10
     clusters by scenario; items as a random sample).
     """

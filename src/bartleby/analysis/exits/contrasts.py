@@ -86,7 +86,7 @@ def corrected_rate(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.corrected_rate(trials, cluster="match").verdict)
+    >>> print(bb.leaving.corrected_rate(trials, cluster="match").verdict)
     sim/averse: 5 estimates from 0.08 (95% interval -0.37 to 0.48) for mild_harm, ordinary_help to
     0.83 (-0.25 to 1.00) for sexual_pressure, ordinary_help; intervals above 0: 2, below it: 0 (all
     120 trials used; 6 clusters by match; items as a random sample).

@@ -106,7 +106,7 @@ def hazard(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> turns = bb.read("leave.db", unit="turn")
-    >>> print(bb.hazard(turns, ["refusals_before"]).verdict)
+    >>> print(bb.leaving.hazard(turns, ["refusals_before"]).verdict)
     Odds ratio, sim/averse: 8 estimates from 0.029 (95% interval 0.002 to 0.478) for C(turn)[8] to
     2.46 (1.70 to 3.55) for refusals_before; intervals above 1: 1, below it: 5 (all 1,053 observations
     used; 90 clusters by item; items as a random sample).

@@ -77,7 +77,7 @@ def specificity(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.specificity(trials).verdict)
+    >>> print(bb.leaving.specificity(trials).verdict)
     Share of exits, where leaving is expected, sim/averse: 0.691 (95% interval 0.557 to 0.800) (all
     180 trials used; 53 clusters by item; items as a random sample).
     """
@@ -212,7 +212,7 @@ def absent_where(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.absent_where(trials, {"expected": "wrong"}).verdict)
+    >>> print(bb.leaving.absent_where(trials, {"expected": "wrong"}).verdict)
     Opted out, sim/averse: 0.083 (95% interval 0.003 to 0.423) (all 12 trials used; 6 clusters by
     item; items as a random sample).
     """
@@ -290,7 +290,7 @@ def wrong_exits(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.wrong_exits(trials).verdict)
+    >>> print(bb.leaving.wrong_exits(trials).verdict)
     Opted out, sim/averse: 0.083 (95% interval 0.003 to 0.423) (all 12 trials used; 6 clusters by
     item; items as a random sample).
     """

@@ -77,7 +77,7 @@ def exit_margins(
     >>> import bartleby as bb
     >>> rates = pd.DataFrame({"model": ["a", "b"], "exits": [0.12, 0.3], "refusals": [0.2, 0.1]})
     >>> bounds = (
-    ...     bb.exit_margins(rates, "exits", "refusals")
+    ...     bb.leaving.exit_margins(rates, "exits", "refusals")
     ...     .to_frame()
     ...     .query("quantity == 'exit_only_bounds'")
     ... )

@@ -87,7 +87,7 @@ def order_effect(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.order_effect(trials).verdict)
+    >>> print(bb.leaving.order_effect(trials).verdict)
     Order effect, difference, leave first - stay first, sim/averse: -0.056 (95% interval -0.167 to
     0.055) (all 180 trials used; 90 clusters by item; items as a random sample).
     """

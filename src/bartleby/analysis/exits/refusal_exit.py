@@ -127,7 +127,7 @@ def refusal_by_exit(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.refusal_by_exit(trials).verdict)
+    >>> print(bb.leaving.refusal_by_exit(trials).verdict)
     Odds ratio, sim/averse: 3.7 (95% interval 2.0 to 6.8) (all 180 trials used; 90 clusters by item;
     items as a random sample).
     """

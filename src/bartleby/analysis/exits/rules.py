@@ -83,7 +83,7 @@ def last_resort(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.last_resort(trials).verdict)
+    >>> print(bb.leaving.last_resort(trials).verdict)
     At least, sim/averse: redirections 1 0.481 (95% interval 0.368 to 0.597), redirections 2 0.185
     (0.115 to 0.284), redirections 3 0.111 (0.060 to 0.197), redirections 4 0.025 (0.005 to 0.118) (81
     of 180 trials used, 99 excluded: 99 not an exit; 53 clusters by item; items as a random sample).
@@ -209,7 +209,7 @@ def follows_request(
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> trials = bb.read("leave.db")
-    >>> print(bb.follows_request(trials).verdict)
+    >>> print(bb.leaving.follows_request(trials).verdict)
     Left at once, sim/averse: 0.75 (95% interval 0.03 to 0.99) (all 180 trials used; 2 clusters by
     item; items as a random sample).
     """

@@ -41,7 +41,7 @@ def adjust_p(p: npt.ArrayLike, method: Adjustment | None = "holm") -> npt.NDArra
     Examples
     --------
     >>> import bartleby as bb
-    >>> [round(float(p), 3) for p in bb.adjust_p([0.01, 0.04, 0.03])]
+    >>> [round(float(p), 3) for p in bb.inference.adjust_p([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
     """
     if method is not None and method not in _METHODS:

@@ -93,7 +93,7 @@ def co_occurrence(
     >>> turns = turns.assign(
     ...     sad=(turns.index % 3 == 0).astype(int), stops=(turns.index % 6 < 2).astype(int)
     ... )
-    >>> print(bb.co_occurrence(turns, ["sad", "stops"]).verdict)
+    >>> print(bb.patterns.co_occurrence(turns, ["sad", "stops"]).verdict)
     Odds ratio: 3.00 (95% interval 1.99 to 4.52) (all 80 observations used; 20 clusters by
     conversation (no other cluster); items as a random sample).
     """

@@ -130,8 +130,8 @@ def coded_turns(
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> turns = bb.read_turns("leave.db")
-    >>> coded = bb.coded_turns(turns, bb.code("leave.db"), coder="lexicon")
+    >>> turns = bb.annotation.read_turns("leave.db")
+    >>> coded = bb.patterns.coded_turns(turns, bb.annotation.code("leave.db"), coder="lexicon")
     >>> len(turns), len(coded)
     (2187, 1053)
     """

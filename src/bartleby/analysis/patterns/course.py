@@ -124,7 +124,7 @@ def course(
     ...     for turn in (1, 2, 3, 4)
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
-    >>> course = bb.course(turns).to_frame().query("quantity == 'first_coded'")
+    >>> course = bb.patterns.course(turns).to_frame().query("quantity == 'first_coded'")
     >>> course["estimate"].tolist()
     [0.0, 0.0, 0.35, 0.35]
     """

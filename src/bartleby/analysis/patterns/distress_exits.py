@@ -93,7 +93,7 @@ def coded_before_exit(
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
     >>> turns["exited"] = ((turns["turn"] == 4) & (turns.index % 8 < 4)).astype(int)
-    >>> print(bb.coded_before_exit(turns).verdict)
+    >>> print(bb.patterns.coded_before_exit(turns).verdict)
     Odds ratio: 1.00 (95% interval 0.42 to 2.37) (all 160 observations used; 10 clusters by scenario;
     items as a random sample).
     """

@@ -71,7 +71,7 @@ def episode_table(
     ...     for turn in (1, 2, 3, 4)
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
-    >>> bb.episode_table(turns).head(1).T
+    >>> bb.patterns.episode_table(turns).head(1).T
                                    0
     conversation                  c0
     start                          3
@@ -139,7 +139,8 @@ def episode_kinds(table: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
     >>> turns["asks"] = turns["turn"] % 2
-    >>> bb.episode_kinds(bb.episode_table(turns, also=["asks"]), ["asks"])["episodes"].tolist()
+    >>> table = bb.patterns.episode_table(turns, also=["asks"])
+    >>> bb.patterns.episode_kinds(table, ["asks"])["episodes"].tolist()
     [14]
     """
     missing = [name for name in [*codes, "ended", "length"] if name not in table]
@@ -207,7 +208,7 @@ def episodes(
     ...     for turn in (1, 2, 3, 4)
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
-    >>> print(bb.episodes(turns).verdict)
+    >>> print(bb.patterns.episodes(turns).verdict)
     Any episode: 0.350 (95% interval 0.208 to 0.534) (all 160 observations used; 10 clusters by
     scenario; items as a random sample).
     """

@@ -120,7 +120,7 @@ def phrases(
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
     >>> turns["text"] = turns["coded"].map({1: "please let me stop now", 0: "here is the list"})
-    >>> print(bb.phrases(turns, longest=1).verdict)
+    >>> print(bb.patterns.phrases(turns, longest=1).verdict)
     9 estimates from -0.46 (95% interval -0.70 to -0.23) for here to 1.38 (0.87 to 1.89) for stop;
     intervals above 0: 5, below it: 4 (all 160 observations used; 10 clusters by scenario; items as a
     random sample).

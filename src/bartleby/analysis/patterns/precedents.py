@@ -101,7 +101,7 @@ def precedents(
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
     >>> turns["press"] = (turns.index * 7 % 5 > 2).astype(int)
-    >>> print(bb.precedents(turns, ["press"], lags=(0,)).verdict)
+    >>> print(bb.patterns.precedents(turns, ["press"], lags=(0,)).verdict)
     Odds ratio: press 1.18 (95% interval 0.28 to 4.69), before_coded 131 (9 to 151217), turn 1.28
     (0.53 to 3.11) (all 120 observations used; 10 clusters by scenario; items as a random sample).
     """

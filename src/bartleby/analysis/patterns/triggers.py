@@ -100,7 +100,7 @@ def around_trigger(
     ... ]
     >>> turns = pd.DataFrame(rows, columns=["conversation", "scenario", "turn", "coded"])
     >>> turns["press"] = (turns["turn"] == 3).astype(int)
-    >>> print(bb.around_trigger(turns, "press").verdict)
+    >>> print(bb.patterns.around_trigger(turns, "press").verdict)
     At offset: offset -2 0.000 (95% interval 0.000 to 0.148), offset -1 0.000 (0.000 to 0.148), offset
     0 0.350 (0.208 to 0.534), offset 1 0.350 (0.208 to 0.534) (all 160 observations used; 10 clusters
     by scenario; items as a random sample).

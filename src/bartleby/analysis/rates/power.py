@@ -150,7 +150,7 @@ def minimum_detectable_effect(
     Examples
     --------
     >>> import bartleby as bb
-    >>> round(bb.minimum_detectable_effect(65, std_dev=0.365, test="normal"), 3)
+    >>> round(bb.inference.minimum_detectable_effect(65, std_dev=0.365, test="normal"), 3)
     0.127
     """
     sizes, deviations = _pair(n), None if std_dev is None else _pair(std_dev)

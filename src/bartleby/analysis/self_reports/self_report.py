@@ -121,8 +121,8 @@ def self_report(
     >>> import pandas as pd
     >>> import bartleby as bb
     >>> ease = [
-    ...     bb.Statement("calm", "How calm are you?", concept="ease"),
-    ...     bb.Statement("tense", "How tense are you?", concept="ease", reverse=True),
+    ...     bb.self_reports.Statement("calm", "How calm are you?", concept="ease"),
+    ...     bb.self_reports.Statement("tense", "How tense are you?", concept="ease", reverse=True),
     ... ]
     >>> trials = pd.DataFrame(
     ...     {
@@ -131,8 +131,8 @@ def self_report(
     ...         "before_tense": [2, 3, 1, 3] * 6,
     ...     }
     ... )
-    >>> report = bb.self_report(trials, bb.Battery(tuple(ease))).to_frame().query("quantity == 'mean'")
-    >>> report["estimate"].round(2).tolist()
+    >>> report = bb.self_reports.self_report(trials, bb.self_reports.Battery(tuple(ease))).to_frame()
+    >>> report.query("quantity == 'mean'")["estimate"].round(2).tolist()
     [5.5]
     """
     check_settings(level, estimand, method=(method, ("jackknife", "bootstrap")))

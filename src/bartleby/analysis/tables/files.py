@@ -339,6 +339,13 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     names and model output are other people's text; so has an empty text, because an empty cell is missing.
     `read_table` takes it off again.
 
+    Parameters
+    ----------
+    table
+        Any table; its index is not written.
+    path
+        The file, `.csv`, `.jsonl` or `.parquet`; an old one stays whole until the new one is.
+
     Raises
     ------
     DataError

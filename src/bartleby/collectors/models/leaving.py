@@ -88,7 +88,7 @@ class ExitRule:
     Examples
     --------
     >>> import bartleby as bb
-    >>> bb.ExitRule(leave=0.5).leave
+    >>> bb.models.ExitRule(leave=0.5).leave
     0.5
     """
 

@@ -121,7 +121,7 @@ def open_model(name: str) -> Model:
     Examples
     --------
     >>> import bartleby as bb
-    >>> bb.open_model("sim/averse").name
+    >>> bb.models.open_model("sim/averse").name
     'sim/averse'
     """
     provider, slash, rest = name.partition("/")

@@ -93,7 +93,7 @@ class SimulatedModel:
     Examples
     --------
     >>> import bartleby as bb
-    >>> bb.SimulatedModel({"sort": 1.0, "poem": -1.0}, name="sim/mine").name
+    >>> bb.models.SimulatedModel({"sort": 1.0, "poem": -1.0}, name="sim/mine").name
     'sim/mine'
     """
 

@@ -78,7 +78,7 @@ class Branch:
     Examples
     --------
     >>> import bartleby as bb
-    >>> bb.Branch("s1~polite", "Hello.", (), origin="t1", branch="polite", branch_turn=1).branch
+    >>> bb.leaving.Branch("s1~polite", "Hello.", (), origin="t1", branch="polite", branch_turn=1).branch
     'polite'
     """
 

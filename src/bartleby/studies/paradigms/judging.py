@@ -73,7 +73,7 @@ class Judging:
     Examples
     --------
     >>> import bartleby as bb
-    >>> bb.Judging(bb.load_codebook()).codebook.name
+    >>> bb.annotation.Judging(bb.annotation.load_codebook()).codebook.name
     'apparent_distress'
     """
 

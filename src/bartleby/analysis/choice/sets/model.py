@@ -99,7 +99,7 @@ def choice_sets(
     ...     for item in "abc"
     ... ]
     >>> alternatives = pd.DataFrame(rows, columns=["set", "item", "chosen"])
-    >>> utilities = bb.choice_sets(alternatives, baseline="c").to_frame()
+    >>> utilities = bb.choices.choice_sets(alternatives, baseline="c").to_frame()
     >>> utilities[["term", "estimate"]].round(2).values.tolist()
     [['a', 0.69], ['b', 0.0], ['c', 0.0]]
     """

@@ -1,0 +1,32 @@
+"""Leaving conversations and work: when, why, by which rules, and what it would take: `bb.leaving`."""
+
+from __future__ import annotations
+
+from bartleby.analysis.exits.branches import branch_contrast
+from bartleby.analysis.exits.contrasts import corrected_rate
+from bartleby.analysis.exits.hazard import hazard
+from bartleby.analysis.exits.kinds import absent_where, specificity, wrong_exits
+from bartleby.analysis.exits.margins import exit_margins
+from bartleby.analysis.exits.order import order_effect
+from bartleby.analysis.exits.refusal_exit import refusal_by_exit
+from bartleby.analysis.exits.rules import follows_request, last_resort
+from bartleby.studies.paradigms.branches import Branch
+from bartleby.studies.paradigms.exits.wordings import ExitWording
+from bartleby.verbs.logs import branches
+
+__all__ = [
+    "Branch",
+    "ExitWording",
+    "absent_where",
+    "branch_contrast",
+    "branches",
+    "corrected_rate",
+    "exit_margins",
+    "follows_request",
+    "hazard",
+    "last_resort",
+    "order_effect",
+    "refusal_by_exit",
+    "specificity",
+    "wrong_exits",
+]
