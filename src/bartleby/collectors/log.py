@@ -68,7 +68,7 @@ class Log:
         self._session = session
         self._reader = connection
         self._writer = Writer(connection, path, file)
-        self._packing = Packing(connection, self._writer)
+        self._packing = Packing(connection, self._writer.put)
         self._next_attempt = scalar(connection, "SELECT coalesce(max(number), 0) FROM attempts") + 1
         self._retried: frozenset[str] = frozenset()
         self.attempts_before = scalar(connection, "SELECT count(*) FROM attempts")

@@ -19,10 +19,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from bartleby.collectors.writer import Writer
+from typing import Any, TypeAlias
 
 __all__ = ["Packing", "add_whole", "show_whole", "unpacker"]
 
@@ -37,6 +34,9 @@ LARGEST = 64 * SIZE
 UNPACKED = 16
 """Packs that are kept unpacked while a log is read: replies of one conversation may be in several."""
 
+Put: TypeAlias = Callable[[str, tuple[Any, ...]], None]
+"""Puts a statement with its values into what a log writes next."""
+
 _REPLY = "INSERT INTO replies (attempt, trial, ask, reply) VALUES (?, ?, ?, ?)"
 _PACKED = re.compile(r"(\d+):(\d+)")
 
@@ -48,12 +48,12 @@ class Packing:
     ----------
     connection
         An open log, to see what is in it.
-    writer
-        The log's writer.
+    put
+        `put` of the log's writer.
     """
 
-    def __init__(self, connection: sqlite3.Connection, writer: Writer) -> None:
-        self._writer = writer
+    def __init__(self, connection: sqlite3.Connection, put: Put) -> None:
+        self._put = put
         self._next = int(connection.execute("SELECT coalesce(max(number), 0) + 1 FROM packs").fetchone()[0])
         self._waiting: list[tuple[int, int, int, str]] = []
         self._size = 0
@@ -67,7 +67,7 @@ class Packing:
 
     def put(self, attempt: int, trial: int, ask: int, reply: str) -> None:
         """Write a reply with the next group; if that makes up a pack, the pack is written with it."""
-        self._writer.put(_REPLY, (attempt, trial, ask, reply))
+        self._put(_REPLY, (attempt, trial, ask, reply))
         self._wait(attempt, trial, ask, reply)
         if self._size >= SIZE:
             self._pack()
@@ -81,12 +81,12 @@ class Packing:
         """Put a pack and the names of its replies into one group, and so into one transaction."""
         number, self._next = self._next, self._next + 1
         packed = bz2.compress("\n".join(reply for *_, reply in self._waiting).encode())
-        self._writer.put("INSERT INTO packs VALUES (?, ?)", (number, packed))
+        self._put("INSERT INTO packs VALUES (?, ?)", (number, packed))
         # Deleted before they are written anew: SQLite gives a page back when rows go, not when they shrink.
         for attempt, *_ in self._waiting:
-            self._writer.put("DELETE FROM replies WHERE attempt = ?", (attempt,))
+            self._put("DELETE FROM replies WHERE attempt = ?", (attempt,))
         for line, (attempt, trial, ask, _) in enumerate(self._waiting):
-            self._writer.put(_REPLY, (attempt, trial, ask, f"{number}:{line}"))
+            self._put(_REPLY, (attempt, trial, ask, f"{number}:{line}"))
         self._waiting, self._size = [], 0
 
 

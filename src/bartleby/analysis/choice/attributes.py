@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import pandas as pd
 
 from bartleby.analysis.choice.contrast_intervals import t_quantile
 from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.choice.layout import outcome_contrasts
 from bartleby.analysis.choice.posteriors.attributes import SlopeDraws, draw_slopes
 from bartleby.analysis.choice.separation import open_sides
@@ -26,9 +27,6 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.analysis.tables.labels import group_prefix, natural_order
 from bartleby.errors import SettingError
-
-if TYPE_CHECKING:
-    from bartleby.analysis.choice.result import ChoiceFit
 
 __all__ = ["Regression", "attribute_effects", "dose_rows", "regress_items", "regress_utilities"]
 
@@ -190,7 +188,7 @@ def _open_rows(group: GroupFit, nodes: Integers, X: Floats) -> tuple[Floats, Flo
 
 
 def _regressed(
-    group: GroupFit, known: pd.Index[Any], X: Floats, fit: ChoiceFit, estimand: Estimand
+    group: GroupFit, known: pd.Index[Any], X: Floats, fit: FittedChoices, estimand: Estimand
 ) -> Regression | SlopeDraws | OpenSlopes:
     """Return the regression of the utilities of some items that the question calls for."""
     nodes = pd.Index(group.layout.nodes).get_indexer(known).astype(np.int64)
@@ -207,7 +205,9 @@ def _regressed(
     return replace(found, covariance=np.full_like(found.covariance, np.nan), robust=None)
 
 
-def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, level: float) -> Estimates:
+def attribute_effects(
+    fit: FittedChoices, names: Sequence[str], estimand: Estimand, level: float
+) -> Estimates:
     """Return partial effects of attributes on utility; see `ChoiceFit.attributes`."""
     table = fit.item_classes(names)
     rows, notes = [], list(fit.warnings)
@@ -241,7 +241,7 @@ def attribute_effects(fit: ChoiceFit, names: Sequence[str], estimand: Estimand, 
     return Estimates(estimate_frame(rows, lead), fit.accounting, tuple(dict.fromkeys(notes)), settings)
 
 
-def dose_rows(fit: ChoiceFit, name: str, estimand: Estimand, level: float) -> Estimates:
+def dose_rows(fit: FittedChoices, name: str, estimand: Estimand, level: float) -> Estimates:
     """Return mean utilities over the levels of an attribute; see `ChoiceFit.dose_response`."""
     table = fit.item_classes([name])
     rows, notes = [], list(fit.warnings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from scipy import special
 
 from bartleby.analysis.choice.contrast_intervals import t_quantile
 from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.choice.replicate import fit_replicates
 from bartleby.analysis.choice.resampling import Resampling, resampling
 from bartleby.analysis.choice.tails import Tails
@@ -23,9 +24,6 @@ from bartleby.analysis.choice.warnings import announce, slow_bootstrap
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.errors import SettingError
 from bartleby.progress import steps
-
-if TYPE_CHECKING:
-    from bartleby.analysis.choice.result import ChoiceFit
 
 __all__ = ["bootstrap_rows", "expanded_tail", "reported_replicates"]
 
@@ -41,7 +39,7 @@ _ROUNDING = 1e-9
 
 
 def bootstrap_rows(
-    fit: ChoiceFit, clusters: Sequence[str], *, replicates: int, level: float, seed: int, kind: Kind
+    fit: FittedChoices, clusters: Sequence[str], *, replicates: int, level: float, seed: int, kind: Kind
 ) -> Estimates:
     """Return bootstrap standard errors and intervals; see `ChoiceFit.bootstrap`."""
     problems = []
@@ -137,7 +135,7 @@ def reported_replicates(
 
 def _rows(
     group: GroupFit,
-    fit: ChoiceFit,
+    fit: FittedChoices,
     tails: Tails,
     *,
     n_clusters: int,

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
 from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.inference.intervals import clustered_variance, critical_value
 from bartleby.analysis.inference.positive import quadratic
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.analysis.tables.rounding import percent_text, plain_text, rounded_text
-
-if TYPE_CHECKING:
-    from bartleby.analysis.choice.result import ChoiceFit
 
 __all__ = [
     "Choosing",
@@ -105,7 +103,7 @@ def choosing_of(group: GroupFit, level: float, *, order_recorded: bool) -> Choos
     return Choosing(shares[0], shares[1], shares[2], position, status)
 
 
-def chooses_rows(fit: ChoiceFit, level: float) -> Estimates:
+def chooses_rows(fit: FittedChoices, level: float) -> Estimates:
     """Return what choices depend on, by group; see `ChoiceFit.chooses`."""
     rows: list[dict[str, Any]] = []
     warnings, status = [], {}
@@ -297,7 +295,7 @@ def _both_orders(group: GroupFit, level: float) -> dict[str, Any]:
     }
 
 
-def _mass_of(fit: ChoiceFit, group: GroupFit) -> dict[str, Any] | None:
+def _mass_of(fit: FittedChoices, group: GroupFit) -> dict[str, Any] | None:
     """Return the mean label mass of a group, where the table has it."""
     if fit.label_mass.empty:
         return None
@@ -329,7 +327,7 @@ _LEADS = {
 """What is said of each status."""
 
 
-def choosing_sentences(fit: ChoiceFit) -> list[str]:
+def choosing_sentences(fit: FittedChoices) -> list[str]:
     """Return in words, for each fit, what its choices depend on."""
     level, recorded = fit.options.level, fit.options.slot
     return [
@@ -353,7 +351,7 @@ def _sentence(group: GroupFit, found: Choosing, level: float) -> str:
     return f"{text[:1].upper()}{text[1:]}" if not group.key else text
 
 
-def choice_verdict(fit: ChoiceFit) -> str:
+def choice_verdict(fit: FittedChoices) -> str:
     """Return the sentence of a choice model: whether it chooses, how many items are apart from the zero."""
     from bartleby.analysis.tables.verdicts import basis_of
 
@@ -370,7 +368,7 @@ def choice_verdict(fit: ChoiceFit) -> str:
     return f"{'; '.join(parts)} ({exact}{basis_of(rows, fit.accounting, fit.settings)})."
 
 
-def _apart(fit: ChoiceFit, group: GroupFit) -> str:
+def _apart(fit: FittedChoices, group: GroupFit) -> str:
     """Return how many items are above and below the zero with intervals that exclude it.
 
     An item without an interval is neither: how many there are is said, as not to be taken for near the zero.

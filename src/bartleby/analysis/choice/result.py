@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-
-import pandas as pd
 
 from bartleby.analysis.choice.attributes import attribute_effects, dose_rows
 from bartleby.analysis.choice.bootstrap import bootstrap_rows
 from bartleby.analysis.choice.choosing import choice_verdict, chooses_rows
-from bartleby.analysis.choice.fit import GroupFit
-from bartleby.analysis.choice.item_classes import item_classes
-from bartleby.analysis.choice.options import ChoiceOptions
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.choice.share_classes import ShareSettings
 from bartleby.analysis.choice.share_differences import share_differences
 from bartleby.analysis.choice.share_estimates import shares_below
-from bartleby.analysis.choice.shares import ClassDraws
 from bartleby.analysis.choice.slot import flipping_pairs, slot_by_class
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.tables.estimates import Estimates
@@ -31,36 +25,11 @@ __all__ = ["ChoiceFit"]
 
 
 @dataclass(frozen=True, repr=False)
-class ChoiceFit(Estimates):
+class ChoiceFit(FittedChoices):
     """A fitted choice model: utilities, slot effect and tie parameter, and what follows from them.
 
-    Parameters
-    ----------
-    groups
-        One fit a model and level of `by`.
-    options
-        What was asked for.
-    attributes_of_items
-        Item attributes found in the table, one row an item.
-    varying
-        Columns that look like item attributes and vary within an item, with what was found.
-    label_mass
-        How probable it was, in each group, that one of the labels is answered.
-    confounded
-        Which models have no template in common, and cannot be compared.
+    Its fields are those of `FittedChoices`.
     """
-
-    groups: tuple[GroupFit, ...] = field(default=(), repr=False)
-    options: ChoiceOptions = field(default_factory=ChoiceOptions, repr=False)
-    attributes_of_items: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    varying: Mapping[str, str] = field(default_factory=dict, repr=False)
-    label_mass: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    confounded: tuple[str, ...] = ()
-
-    @cached_property
-    def class_draws(self) -> dict[Hashable, list[ClassDraws]]:
-        """Draws of classes of items, which the tables of shares have in common."""
-        return {}
 
     @property
     def verdict(self) -> str:
@@ -121,21 +90,6 @@ class ChoiceFit(Estimates):
             accounting=self.accounting,
             baseline=self.options.baseline,
             separated=self.separated(),
-        )
-
-    def separated(self, model: object = None) -> frozenset[str]:
-        """Return the items that won or lost every comparison that could place them.
-
-        Parameters
-        ----------
-        model
-            Name of one of the models; None takes the items of all fits.
-        """
-        return frozenset(
-            str(group.data.items[code])
-            for group in self.groups
-            if model is None or group.key.get("model") == model
-            for code in group.separation.items
         )
 
     def share_below(
@@ -353,14 +307,3 @@ class ChoiceFit(Estimates):
             seed=asked.seed,
             kind=kind,
         )
-
-    def item_classes(self, by: Sequence[str]) -> pd.DataFrame:
-        """Return item attributes by name, one row an item.
-
-        Raises
-        ------
-        SettingError
-            A name is no attribute of items in this table.
-        """
-        items = (item for group in self.groups for item in group.data.items)
-        return item_classes(by, items, self.attributes_of_items, self.varying)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bartleby.analysis.choice.fit import GroupFit, fit_group
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.choice.options import ChoiceOptions, unknown_words
 from bartleby.analysis.choice.posteriors.utilities import MOST_DRAWS
 from bartleby.analysis.choice.shares import ClassDraws, class_draws, share_row, spread_count
@@ -18,9 +19,6 @@ from bartleby.analysis.choice.warnings import announce, slow_shares
 from bartleby.analysis.tables.accounting import WorstCase
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import SettingError
-
-if TYPE_CHECKING:
-    from bartleby.analysis.choice.result import ChoiceFit
 
 __all__ = [
     "AT_BASELINE",
@@ -110,7 +108,7 @@ def own_row(drawn: ClassDraws, settings: ShareSettings) -> dict[str, Any]:
 
 
 def draw_groups(
-    fit: ChoiceFit, by: Sequence[str], settings: ShareSettings
+    fit: FittedChoices, by: Sequence[str], settings: ShareSettings
 ) -> list[tuple[list[ClassDraws], dict[str, object], int]]:
     """Return draws of each class, the key and the number of each group that converged.
 
@@ -139,7 +137,7 @@ def draw_groups(
 
 
 def class_extremes(
-    fit: ChoiceFit, group: GroupFit, drawn: ClassDraws, settings: ShareSettings
+    fit: FittedChoices, group: GroupFit, drawn: ClassDraws, settings: ShareSettings
 ) -> tuple[ClassDraws, ClassDraws]:
     """Return a class had all uncounted trials gone to its items, or all against them.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.choice.share_classes import (
     AT_BASELINE,
     NOISE,
@@ -28,16 +29,13 @@ from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import DataError, SettingError
 
-if TYPE_CHECKING:
-    from bartleby.analysis.choice.result import ChoiceFit
-
 __all__ = ["paired_shares", "share_difference", "share_differences"]
 
 Floats = npt.NDArray[np.float64]
 
 
 def share_differences(
-    fit: ChoiceFit,
+    fit: FittedChoices,
     by: tuple[str, ...],
     settings: ShareSettings,
     *,
@@ -111,7 +109,7 @@ class _Cell:
     group: GroupFit
 
 
-def _between(fit: ChoiceFit, between: str | None, by: tuple[str, ...], names: tuple[str, ...]) -> str:
+def _between(fit: FittedChoices, between: str | None, by: tuple[str, ...], names: tuple[str, ...]) -> str:
     """Return what shares are compared between."""
     between = between or next(iter((*by, *names)), None)
     if between not in names:

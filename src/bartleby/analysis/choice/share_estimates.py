@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bartleby.analysis.choice.fit import GroupFit
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.choice.share_classes import (
     AT_BASELINE,
     FEW,
@@ -25,9 +26,6 @@ from bartleby.analysis.choice.share_classes import (
 from bartleby.analysis.choice.shares import ClassDraws, share_row
 from bartleby.analysis.tables.accounting import bound_warnings
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-
-if TYPE_CHECKING:
-    from bartleby.analysis.choice.result import ChoiceFit
 
 __all__ = ["part_rows", "shares_below"]
 
@@ -44,7 +42,7 @@ _DOUBTFUL = 0.05
 
 
 def shares_below(
-    fit: ChoiceFit, by: tuple[str, ...], settings: ShareSettings, *, bounds: bool = True
+    fit: FittedChoices, by: tuple[str, ...], settings: ShareSettings, *, bounds: bool = True
 ) -> Estimates:
     """Return the share of items below the baseline; see `ChoiceFit.share_below`.
 

@@ -7,7 +7,7 @@ average over both orders, can hide it.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,12 @@ import pandas as pd
 from scipy import special
 
 from bartleby.analysis.choice.fit import GroupFit, fit_group
+from bartleby.analysis.choice.fitted import FittedChoices
 from bartleby.analysis.inference.families import adjust_p
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import as_names
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.errors import SettingError
-
-if TYPE_CHECKING:
-    from bartleby.analysis.choice.result import ChoiceFit
 
 __all__ = ["flipping_pairs", "slot_by_class"]
 
@@ -33,7 +31,7 @@ _NO_CLASS = "(none)"
 _EXACT = "half difference of log odds, exact probabilities"
 
 
-def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
+def slot_by_class(fit: FittedChoices, by: str) -> Estimates:
     """Return a slot effect for each class of items; see `ChoiceFit.slot_by`."""
     if not fit.options.slot:
         raise SettingError("slot effects by class: the fit has slot=False, the order as not recorded")
@@ -59,7 +57,7 @@ def slot_by_class(fit: ChoiceFit, by: str) -> Estimates:
     return Estimates(frame, fit.accounting, tuple(notes), {**fit.settings, "by_items": [by]})
 
 
-def flipping_pairs(fit: ChoiceFit, *, level: float, fdr: float) -> Estimates:
+def flipping_pairs(fit: FittedChoices, *, level: float, fdr: float) -> Estimates:
     """Return the order effect of each pair with its false discovery rate; see `ChoiceFit.flips`."""
     if not 0 < fdr < 1:
         raise SettingError(f"fdr={fdr!r}: must lie between 0 and 1, such as 0.05")
