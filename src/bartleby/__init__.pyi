@@ -44,4 +44,5 @@ from .verbs.running import collect as collect
 from .verbs.running import run as run
 from .verbs.running import run_battery as run_battery
 
+__all__: list[str]
 __version__: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import bartleby as bb
 from bartleby.analysis.choice.result import ChoiceFit
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.files import open_table, read_table, write_table
+from tests.test_public_names import NAMES as PUBLIC
 
 RNG = np.random.default_rng(20)
 ITEMS = ["007", "7", "1e3", "1000", "poème", "'=x"]
@@ -241,7 +243,7 @@ def numbers(estimates: Estimates | ChoiceFit) -> pd.DataFrame:
 
 
 def test_no_estimator_is_missing_from_this_test() -> None:
-    public = {name: getattr(bb, name) for name in bb.__all__}
+    public = {name.rpartition(".")[2]: attrgetter(name)(bb) for name in PUBLIC}
     estimators = {
         name
         for name, value in public.items()
