@@ -33,7 +33,7 @@ from bartleby.collectors.collector import collect
 from bartleby.collectors.frozen import freeze
 from bartleby.collectors.log import Log
 from bartleby.collectors.models.base import Capabilities
-from bartleby.exchange import Reply, Request, Usage
+from bartleby.exchange import Message, Reply, Request, Usage
 from bartleby.studies.items import Task
 from bartleby.studies.paradigms.task_choice import TaskChoice
 from bartleby.studies.study import Study
@@ -78,11 +78,12 @@ def study(trials: int) -> Study:
 async def write_records(path: Path) -> float:
     """Write replies from many tasks at once, each waiting for its own; return replies a second."""
     log = Log.open(path, freeze(study(1), "instant", {}))
+    request = Request((Message("user", "x"),))
     reply = Reply("x" * 2400, usage=Usage(100, 600), request_id="req_1")
 
     async def work(start: int) -> None:
         for trial in range(start, RECORDS, CONCURRENCY):
-            number = await log.attempt_started(trial, 0, 1, Body(f"{trial:032x}", "{}"))
+            number = await log.attempt_started(trial, 0, 1, Body(f"{trial:032x}", "{}"), request)
             await log.attempt_answered(number, trial, 0, reply, 0.1)
 
     started = time.perf_counter()

@@ -39,8 +39,8 @@ class Points:
 
     def at(self, number: int) -> Jackknife:
         """Return one of them."""
-        numbers = (float(part[number]) for part in (self.estimate, self.std_error, self.df))
-        return Jackknife(*numbers, self.without[:, number])
+        estimate, error, df = (float(part[number]) for part in (self.estimate, self.std_error, self.df))
+        return Jackknife(estimate, error, df, self.without[:, number])
 
 
 def curve_jackknife(sums: Floats, statistic: Curve) -> Points:
