@@ -137,6 +137,35 @@ async def test_the_log_alone_has_what_was_written_a_few_seconds_ago(
     await writer.close()
 
 
+async def test_what_is_beside_the_log_is_taken_in_while_others_never_stop_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bartleby.collectors.writer.FOLD", 0.0)
+    monkeypatch.setattr("bartleby.collectors.writer.LOOK", 0.01)
+    writer = opened(tmp_path / "x.db")
+    numbers = itertools.count()
+
+    async def write() -> None:
+        while True:
+            writer.put("INSERT INTO lines VALUES (?, ?)", (next(numbers), "x" * 5000))
+            await writer.committed()
+
+    tasks = [asyncio.create_task(write()) for _ in range(20)]
+    beside, sizes = tmp_path / "x.db-wal", [0]
+    for _ in range(3000):
+        await asyncio.sleep(0.01)
+        sizes.append(beside.stat().st_size)
+        # It grew and became smaller again, more than once, though there was no moment without a writer.
+        if sum(later < size for size, later in itertools.pairwise(sizes)) > 2:
+            break
+    else:
+        pytest.fail(f"never taken in: {max(sizes)} bytes")
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await writer.close()
+
+
 async def test_work_done_alone_is_all_or_nothing(tmp_path: Path) -> None:
     writer = opened(tmp_path / "x.db")
 

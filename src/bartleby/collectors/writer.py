@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 FOLD = 3.0
 """Seconds between two times that what is beside the log is taken into it."""
+BUSY = 5000
+"""Milliseconds for which a statement waits for other processes, as in Python's `sqlite3`."""
 LOOK = 0.5
 """Seconds between two looks at whether the log is still the same file."""
 
@@ -150,19 +152,22 @@ class Writer:
         loop = asyncio.get_running_loop()
         if self.failure is not None:
             return
-        if not self._busy:
-            error = self._moved()
-            if error is not None:
-                self._fail(error)
-                self.on_failure()
-                return
-            if self._dirty and loop.time() - self._folded >= FOLD:
-                self._dirty, self._folded = False, loop.time()
-                self._add(_Work(lambda _: self._fold(), loop.create_future()))
+        # Whoever writes looks for itself; and there is always somebody who writes while a run is fast.
+        error = None if self._busy else self._moved()
+        if error is not None:
+            self._fail(error)
+            self.on_failure()
+            return
+        if self._dirty and loop.time() - self._folded >= FOLD:
+            self._dirty, self._folded = False, loop.time()
+            self._add(_Work(lambda _: self._fold(), loop.create_future()))
         self._looking = loop.call_later(LOOK, self._look)
 
     def _fold(self) -> None:
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        # After a passive one the file beside the log would go on growing. It waits for no reader.
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._connection.execute(f"PRAGMA busy_timeout = {BUSY}")
         if self._file is not None:
             self._file.note()
 
