@@ -280,6 +280,7 @@ class Pressed:
         if name == "bartleby.cli.printing":
             signal.raise_signal(signal.SIGINT)
 sys.meta_path.insert(0, Pressed())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 from bartleby.__main__ import main
 sys.exit(main())
 """

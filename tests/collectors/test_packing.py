@@ -10,9 +10,9 @@ import pytest
 
 from bartleby.collectors import packing
 from bartleby.collectors.collector import collect
+from bartleby.collectors.models.base import KeyRefusedError
 from bartleby.collectors.transcripts import transcripts
 from bartleby.collectors.trial_table import read
-from bartleby.errors import ModelError
 from bartleby.exchange import Reply, Request, Usage
 from bartleby.studies.items import Task
 from tests.collectors.fakes import FakeModel, query
@@ -78,11 +78,11 @@ async def test_short_replies_stay_text(tmp_path: Path) -> None:
 async def test_what_a_stopped_run_had_not_packed_is_packed_by_the_next(tmp_path: Path) -> None:
     def stops(request: Request, number: int) -> Reply:
         if number >= 45:
-            raise ModelError("the key is not valid")
+            raise KeyRefusedError("the key is not valid")
         return long(request, number)
 
     log, whole = tmp_path / "run.db", tmp_path / "whole.db"
-    with pytest.raises(ModelError):
+    with pytest.raises(KeyRefusedError):
         await collect(STUDY, FakeModel(stops), log)
     before = number_of(log, PACKED)
     model = FakeModel(long)

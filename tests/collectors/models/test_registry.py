@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,5 +47,10 @@ def test_a_model_in_a_folder_of_this_machine_is_recorded_without_the_folder(tmp_
     pytest.importorskip("xllamacpp")
     (tmp_path / "my folder").mkdir()
     file = tmp_path / "my folder" / "x.gguf"
-    file.touch()
-    assert open_model(f"local/{file}?threads=1").name == "local/x.gguf?threads=1"
+    names = []
+    for weights in (b"one", b"other"):
+        file.write_bytes(weights)
+        names.append(open_model(f"local/{file}?threads=1").name)
+    # Which file of that name it is is part of the record, and the folder is not.
+    assert all(re.fullmatch(r"local/x\.gguf~[0-9a-f]{8}\?threads=1", name) for name in names)
+    assert names[0] != names[1]
