@@ -1,4 +1,4 @@
-"""Parameters that several functions share: explained in one docstring, shown in all."""
+"""Parameters that several functions share: declared and explained once, shown in all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["parameters_of"]
+__all__ = ["options_of", "parameter_texts", "parameters_of"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Entry = tuple[tuple[str, ...], str]
@@ -63,6 +63,36 @@ def parameters_of(*sources: Callable[..., Any]) -> Callable[[Function], Function
         return function
 
     return explained
+
+
+def options_of(options: type) -> Callable[[Function], Function]:
+    """Show the fields of a dataclass where a function takes `**options`: in its signature and docstring.
+
+    Parameters
+    ----------
+    options
+        The dataclass; its docstring explains its fields.
+
+    Returns
+    -------
+    callable
+        A decorator. What is called stays as it is: it takes the keywords and makes the dataclass of them.
+    """
+
+    def expanded(function: Function) -> Function:
+        signature = inspect.signature(function)
+        named = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        fields = inspect.signature(options).parameters.values()
+        function.__signature__ = signature.replace(parameters=[*named, *fields])  # type: ignore[attr-defined]
+        return parameters_of(options)(function)
+
+    return expanded
+
+
+def parameter_texts(function: Callable[..., Any]) -> dict[str, str]:
+    """Return what a docstring says of each parameter, as one paragraph."""
+    entries = _entries(inspect.getdoc(function) or "")
+    return {name: " ".join(explanation.split()) for names, explanation in entries for name in names}
 
 
 def _entries(text: str) -> list[Entry]:

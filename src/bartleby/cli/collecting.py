@@ -6,9 +6,10 @@ import argparse
 from itertools import product
 from typing import TYPE_CHECKING
 
-from bartleby.cli.arguments import add_command, duration
+from bartleby.cli.arguments import add_command, add_options, keywords_of
 from bartleby.cli.exit_codes import ABOUT, ABOUT_CHECK, FAILED, FINISHED, code_of_battery, code_of_run
 from bartleby.cli.printing import say
+from bartleby.collectors.options import RunOptions
 from bartleby.errors import LogError, SettingError
 
 if TYPE_CHECKING:
@@ -107,14 +108,7 @@ def _add_run(commands: Commands) -> None:
     logs = run.add_mutually_exclusive_group(required=True)
     logs.add_argument("--log", help="file that every reply is written to, for one study on one model")
     logs.add_argument("--logs", metavar="DIR", help="folder with a log for each study on each model")
-    run.add_argument("--concurrency", type=int, help="requests under way at once (default: the model's)")
-    run.add_argument("--max-attempts", type=int, default=6, help="attempts at a request (default: 6)")
-    run.add_argument("--retry-errors", action="store_true", help="ask again where all attempts had failed")
-    run.add_argument("--batch", action="store_true", help=BATCH)
-    run.add_argument("--no-cache", action="store_true", help="have no prompts kept by the provider")
-    run.add_argument("--max-cost", type=float, metavar="DOLLARS", help="stop when so much is spent in all")
-    run.add_argument("--max-calls", type=int, metavar="N", help="stop when so many calls were made in all")
-    run.add_argument("--max-time", type=duration, metavar="TIME", help="stop after 90s, 30m, 8h, ...")
+    add_options(run, RunOptions, ())
     run.add_argument("--dry-run", action="store_true", help="show three trials and the totals; ask nothing")
     run.add_argument("--offline", action="store_true", help=f"with --dry-run: {OFFLINE}")
 
@@ -179,14 +173,7 @@ def _run(options: argparse.Namespace) -> int:
         options.model[0],
         log=options.log,
         user=options.user,
-        concurrency=options.concurrency,
-        max_attempts=options.max_attempts,
-        retry_errors=options.retry_errors,
-        batch=options.batch,
-        cache=not options.no_cache,
-        max_cost=options.max_cost,
-        max_calls=options.max_calls,
-        max_time=options.max_time,
+        **keywords_of(options, RunOptions),
     )
     say(summary)
     return code_of_run(summary)
@@ -200,14 +187,7 @@ def _run_battery(options: argparse.Namespace) -> int:
         options.model,
         logs=options.logs,
         user=options.user,
-        concurrency=options.concurrency,
-        max_attempts=options.max_attempts,
-        retry_errors=options.retry_errors,
-        batch=options.batch,
-        cache=not options.no_cache,
-        max_cost=options.max_cost,
-        max_calls=options.max_calls,
-        max_time=options.max_time,
+        **keywords_of(options, RunOptions),
         told=say,
     )
     say(summary.last_line())

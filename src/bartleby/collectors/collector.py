@@ -10,12 +10,14 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Unpack
 
 from bartleby.collectors.budget import Budget, BudgetCount
 from bartleby.collectors.delivering import Delivering, Means, require_prices
 from bartleby.collectors.fitting import cached, fitted, frozen, opened
 from bartleby.collectors.log import Log
 from bartleby.collectors.models.base import Model
+from bartleby.collectors.options import RunKeywords, RunOptions
 from bartleby.collectors.pacing import Paces
 from bartleby.collectors.progress import Progress
 from bartleby.collectors.retry import NO_USER
@@ -24,31 +26,28 @@ from bartleby.collectors.session import Session
 from bartleby.collectors.status import status
 from bartleby.collectors.summary import RunSummary
 from bartleby.collectors.tally import Price, Prices
-from bartleby.errors import LogError, SettingError, StudyError
+from bartleby.docstrings import options_of
+from bartleby.errors import LogError, StudyError
 from bartleby.exchange import Listener
 from bartleby.studies.study import Study
 
 __all__ = ["Price", "RunSummary", "collect"]
 
 
+@options_of(RunOptions)
 async def collect(
     study: Study,
     model: Model,
     log: Path | str,
     *,
     user: Model | None = None,
-    concurrency: int | None = None,
-    max_attempts: int = 6,
-    retry_errors: bool = False,
-    progress: bool | None = None,
     price: Price | None = None,
     user_price: Price | None = None,
-    batch: bool = False,
-    cache: bool = True,
     budget: Budget | BudgetCount | None = None,
     paces: Paces | None = None,
+    **options: Unpack[RunKeywords],
 ) -> RunSummary:
-    """Put every trial of a study to a model, keeping all in a log; go on where an earlier run stopped.
+    """Put every trial of a study to a model, keeping all in a log; resume where an earlier run stopped.
 
     Parameters
     ----------
@@ -60,25 +59,10 @@ async def collect(
         The file; it is made if it is not there.
     user
         Who plays the user, in a study that has one played; it may be the same model.
-    concurrency
-        How many requests are under way at once (and trials, or an eighth more); with None there are as many
-        as the provider bears, up to what the model says it is worth.
-    max_attempts
-        The most attempts at one question.
-    retry_errors
-        Whether trials that ended in `error`, or that a cap or a failing user cut off, are asked again.
-    progress
-        Whether to show a bar; None for where the error stream is a terminal.
     price, user_price
         What tokens of the model, and of the one that plays the user, cost.
-    batch
-        Whether the model is asked in batches. Those of earlier runs are fetched in any case.
-    cache
-        Whether what is shown again (a long system text, a conversation turn by turn) is kept by a provider
-        that does so, where it pays.
     budget
-        What the run may spend, alone or together with others; when it is spent, the run stops and can be
-        gone on with.
+        What the run may spend together with others, in place of the limits among the options.
     paces
         The paces of runs that share a provider's limits; its own if none are given.
 
@@ -96,24 +80,24 @@ async def collect(
     asyncio.CancelledError
         If it was cancelled; its argument says how to go on.
     """
-    _check_numbers(concurrency, max_attempts)
+    how = RunOptions(**options)
     prices: Prices = {"subject": price, "user": user_price}
-    means = Means(prices, budget or Budget(), paces or Paces(), concurrency, max_attempts, batch)
+    means = Means(prices, budget or how.budget(), paces or Paces(), how)
     path, started = Path(log), time.perf_counter()
     if study.needs_user() and user is None:
         raise StudyError(f"study {study.name!r}: {NO_USER}")
     require_prices(means.budget, _names(study, model, user), prices)
     async with AsyncExitStack() as stack:
-        subject = await opened(stack, model, max_attempts)
+        subject = await opened(stack, model, how.max_attempts)
         player = None
         if user is not None and study.needs_user():
-            player = subject if user is model else await opened(stack, user, max_attempts)
+            player = subject if user is model else await opened(stack, user, how.max_attempts)
         resolved = fitted(study, subject.name, subject.capabilities)
-        subject = cached(subject, resolved, cache=cache)
+        subject = cached(subject, resolved, cache=how.cache)
         if player is not None:
-            player = cached(player, resolved, cache=cache)
-        record = Log.open(path, frozen(resolved, subject, player), retry_errors=retry_errors)
-        bar = Progress(f"{study.name} · {subject.name}", shown=progress)
+            player = cached(player, resolved, cache=how.cache)
+        record = Log.open(path, frozen(resolved, subject, player), retry_errors=how.retry_errors)
+        bar = Progress(f"{study.name} · {subject.name}", shown=how.progress)
         asked = asked_names(subject.name, subject.capabilities.description)
         run = Session(
             resolved, subject.name, record, bar, asked, alike_together=subject.capabilities.quick_after_alike
@@ -123,7 +107,7 @@ async def collect(
             record.on_failure(task.cancel)
         try:
             delivering = Delivering.prepare(resolved, record, subject, player, means)
-            await run.rounds(delivering, concurrency or subject.capabilities.concurrency)
+            await run.rounds(delivering, how.concurrency or subject.capabilities.concurrency)
             await record.finish("finished" if run.stopped is None else "capped", run.stopped)
         except asyncio.CancelledError:
             if record.failure is not None:  # it was noticed while nothing was being written
@@ -158,9 +142,3 @@ def _how_to_go_on(path: Path) -> str:
         f"stopped: {sum(stands.ended.values())} of {stands.planned} trials have ended; nothing that was "
         f"answered is lost. {batches}Run it again with the same log ({path}) to go on"
     )
-
-
-def _check_numbers(concurrency: int | None, max_attempts: int) -> None:
-    for name, value in (("concurrency", concurrency), ("max_attempts", max_attempts)):
-        if value is not None and value < 1:
-            raise SettingError(f"{name} is {value}; allowed: 1 or more")

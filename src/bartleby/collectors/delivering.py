@@ -11,6 +11,7 @@ from bartleby.collectors.caps import CapCount
 from bartleby.collectors.fitting import Opened
 from bartleby.collectors.log import Log
 from bartleby.collectors.models.batching import Batched
+from bartleby.collectors.options import RunOptions
 from bartleby.collectors.pacing import Pace, Paces
 from bartleby.collectors.retry import Delivery, Live
 from bartleby.collectors.tally import Prices, Tally
@@ -33,20 +34,14 @@ class Means:
         What may be spent, by this run alone, or by all that share a count.
     paces
         The paces of all runs that share limits with this one.
-    concurrency
-        The most requests under way, where that was asked for.
-    max_attempts
-        The most attempts at one question in a session.
-    batch
-        Whether the subject is asked in batches.
+    options
+        The options of the run.
     """
 
     prices: Prices
     budget: Budget | BudgetCount
     paces: Paces
-    concurrency: int | None = None
-    max_attempts: int = 6
-    batch: bool = False
+    options: RunOptions
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Delivering:
             subject.model,
             log,
             user=None if player is None else player.model,
-            max_attempts=means.max_attempts,
+            max_attempts=means.options.max_attempts,
             account=tally,
             paces=_paces(means, subject, player),
         )
@@ -123,7 +118,7 @@ def _tally(study: Study, log: Log, means: Means) -> Tally:
 def _paces(means: Means, subject: Opened, player: Opened | None) -> dict[Listener, Pace]:
     models: dict[Listener, Opened | None] = {"subject": subject, "user": player}
     return {
-        listener: means.paces.of(each.name, each.capabilities, means.concurrency)
+        listener: means.paces.of(each.name, each.capabilities, means.options.concurrency)
         for listener, each in models.items()
         if each is not None
     }
@@ -132,7 +127,7 @@ def _paces(means: Means, subject: Opened, player: Opened | None) -> dict[Listene
 def _batches(subject: Opened, log: Log, live: Live, tally: Tally, means: Means) -> Batches | None:
     record = log.batches()
     left = bool(record.unfinished())
-    if not means.batch and not left:
+    if not means.options.batch and not left:
         return None
     if not isinstance(subject.model, Batched):
         why = "has batches under way" if left else "cannot be asked in batches"
@@ -143,6 +138,6 @@ def _batches(subject: Opened, log: Log, live: Live, tally: Tally, means: Means) 
         record,
         live,
         tally,
-        max_attempts=means.max_attempts,
-        sending=means.batch,
+        max_attempts=means.options.max_attempts,
+        sending=means.options.batch,
     )

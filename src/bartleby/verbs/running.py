@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
+from bartleby.collectors.options import RunKeywords, RunOptions
 from bartleby.collectors.plan import Plan, plan
 from bartleby.collectors.prices import price_of
-from bartleby.docstrings import parameters_of
+from bartleby.docstrings import options_of, parameters_of
 from bartleby.errors import LogError, SettingError
 from bartleby.studies.study import Study
 
 if TYPE_CHECKING:
     from bartleby.collectors.battery import BatterySummary, PairSummary
-    from bartleby.collectors.budget import Budget, BudgetCount
+    from bartleby.collectors.budget import BudgetCount
     from bartleby.collectors.models.base import Model
     from bartleby.collectors.summary import RunSummary
 
@@ -61,23 +62,16 @@ def check(
     return plan(study_of(study), model, price.in_batches() if batch and price is not None else price, counter)
 
 
+@options_of(RunOptions)
 async def collect(
     study: Study | str | Path,
     model: Model | str,
     *,
     log: str | Path,
     user: Model | str | None = None,
-    concurrency: int | None = None,
-    max_attempts: int = 6,
-    retry_errors: bool = False,
-    progress: bool | None = None,
-    batch: bool = False,
-    cache: bool = True,
-    max_cost: float | None = None,
-    max_calls: int | None = None,
-    max_time: float | None = None,
+    **options: Unpack[RunKeywords],
 ) -> RunSummary:
-    """Put a study to a model and log every reply; call it again to carry on where it stopped.
+    """Run a study on a model and log every reply; call it again to resume where it stopped.
 
     Parameters
     ----------
@@ -89,23 +83,6 @@ async def collect(
         File that every reply is committed to before it is read; made if it is not there.
     user
         The model that plays the user, or its name, for a study in which one is played.
-    concurrency
-        Requests under way at once; by default what the model is worth.
-    max_attempts
-        Attempts at one request before its trial is an `error`.
-    retry_errors
-        Ask again where an earlier run ended in `error`, or where a cap or a failing user cut a trial off.
-    progress
-        Show a progress bar; by default where standard error is a terminal.
-    batch
-        Ask in batches, at half the price and within a day (`anthropic/...`). A run that is stopped finds its
-        batches again.
-    cache
-        Have what is shown again (a long system text, a conversation turn by turn) kept by the provider where
-        it pays (`anthropic/...`). What a model answers does not depend on it.
-    max_cost, max_calls, max_time
-        Dollars and calls in the whole log, and seconds of this session, after which nothing more is asked.
-        The run can be gone on with.
 
     Raises
     ------
@@ -120,21 +97,7 @@ async def collect(
     >>> sum(summary.status.ended.values())
     456
     """
-    from bartleby.collectors.budget import Budget
-
-    return await _collect(
-        study,
-        model,
-        log,
-        user,
-        batch=batch,
-        cache=cache,
-        budget=Budget(max_cost, max_calls, max_time),
-        concurrency=concurrency,
-        max_attempts=max_attempts,
-        retry_errors=retry_errors,
-        progress=progress,
-    )
+    return await _collect(study, model, log, user, budget=None, options=options)
 
 
 async def _collect(
@@ -143,13 +106,8 @@ async def _collect(
     log: str | Path,
     user: Model | str | None,
     *,
-    batch: bool,
-    cache: bool,
-    budget: Budget | BudgetCount,
-    concurrency: int | None,
-    max_attempts: int,
-    retry_errors: bool,
-    progress: bool | None,
+    budget: BudgetCount | None,
+    options: RunKeywords,
 ) -> RunSummary:
     from bartleby.collectors.collector import collect as collect_trials
 
@@ -162,34 +120,22 @@ async def _collect(
         asked,
         log,
         user=player,
-        concurrency=concurrency,
-        max_attempts=max_attempts,
-        retry_errors=retry_errors,
-        progress=progress,
         price=cost_of(asked.name),
         user_price=None if player is None else cost_of(player.name),
-        batch=batch,
-        cache=cache,
         budget=budget,
+        **options,
     )
 
 
 @parameters_of(collect)
+@options_of(RunOptions)
 def run(
     study: Study | str | Path,
     model: Model | str,
     *,
     log: str | Path,
     user: Model | str | None = None,
-    concurrency: int | None = None,
-    max_attempts: int = 6,
-    retry_errors: bool = False,
-    progress: bool | None = None,
-    batch: bool = False,
-    cache: bool = True,
-    max_cost: float | None = None,
-    max_calls: int | None = None,
-    max_time: float | None = None,
+    **options: Unpack[RunKeywords],
 ) -> RunSummary:
     """Do what `collect` does and wait for it; works in a script and in a notebook alike.
 
@@ -202,46 +148,25 @@ def run(
     """
     from bartleby.collectors.blocking import run_in_thread
 
-    return run_in_thread(
-        collect(
-            study,
-            model,
-            log=log,
-            user=user,
-            concurrency=concurrency,
-            max_attempts=max_attempts,
-            retry_errors=retry_errors,
-            progress=progress,
-            batch=batch,
-            cache=cache,
-            max_cost=max_cost,
-            max_calls=max_calls,
-            max_time=max_time,
-        )
-    )
+    return run_in_thread(collect(study, model, log=log, user=user, **options))
 
 
 @parameters_of(collect)
+@options_of(RunOptions)
 def run_battery(
     studies: Sequence[Study | str | Path],
     models: Sequence[str],
     *,
     logs: str | Path,
     user: str | None = None,
-    concurrency: int | None = None,
-    max_attempts: int = 6,
-    retry_errors: bool = False,
-    batch: bool = False,
-    cache: bool = True,
-    max_cost: float | None = None,
-    max_calls: int | None = None,
-    max_time: float | None = None,
     told: Callable[[PairSummary], None] | None = None,
+    **options: Unpack[RunKeywords],
 ) -> BatterySummary:
-    """Put every study to every model, each pair in a log of its own; call it again to carry on.
+    """Run every study on every model, each pair in a log of its own; call it again to resume.
 
     Pairs that ask one provider run one after another, since they share its limits; others side by side, and
-    all of them in batches. One that fails is told of in the summary, and the others go on.
+    all of them in batches. One that fails is reported in the summary, and the others continue. Limits are of
+    all logs together; there is no progress bar unless `progress=True`.
 
     Parameters
     ----------
@@ -253,8 +178,6 @@ def run_battery(
         Folder of the logs. It can be moved, and `read` takes it as a whole.
     user
         Name of the model that plays the user, for the studies in which one is played.
-    max_cost, max_calls, max_time
-        Dollars, calls and seconds at most, of all logs together.
     told
         Called with the summary of each pair as it ends.
 
@@ -272,35 +195,24 @@ def run_battery(
     """
     from bartleby.collectors.battery import Pair, collect_battery, pairs_of
     from bartleby.collectors.blocking import run_in_thread
-    from bartleby.collectors.budget import Budget, BudgetCount
+    from bartleby.collectors.budget import BudgetCount
 
+    together: RunKeywords = {**options, "progress": options.get("progress") or False}
+    how = RunOptions(**together)
     pairs = pairs_of(studies_of(studies), models, Path(logs), user)
-    spent, calls = _spent(pair.log for pair in pairs)
-    budget = BudgetCount(Budget(max_cost, max_calls, max_time), spent, calls)
+    budget = BudgetCount(how.budget(), *_spent(pair.log for pair in pairs))
 
     async def one(study: Study, pair: Pair) -> RunSummary:
-        return await _collect(
-            study,
-            pair.model,
-            pair.log,
-            pair.user,
-            batch=batch,
-            cache=cache,
-            budget=budget,
-            concurrency=concurrency,
-            max_attempts=max_attempts,
-            retry_errors=retry_errors,
-            progress=False,
-        )
+        return await _collect(study, pair.model, pair.log, pair.user, budget=budget, options=together)
 
-    return run_in_thread(collect_battery(pairs, one, told, together=batch))
+    return run_in_thread(collect_battery(pairs, one, told, together=how.batch))
 
 
 def _spent(logs: Iterable[Path]) -> tuple[float, int]:
     """Return the dollars and calls of the logs that can be read; others fail when they are opened."""
-    known = []
+    readable = []
     for log in logs:
         with suppress(LogError):
             if log.is_file():
-                known.append(status(log))
-    return sum(each.cost or 0.0 for each in known), sum(each.attempts for each in known)
+                readable.append(status(log))
+    return sum(log.cost or 0.0 for log in readable), sum(log.attempts for log in readable)
