@@ -24,7 +24,7 @@ def test_help_shows_every_option_with_its_default(function: Callable[..., object
     shown = inspect.signature(function).parameters
     for name, option in inspect.signature(RunOptions).parameters.items():
         assert shown[name].default == option.default
-        assert f"\n{name}\n" in inspect.getdoc(function)
+        assert f"\n{name}\n" in (inspect.getdoc(function) or "")
 
 
 def test_the_command_has_every_option() -> None:
