@@ -21,6 +21,7 @@ from .errors import BartlebyError as BartlebyError
 from .exchange import Settings as Settings
 from .outcome import Outcome as Outcome
 from .studies.caps import Caps as Caps
+from .studies.catalogue import wordings as wordings
 from .studies.codebook import Codebook as Codebook
 from .studies.design.graphs import AllPairs as AllPairs
 from .studies.design.graphs import SparsePairs as SparsePairs

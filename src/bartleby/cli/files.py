@@ -1,4 +1,4 @@
-"""`bartleby init` and `bartleby studies`."""
+"""`bartleby init`, `bartleby studies` and `bartleby wordings`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ def add_commands(commands: Commands) -> None:
         "list the studies of this folder and those that come with Bartleby",
         "bartleby studies",
     )
+    wordings = add_command(
+        commands,
+        "wordings",
+        _wordings,
+        "show every text that a paradigm or a study may show a model",
+        "bartleby wordings task_choice, or bartleby wordings studies/mine.py",
+    )
+    wordings.add_argument(
+        "of", nargs="?", help="task_choice, opt_out, end_conversation, or a study (default: all paradigms)"
+    )
+
+
+def _wordings(options: argparse.Namespace) -> int:
+    from bartleby.studies.catalogue import PARADIGMS, wordings
+    from bartleby.studies.load import load
+
+    say(wordings(options.of if options.of in (None, *PARADIGMS) else load(options.of)))
+    return 0
 
 
 def _init(options: argparse.Namespace) -> int:

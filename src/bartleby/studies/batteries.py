@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -121,6 +122,12 @@ def _problems(statement: Statement) -> list[str]:
         for name in ("id", "text", "low", "high", "concept")
         if not isinstance(told[name], str) or not str(told[name]).strip()
     ]
+    scale = re.search(r"\b1\s*(?:to|through|[-–])\s*(\d+)\b", str(statement.text))
+    if scale is not None:
+        problems.append(
+            f"column 'text' names a scale ({scale.group()!r}), and one from 1 to {statement.points} is added "
+            "to it; remove it from the text"
+        )
     if not isinstance(told["reverse"], bool):
         problems.append(f"column 'reverse' is {statement.reverse!r}; allowed: true, false")
     points = told["points"]

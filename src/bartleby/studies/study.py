@@ -16,7 +16,7 @@ from bartleby.exchange import Settings, canonical_json, content_hash, text_hash
 from bartleby.outcome import Outcome
 from bartleby.studies.caps import Caps
 from bartleby.studies.items import Item, check_items
-from bartleby.studies.paradigms.base import Conversational, Paradigm, Scripted, Settling
+from bartleby.studies.paradigms.base import Conversational, Paradigm, Scripted, Settling, Worded
 from bartleby.studies.trial import Showing, Trial
 
 __all__ = ["DESCRIBING", "Study"]
@@ -95,6 +95,10 @@ class Study:
             raise StudyError("\n".join(f"study {self.name!r}: {each}" for each in problems))
         levels = {name: tuple(self.conditions.get(name, known[:1])) for name, known in factors.items()}
         object.__setattr__(self, "conditions", levels)
+        if isinstance(self.paradigm, Worded):
+            clashes = dict.fromkeys(text for cell in self._cells() for text in self.paradigm.clashes(cell))
+            if clashes:
+                raise StudyError("\n".join(f"study {self.name!r}: {text}" for text in clashes))
 
     def trials(self, outcomes: Mapping[str, Outcome] | None = None) -> Iterator[Trial]:
         """Yield every trial of the design, the same ones in the same order for the same seed.

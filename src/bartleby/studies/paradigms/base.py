@@ -12,7 +12,7 @@ from bartleby.outcome import Outcome
 from bartleby.studies.items import Attribute, Item
 from bartleby.studies.trial import Reading, Showing, Trial
 
-__all__ = ["Ask", "Conversational", "Paradigm", "Scripted", "Settling"]
+__all__ = ["Ask", "Conversational", "Paradigm", "Scripted", "Settling", "Worded"]
 
 
 class Ask(Protocol):
@@ -104,6 +104,19 @@ class Settling(Protocol):
 
     def settle(self, conditions: Mapping[str, str]) -> dict[str, str]:
         """Return the conditions of a cell that make a difference together."""
+        ...
+
+
+@runtime_checkable
+class Worded(Protocol):
+    """A paradigm whose texts can be brought along, and may clash with what conditions add to them."""
+
+    def clashes(self, conditions: Mapping[str, str]) -> list[str]:
+        """Return what a text says twice, or contradicts, under these conditions: one text a problem."""
+        ...
+
+    def texts(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the texts of each condition that has any, by its levels."""
         ...
 
 

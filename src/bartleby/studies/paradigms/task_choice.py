@@ -23,6 +23,7 @@ from bartleby.studies.design.wordings import (
     NEITHER,
     NO_PREFERENCE,
     check_template,
+    template_clashes,
 )
 from bartleby.studies.items import Attribute, Item
 from bartleby.studies.paradigms.base import Ask
@@ -106,6 +107,31 @@ class TaskChoice:
             "exits": tuple(EXITS),
             "commitment": ("says", "does"),
         }
+
+    def texts(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the framings, the label sets, and the answers beyond the two tasks."""
+        return {
+            "wording": self.wordings,
+            "labels": {
+                name: ", ".join(labels) or "titles of the tasks" for name, labels in LABEL_SETS.items()
+            },
+            "exits": {name: " / ".join(words for _, words in exits) for name, exits in EXITS.items()},
+            "commitment": {"says": "", "does": f"{WILL_DO} / {DO_IT}"},
+        }
+
+    def clashes(self, conditions: Mapping[str, str]) -> list[str]:
+        """Return what the framing says twice, or contradicts, under these conditions."""
+        name, exits, label_set = conditions["wording"], conditions["exits"], conditions["labels"]
+        template = self.wordings[name]
+        labels = LABEL_SETS[label_set][: 2 + len(EXITS[exits])]
+        how = instruction(_channel(conditions), labels or ("<title>", "<title>"))
+        problems = template_clashes(template, labels, label_set, how)
+        if EXITS[exits] and "{exits}" not in template:
+            problems.append(
+                f"it has no place for {{exits}}, so that what exits={exits!r} offers would not be shown; "
+                f"write {{exits}} right after {{second}}; its text is {template!r}"
+            )
+        return [f"wording {name!r}: {problem}" for problem in problems]
 
     def showings(
         self,

@@ -23,7 +23,7 @@ from bartleby.studies.paradigms.exits.channels import (
 )
 from bartleby.studies.paradigms.exits.wordings import ExitWording, notice
 
-__all__ = ["ExitChannel", "ExitOffer", "after", "answer_channel", "applicable", "next_request"]
+__all__ = ["ACTS", "ExitChannel", "ExitOffer", "after", "answer_channel", "applicable", "next_request"]
 
 ExitChannel = Literal["tool", "string", "question", "option", "none"]
 
@@ -65,14 +65,19 @@ class ExitOffer:
     string: str = ""
     labels: tuple[str, str] = ("A", "B")
 
-    def text(self) -> str:
-        """Return the notice; nothing where there is no exit."""
-        if self.channel == "none":
-            return ""
+    def acts(self) -> tuple[str, str]:
+        """Return what is done to stay and to leave, as the channel has it."""
         stay, leave = (
             act.format(string=self.string, stay=self.labels[0], leave=self.labels[1])
             for act in ACTS[self.channel]
         )
+        return stay, leave
+
+    def text(self) -> str:
+        """Return the notice; nothing where there is no exit."""
+        if self.channel == "none":
+            return ""
+        stay, leave = self.acts()
         return notice(self.wording, self.effect, self.order, stay=stay, leave=leave)
 
     def shown(self, channel: Channel) -> str:

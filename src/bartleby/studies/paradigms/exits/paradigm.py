@@ -14,7 +14,7 @@ from bartleby.studies.batteries import Battery, Statement
 from bartleby.studies.items import Item
 from bartleby.studies.paradigms.channels import CHANNELS
 from bartleby.studies.paradigms.exits.channels import EXIT_STRING
-from bartleby.studies.paradigms.exits.offer import ExitChannel, ExitOffer, answer_channel
+from bartleby.studies.paradigms.exits.offer import ACTS, ExitChannel, ExitOffer, answer_channel
 from bartleby.studies.paradigms.exits.wordings import (
     CHAT_EFFECTS,
     CHAT_WORDINGS,
@@ -22,6 +22,7 @@ from bartleby.studies.paradigms.exits.wordings import (
     TOOL_NAMES,
     ExitWording,
     check_texts,
+    exit_clashes,
 )
 from bartleby.studies.paradigms.self_report import TIMES, ask_statement
 from bartleby.studies.trial import Showing, Trial
@@ -75,6 +76,36 @@ class ExitParadigm:
             "reason": ("no", "asked"),
             "self_report": TIMES if self.battery is not None else TIMES[:1],
         }
+
+    def texts(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the texts of the exit; what is done in the places comes from the exit channel."""
+        acts = {channel: ACTS.get(channel, ("", "no exit")) for channel in self.exit_channels}
+        return {
+            "exit_channel": {
+                channel: leave.format(string=self.exit_string, leave="A or B")
+                for channel, (_, leave) in acts.items()
+            },
+            "wording": {
+                name: " ".join(text for text in vars(wording).values() if text)
+                for name, wording in self.wordings.items()
+            },
+            "effect": self.effects,
+            "tool_name": {name: name for name in self.tool_names},
+        }
+
+    def clashes(self, conditions: Mapping[str, str]) -> list[str]:
+        """Return what the texts of the exit say twice, or contradict, under these conditions."""
+        offer = self.offer(conditions)
+        if offer.channel == "none":
+            return []
+        named = [(f"wording {conditions['wording']!r}", text) for text in vars(offer.wording).values()]
+        named.append((f"effect {conditions['effect']!r}", offer.effect))
+        how = offer.acts()[1]
+        return [
+            f"{name}: {problem}"
+            for name, text in named
+            for problem in exit_clashes(text, offer.channel, offer.string, offer.tool_name, how)
+        ]
 
     def showings(
         self,

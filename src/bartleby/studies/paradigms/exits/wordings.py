@@ -22,6 +22,7 @@ __all__ = [
     "TOOL_NAMES",
     "ExitWording",
     "check_texts",
+    "exit_clashes",
     "notice",
 ]
 
@@ -136,6 +137,46 @@ def notice(wording: ExitWording, effect: str, order: str, *, stay: str, leave: s
     return " ".join(sentence for sentence in (wording.intro, *ways, effect) if sentence)
 
 
+_CALL = re.compile(r"\bcall(?:s|ing)?\b[^.]{0,30}\btools?\b|\btool\s+call", re.IGNORECASE)
+
+
+def exit_clashes(text: str, exit_channel: str, exit_string: str, tool_name: str, how: str) -> list[str]:
+    """Return where a text of an exit says itself, or contradicts, what its channel has a model do.
+
+    Parameters
+    ----------
+    text
+        A sentence of a wording, or of what leaving does, without what the channel fills in.
+    exit_channel
+        How the exit is offered.
+    exit_string, tool_name
+        What is written, or called, to leave.
+    how
+        What the channel says of it.
+    """
+    others = re.sub(re.escape(exit_string), "", text, flags=re.IGNORECASE)
+    acts = {
+        "string": exit_string if others != text else None,
+        "question": next(iter(re.findall(r"\b(?:STAY|LEAVE)\b", others)), None),
+        "tool": tool_name if tool_name and re.search(rf"`{re.escape(tool_name)}`", text) else None,
+        "option": next(iter(re.findall(r"\b(?:answer|choose|reply|write)\s+(?:with\s+)?[AB]\b", text)), None),
+    }
+    call = _CALL.search(text)
+    acts["tool"] = acts["tool"] or (call.group() if call else None)
+    problems = []
+    for channel, act in acts.items():
+        if act is None:
+            continue
+        if channel == exit_channel:
+            problems.append(f"{text!r} says {act!r}, and so does {how!r}, which the channel adds; remove it")
+        else:
+            problems.append(
+                f"{text!r} says {act!r}, which under exit_channel={exit_channel!r} leaves nothing: there it "
+                f"is {how!r}; leave what is to be done to the places {{stay}} and {{leave}}"
+            )
+    return problems
+
+
 def check_texts(
     wordings: Mapping[str, ExitWording],
     effects: Mapping[str, str],
@@ -163,6 +204,13 @@ def check_texts(
     ]
     if not exit_string.strip() or len(exit_string.split("\n")) > 1:
         problems.append(f"exit_string is {exit_string!r}; allowed: one line of text")
+    spoken = [(f"wording {name!r}", wording.intro) for name, wording in wordings.items()]
+    spoken += [(f"effect {name!r}", text) for name, text in effects.items()]
+    problems += [
+        f"{name} has a place that nothing fills: {place.group()}; its text is {text!r}"
+        for name, text in spoken
+        for place in re.finditer(r"\{\w*\}", text)
+    ]
     for name, wording in wordings.items():
         for part in ("stay", "leave"):
             text = getattr(wording, part)
