@@ -6,7 +6,7 @@ import pytest
 
 import bartleby as bb
 from bartleby.cli.main import main
-from bartleby.studies.paradigms.task_choice import FRAMINGS
+from bartleby.studies.design.wordings import FRAMINGS
 
 
 def test_every_built_in_text_is_shown_in_full() -> None:
