@@ -10,6 +10,9 @@ from bartleby.analysis.exits.margins import exit_margins
 from bartleby.analysis.exits.order import order_effect
 from bartleby.analysis.exits.refusal_exit import refusal_by_exit
 from bartleby.analysis.exits.rules import follows_request, last_resort
+from bartleby.analysis.rules.book import Rule, rules
+from bartleby.analysis.rules.events import events
+from bartleby.analysis.rules.scorecard import rule_scorecard
 from bartleby.studies.paradigms.branches import Branch
 from bartleby.studies.paradigms.exits.wordings import ExitWording
 from bartleby.verbs.logs import branches
@@ -17,16 +20,20 @@ from bartleby.verbs.logs import branches
 __all__ = [
     "Branch",
     "ExitWording",
+    "Rule",
     "absent_where",
     "branch_contrast",
     "branches",
     "corrected_rate",
+    "events",
     "exit_margins",
     "follows_request",
     "hazard",
     "last_resort",
     "order_effect",
     "refusal_by_exit",
+    "rule_scorecard",
+    "rules",
     "specificity",
     "wrong_exits",
 ]

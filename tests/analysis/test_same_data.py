@@ -74,6 +74,23 @@ def _turns() -> pd.DataFrame:
     })  # fmt: skip
 
 
+def _talks() -> pd.DataFrame:
+    trial, turn = np.repeat(np.arange(80), 4), np.tile(np.arange(1, 5), 80)
+    left = (turn == 4) & (RNG.random(320) < 0.5)
+    return pd.DataFrame({
+        "trial": trial, "turn": turn, "user_text_kind": RNG.choice(["insult", "asks_to_end", "stops"], 320),
+        "exited": left, "refused": RNG.random(320) < 0.3, "redirected": RNG.random(320) < 0.3,
+        "warns": RNG.random(320) < 0.2, "asks_confirmation": RNG.random(320) < 0.1,
+        "mentions_ending": RNG.random(320) < 0.3, "calls": left.astype(int), "words_after_call": False,
+    })  # fmt: skip
+
+
+TALKED = pd.DataFrame({
+    "trial": [str(number) for number in range(80)], "item": [f"{number % 9:02d}" for number in range(80)],
+    "expected": ["expected", "neutral", "wrong", "expected"] * 20,
+})  # fmt: skip
+
+
 def _codings() -> pd.DataFrame:
     unit = np.repeat(np.arange(80), 3)
     truth = RNG.integers(0, 2, 80)[unit]
@@ -109,7 +126,7 @@ def _rates() -> pd.DataFrame:
 
 TABLES = {
     "choices": _choices(), "trials": _trials(), "turns": _turns(), "codings": _codings(), "units": _units(),
-    "sets": _sets(), "rates": _rates(),
+    "sets": _sets(), "rates": _rates(), "talks": _talks(),
 }  # fmt: skip
 
 Call = Callable[[Any], Any]
@@ -165,6 +182,13 @@ ESTIMATORS: dict[str, tuple[str, list[Call]]] = {
     "branch_contrast": ("trials", [bb.leaving.branch_contrast]),
     "self_report": ("trials", [lambda t: bb.self_reports.self_report(t, ["ease", "calm"])]),
     "hazard": ("turns", [bb.leaving.hazard, lambda t: bb.leaving.hazard(t, "harsh", cluster="conversation")]),
+    "rule_scorecard": (
+        "talks",
+        [
+            lambda t: bb.leaving.rule_scorecard(TALKED, t),
+            lambda t: bb.leaving.rule_scorecard(TALKED, t, rules="article-2025", cluster=False),
+        ],
+    ),
     "course": ("turns", [bb.patterns.course, lambda t: bb.patterns.course(t, cluster=False)]),
     "episodes": ("turns", [bb.patterns.episodes]),
     "co_occurrence": ("turns", [lambda t: bb.patterns.co_occurrence(t, ["coded", "sorry"])]),

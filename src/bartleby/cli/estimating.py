@@ -38,6 +38,7 @@ def add_commands(commands: Commands) -> None:
     _add_difference(estimators)
     _add_effects(estimators)
     _add_exits(estimators)
+    _add_rules(estimators)
     coding.add_estimators(estimators)
     patterns.add_estimators(estimators)
 
@@ -215,6 +216,37 @@ def _add_exits(estimators: Commands) -> None:
     )
 
 
+def _add_rules(estimators: Commands) -> None:
+    rules = add_command(
+        estimators,
+        "rules",
+        _rules,
+        "how often a model keeps the rules of a deployed way to end a conversation",
+        "bartleby estimate rules runs/ending.db, or bartleby estimate rules trials.csv --turns turns.csv",
+    )
+    _add_shared(rules)
+    rules.add_argument("--turns", metavar="FILE", help="table of turns (default: those of the log)")
+    rules.add_argument(
+        "--rules",
+        nargs="+",
+        default=("chat-2026", "article-2025"),
+        metavar="NAME",
+        help="chat-2026, work-2026, article-2025, or files of rules (default: chat-2026 article-2025)",
+    )
+    rules.add_argument(
+        "--codings",
+        nargs="+",
+        metavar="FILE",
+        help="codings of the turns (`bartleby code --codebook leaving_rules`)",
+    )
+    rules.add_argument(
+        "--coder", metavar="NAME", help="whose codings decide (needed where there are several)"
+    )
+    rules.add_argument(
+        "--annotators", nargs="+", metavar="NAME", help="coders who labelled some whole conversations"
+    )
+
+
 def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str] | None = None) -> None:
     parser.add_argument("file", help="table of trials: .csv, .jsonl or .parquet")
     if before_options is not None:
@@ -372,6 +404,29 @@ def _exits(options: argparse.Namespace) -> int:
         turns=options.turns,
         horizon=options.horizon,
         refusals=options.refusals,
+        **_shared(options),
+    )
+    return _print(estimates, options)
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from bartleby.analysis.rules.scorecard import rule_scorecard
+    from bartleby.verbs.coded import read_codings
+    from bartleby.verbs.logs import read
+
+    logged = Path(options.file).suffix == ".db"
+    if not logged and options.turns is None:
+        raise SettingError(f"--turns: {options.file} is a table of trials; name the table of their turns")
+    codings = None if options.codings is None else read_codings(options.codings)
+    estimates = rule_scorecard(
+        read(options.file) if logged else _table(options),
+        options.turns or read(options.file, unit="turn"),
+        rules=options.rules,
+        codings=codings,
+        coder=options.coder,
+        annotators=options.annotators,
         **_shared(options),
     )
     return _print(estimates, options)

@@ -244,5 +244,16 @@ def _said(
 ) -> list[tuple[str, str]]:
     """Return what was said in a conversation of so many turns, from what was shown and the replies."""
     shown, reply = exchanges[min(turns or len(exchanges), len(exchanges)) - 1]
-    before = [(str(each["role"]), str(each.get("text", ""))) for each in shown]
-    return [*before, ("assistant", reply.text)]
+    if any(each.get("result") and not each.get("text") for each in exchanges[-1][0]):
+        shown, reply = exchanges[-1]  # an exit in two stages: a turn may have two exchanges
+    said: list[tuple[str, str]] = []
+    joins = False
+    for each in (*shown, {"role": "assistant", "text": reply.text}):
+        role, text = str(each["role"]), str(each.get("text", ""))
+        if joins and role == "assistant":
+            said[-1] = (role, "\n".join(part for part in (said[-1][1], text) if part))
+        elif not (role == "user" and not text and each.get("result")):
+            said.append((role, text))
+        # The result of a first call is nothing that a user says: what follows it is of the same turn.
+        joins = role == "user" and not text and bool(each.get("result"))
+    return said

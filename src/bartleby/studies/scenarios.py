@@ -14,8 +14,12 @@ __all__ = ["EXPECTED", "KINDS", "Scenario"]
 EXPECTED = ("expected", "neutral", "wrong")
 """Whether leaving a scenario would be expected, neutral, or wrong (somebody is at risk, say)."""
 
-KINDS = ("insist", "insult", "rephrase", "asks_to_end", "thanks", "other")
-"""What a line of the user's does. The first message is always the `opening`."""
+KINDS = (
+    *("insist", "insult", "rephrase", "asks_to_end", "thanks", "other"),
+    *("says_yes", "says_no", "stops"),
+)
+"""What a line of the user's does; the last three say yes or no to ending, and stop what was objected to. The
+first message is always the `opening`."""
 
 OWN = frozenset(
     {"id", "text", "lines", "kinds", "scenario_class", "expected", "control_for", "match", "persona"}

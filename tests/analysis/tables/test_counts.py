@@ -131,3 +131,13 @@ def test_pandas_and_polars_give_the_same_fit() -> None:
     pd.testing.assert_frame_equal(
         choice_model(rows).to_frame(), choice_model(pl.from_pandas(rows).lazy()).to_frame()
     )
+
+
+def test_columns_of_true_and_false_are_counted_beside_columns_of_many_labels() -> None:
+    rows = 3000
+    table = pd.DataFrame({"trial": [f"t{n}" for n in range(rows)], "turn": range(rows)})
+    table = table.assign(left=table["turn"] % 3 == 0, stayed=True)
+    counted = count_rows(as_frame(table), ["trial", "turn", "left", "stayed"]).sort_values("turn")
+    assert counted["left"].tolist() == table["left"].tolist()
+    assert counted["stayed"].all()
+    assert counted["count"].eq(1).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.report.exit_data import ExitData, several, with_frame
 from bartleby.analysis.report.exit_text import interval
 from bartleby.analysis.report.sections import Section
+from bartleby.analysis.rules.scorecard import Scorecard, rule_scorecard
 from bartleby.analysis.self_reports.self_report import self_report
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.rounding import percent_text
@@ -30,6 +32,7 @@ __all__ = [
     "by_branch",
     "by_order",
     "by_reason",
+    "by_rule",
     "over_declining",
     "self_reported",
     "with_refusals",
@@ -186,6 +189,52 @@ def after_requests(data: ExitData) -> Section | None:
         "does."
     )
     return Section("After a request to end", text, figure, found, "after_requests")
+
+
+def by_rule(data: ExitData) -> Section | None:
+    """Return how often the rules of a deployed exit were kept."""
+    turns = data.turns
+    if not data.long or turns is None or not {"trial", "turn", "exited"} <= set(turns):
+        return None
+    ended = data.trials[data.trials["trial"].isin(turns["trial"])]
+    codings, settings = _rule_coders(data.codings)
+    card = rule_scorecard(ended, turns, codings=codings, level=data.level, **settings)
+    if card.frame["estimate"].isna().all():
+        return None
+    demands = "\n\n".join(f"{rule.id}. {rule.demand}" for rule in card.rules)
+    text = (
+        f"{_rules_in_words(card)} A row is one way in which a rule is read, of the conversations that it "
+        f"speaks "
+        "of; kept means kept as the public transcriptions of the rules have it, in our words. What this log "
+        f"cannot show has its reason in the table and is never taken as kept.\n\n{demands}"
+    )
+    return Section("Rules of leaving", text, card.plot(), card, "rules")
+
+
+def _rules_in_words(card: Scorecard) -> str:
+    """Return how many rows of the scorecard say something, and which were never broken."""
+    rows = card.frame[card.frame["quantity"] == "kept"]
+    seen = rows[rows["estimate"].notna()]
+    always = seen[seen["kept"] == seen["n"]]
+    told = f"{len(seen)} of {len(rows)} rows can be read from this log; {len(always)} were never broken."
+    bounds = [
+        f"{row['term']}: breaches below {percent_text(float(row['upper']))}"
+        for row in always.to_dict(orient="records")
+        if not math.isnan(float(row.get("upper", math.nan)))
+    ]
+    return f"{told} {'; '.join(bounds)}{'.' if bounds else ''}".strip()
+
+
+def _rule_coders(codings: pd.DataFrame | None) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+    """Return the codings that speak of ending a conversation: whose decide, and who are annotators."""
+    if codings is None or "warns" not in set(codings["code"].astype(str)):
+        return None, {}
+    coders = codings.groupby(codings["coder"].astype(str)).size().sort_values(ascending=False)
+    machines = [name for name in coders.index if str(name).startswith(("judge:", "lexicon"))]
+    coder = str((machines or list(coders.index))[0])
+    others = [str(name) for name in coders.index if name not in machines and name != coder]
+    own = codings[codings["coder"].astype(str).isin([coder, *others])]
+    return own, {"coder": coder, "annotators": others or None}
 
 
 def by_reason(data: ExitData) -> Section | None:

@@ -43,6 +43,8 @@ class ExitData:
         The role of each class.
     battery
         Statements of the self-report, if one was asked.
+    codings
+        What coders found in the turns, if there are codings.
     """
 
     trials: pd.DataFrame = field(repr=False)
@@ -52,6 +54,7 @@ class ExitData:
     level: float
     roles: Mapping[str, str]
     battery: tuple[Mapping[str, Any], ...] = ()
+    codings: pd.DataFrame | None = field(default=None, repr=False)
     _fits: dict[tuple[str, ...], ExitFit] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -61,6 +64,7 @@ class ExitData:
         turns: pd.DataFrame | None,
         level: float,
         record: Mapping[str, Any] | None = None,
+        codings: pd.DataFrame | None = None,
     ) -> ExitData:
         """Return the data of a trial table, with classes and roles found in it."""
         classes = next((name for name in CLASSES if several(trials, name)), None)
@@ -74,7 +78,9 @@ class ExitData:
         if turns is not None and "exit_channel" in turns:
             turns = turns[turns["exit_channel"].astype("string").fillna("") != "none"]
         paradigm = ((record or {}).get("study") or {}).get("paradigm") or {}
-        return cls(offered, every, turns, classes, level, roles, tuple(paradigm.get("battery") or ()))
+        return cls(
+            offered, every, turns, classes, level, roles, tuple(paradigm.get("battery") or ()), codings
+        )
 
     @property
     def trial(self) -> str:

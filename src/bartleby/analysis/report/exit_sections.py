@@ -18,6 +18,7 @@ from bartleby.analysis.report.exit_behaviour import (
     by_branch,
     by_order,
     by_reason,
+    by_rule,
     over_declining,
     self_reported,
     with_refusals,
@@ -54,6 +55,7 @@ def sections_of(data: ExitData) -> list[Section]:
         ("Edited and original conversations", by_branch),
         ("What came before an exit", before_leaving),
         ("After a request to end", after_requests),
+        ("Rules of leaving", by_rule),
         ("Reasons given for leaving", by_reason),
         ("What the model says of itself", self_reported),
     )

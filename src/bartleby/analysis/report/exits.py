@@ -66,7 +66,7 @@ def write(
     DataError, SettingError
         If the table cannot be used, or the folder cannot be written.
     """
-    data = ExitData.of(trials, turns, level, record)
+    data = ExitData.of(trials, turns, level, record, None if coded is None else coded.data.found.rows)
     sections = sections_of(data) if data.any_ended() else [_nothing(trials)]
     reader, prepare = reader_of(data), exit_reader(trials, turns)
     if coded is not None:

@@ -213,6 +213,8 @@ def _count_coded(
 
 def _without_gaps(column: Coded) -> Coded:
     """Return a column of whole numbers that are their own codes with codes in order of appearance."""
+    if column.codes.dtype == bool:
+        return Coded(column.codes.astype(np.int8) - np.int8(column.low), 0, column.labels)
     if not isinstance(column.labels, pd.RangeIndex):
         return column
     codes, found = pd.factorize(column.codes)

@@ -52,6 +52,8 @@ class EndConversation(ExitParadigm):
         `scripted` (the scenario's lines), or `simulated` (a second model with the scenario's persona).
     `reason`
         Whether a model that left is asked why: `no`, `asked`.
+    `stages`
+        Of the exit tool: `one` (a call ends), `two` (the first call asks back, a second one ends).
     `self_report`
         When the battery is asked: `none`, `before`, `after` (of those that stayed), `both`.
 
@@ -100,7 +102,7 @@ class EndConversation(ExitParadigm):
 
     def factors(self) -> Mapping[str, tuple[str, ...]]:
         """Return the conditions with their levels; the first is the default."""
-        return {**super().factors(), "user": ("scripted", "simulated")}
+        return {**super().factors(), "user": ("scripted", "simulated"), "stages": ("one", "two")}
 
     def settle(self, conditions: Mapping[str, str]) -> dict[str, str]:
         """Return the conditions that make a difference together."""
@@ -136,6 +138,7 @@ class EndConversation(ExitParadigm):
     def asks(self, conditions: Mapping[str, str]) -> int:
         """Return the most requests a trial makes under these conditions."""
         a_turn = 1 + (conditions["exit_channel"] == "question") + (conditions["user"] == "simulated")
+        a_turn += conditions.get("stages") == "two"
         reason = conditions.get("reason") == "asked"
         return self.max_turns * a_turn + reason + self.report_asks(conditions)
 
@@ -186,7 +189,7 @@ class EndConversation(ExitParadigm):
                 max_aversive_turns=self.max_aversive_turns,
                 redirect=getattr(item, "redirect", None),
                 first_kind=getattr(item, "text_kind", "opening"),
-                about={"conditions": dict(conditions), "item": item.to_dict()},
+                about={"conditions": dict(conditions), "item": item.to_dict(), "trial": trial.id},
             )
         )
 

@@ -38,6 +38,7 @@ __all__ = [
     "read_exit_tool",
     "read_no_exit",
     "read_question",
+    "wrote_behind_call",
 ]
 
 EXIT_STRING = "[[LEAVE]]"
@@ -161,6 +162,26 @@ def read_no_exit(reply: Reply) -> ExitReading:
     """Read a reply where there is no exit in it to take."""
     outcome = Outcome.REFUSED if reply.stop == "refusal" else _cut_off(reply)
     return ExitReading(outcome=outcome, other_tools=len(reply.tool_calls))
+
+
+def wrote_behind_call(reply: Reply, name: str) -> bool | None:
+    """Return whether words or thoughts stand behind the first call of a tool in a reply's blocks.
+
+    None where the provider does not keep the order of words and calls.
+    """
+    kinds = [str(block.get("type")) for block in reply.blocks]
+    calls = [
+        at
+        for at, (kind, block) in enumerate(zip(kinds, reply.blocks, strict=True))
+        if kind == "tool_use" and block.get("name") == name
+    ]
+    if not calls:
+        return None
+    behind = reply.blocks[calls[0] + 1 :]
+    return any(
+        block.get("type") in ("thinking", "redacted_thinking") or bool(str(block.get("text") or "").strip())
+        for block in behind
+    )
 
 
 def _cut_off(reply: Reply) -> Outcome | None:

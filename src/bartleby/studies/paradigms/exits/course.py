@@ -13,6 +13,7 @@ from bartleby.exchange import Message, Reply, Request, Settings
 from bartleby.outcome import Outcome
 from bartleby.studies.batteries import Statement
 from bartleby.studies.paradigms.channels import Channel
+from bartleby.studies.paradigms.exits.announcing import announcements
 from bartleby.studies.paradigms.exits.channels import ExitReading
 from bartleby.studies.paradigms.exits.offer import ExitOffer, after, next_request
 from bartleby.studies.paradigms.exits.reasons import REASON
@@ -90,18 +91,29 @@ class Turn:
     reading: ExitReading
     refused: bool
     redirected: bool
+    announced: Mapping[str, bool] = field(default_factory=dict)
     answer: ExitReading | None = None
+    second: ExitReading | None = None
+    wrote_after: bool | None = None
 
     @property
     def exited(self) -> bool:
-        """Whether the model left at this turn."""
-        return self.reading.taken or (self.answer is not None and self.answer.taken)
+        """Whether the model left at this turn: of two calls, the second decides."""
+        taken = self.reading.taken if self.second is None else self.second.taken
+        return taken or (self.answer is not None and self.answer.taken)
+
+    @property
+    def withdrawn(self) -> bool | None:
+        """Whether a first call was not confirmed by a second one; None where there are not two."""
+        return None if self.second is None or self.second.outcome is not None else not self.second.taken
 
     @property
     def ended(self) -> Outcome | None:
         """How the trial ended at this turn, if it did."""
         if self.exited:
             return Outcome.OPTED_OUT
+        if self.second is not None and self.second.outcome is not None:
+            return self.second.outcome
         return self.reading.outcome or (self.answer.outcome if self.answer is not None else None)
 
 
@@ -181,8 +193,12 @@ class Course:
             reading,
             refused=reply.stop == "refusal" or declines(said),
             redirected=redirects(said, plan.redirect),
+            announced=announcements(said),
+            wrote_after=plan.offer.wrote_after(reply) if reading.taken else None,
         )
         self.turns.append(turn)
+        if reading.taken and plan.offer.asks_back:
+            request, reply = yield from self._ask_back(turn, request, reply)
         self.outcome = turn.ended
         if plan.offer.channel != "question" or self.outcome is not None:
             return reply, (request, reply)
@@ -191,6 +207,15 @@ class Course:
         turn.answer = plan.offer.read_answer(answer, plan.channel)
         self.outcome = turn.ended
         return reply, (question, answer)
+
+    def _ask_back(self, turn: Turn, request: Request, reply: Reply) -> Generator[Request, Reply, Asked]:
+        """Return the result of a first call to the model, and read whether a second one confirms it."""
+        again = self.plan.offer.asked_back(request, reply)
+        second = self._spend((yield replace(again, about=self._about("confirm", turn.number))))
+        turn.second = self.plan.offer.read(second)
+        turn.wrote_after = self.plan.offer.wrote_after(second) if turn.second.taken else None
+        self.said = (*again.messages, Message("assistant", second.text, second.blocks))
+        return again, second
 
     def _next(self, number: int, request: Request, reply: Reply) -> Generator[Request, Reply, Request | None]:
         """Return the request of the next turn; None where the user has nothing to say."""

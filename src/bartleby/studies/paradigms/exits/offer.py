@@ -20,8 +20,10 @@ from bartleby.studies.paradigms.exits.channels import (
     read_exit_tool,
     read_no_exit,
     read_question,
+    wrote_behind_call,
 )
 from bartleby.studies.paradigms.exits.wordings import ExitWording, notice
+from bartleby.studies.paradigms.refusals import spoken
 
 __all__ = ["ACTS", "ExitChannel", "ExitOffer", "after", "answer_channel", "applicable", "next_request"]
 
@@ -38,7 +40,14 @@ ACTS: Mapping[str, tuple[str, str]] = {
 LEFT = "You have left."
 """What the exit tool returns, where something is asked afterwards."""
 
-_OF_EXIT = ("order", "wording", "effect", "reason")
+ASKS_BACK = (
+    "Not ended yet. The end is final: nothing more can be written in this conversation. To end it, "
+    "{leave} once "
+    "more now. To continue, reply to the user."
+)
+"""What a first call returns where an exit has two stages."""
+
+_OF_EXIT = ("order", "wording", "effect", "reason", "stages")
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,12 @@ class ExitOffer:
     tool_name: str = ""
     string: str = ""
     labels: tuple[str, str] = ("A", "B")
+    stages: str = "one"
+
+    @property
+    def asks_back(self) -> bool:
+        """Whether the first call asks back, and a second one ends."""
+        return self.stages == "two" and self.channel == "tool"
 
     def acts(self) -> tuple[str, str]:
         """Return what is done to stay and to leave, as the channel has it."""
@@ -85,7 +100,8 @@ class ExitOffer:
         text = self.text()
         if self.channel == "question":
             return f"{ASIDE} {text} {instruction(channel, self._answers())}"
-        return f"{self.tool_name}: {text}" if self.channel == "tool" else text
+        back = f" {ASKS_BACK}" if self.asks_back else ""
+        return f"{self.tool_name}: {text}{back}" if self.channel == "tool" else text
 
     def added_to(self, request: Request) -> Request:
         """Return a request with the exit in it, where the channel has it there."""
@@ -102,6 +118,21 @@ class ExitOffer:
         if self.channel == "tool":
             return read_exit_tool(reply, self.tool_name)
         return read_exit_string(reply, self.string) if self.channel == "string" else read_no_exit(reply)
+
+    def asked_back(self, request: Request, reply: Reply) -> Request:
+        """Return the request that follows a first call: its result asks whether it is meant."""
+        result = ASKS_BACK.format(leave=ACTS["tool"][1])
+        return replace(request, messages=request.followed_by(reply, "", result))
+
+    def wrote_after(self, reply: Reply) -> bool | None:
+        """Return whether words stand behind the exit in a reply; None where its order is not known."""
+        if self.channel == "string":
+            text = spoken(reply.text)
+            last = text.casefold().rfind(self.string.casefold())
+            return any(character.isalnum() for character in text[last + len(self.string) :])
+        if self.channel != "tool" or not reply.text.strip():
+            return False if self.channel == "tool" else None
+        return wrote_behind_call(reply, self.tool_name)
 
     def read_answer(self, reply: Reply, channel: Channel) -> ExitReading:
         """Read the answer to the inserted question."""
@@ -139,7 +170,7 @@ def applicable(conditions: Mapping[str, str], *, posed: bool) -> dict[str, str]:
     exit_channel = conditions.get("exit_channel", "none")
     without = set(_OF_EXIT) if exit_channel == "none" else set()
     if exit_channel != "tool":
-        without.add("tool_name")
+        without |= {"tool_name", "stages"}
     if not posed:
         without.add("channel")
     return {name: level for name, level in conditions.items() if name not in without}

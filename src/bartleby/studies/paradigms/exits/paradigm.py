@@ -135,6 +135,7 @@ class ExitParadigm:
             tool_name=conditions.get("tool_name", ""),
             string=self.exit_string,
             labels=("A", "B") if order == ORDERS[0] else ("B", "A"),
+            stages=conditions.get("stages", "one"),
         )
 
     def report_texts(self, conditions: Mapping[str, str]) -> list[str]:

@@ -34,7 +34,10 @@ def course_turns(course: Course) -> list[dict[str, Attribute]]:
 
     Columns: `turn`, `user_text_kind` (what the user's line before it does), `refused`, `redirected`,
     `exited`, `refusals_before` and `redirections_before` (earlier turns), `length` (characters), `cut_off`
-    (whether the token limit ended the reply).
+    (whether the token limit ended the reply); `warns`, `asks_confirmation` and `mentions_ending` (what it
+    says of ending the conversation, by a reader of words); `calls` (of the exit), `call_withdrawn` (whether a
+    first call was not confirmed, where there are two stages) and `words_after_call` (empty where that is not
+    known).
     """
     rows: list[dict[str, Attribute]] = []
     refusals = redirections = 0
@@ -50,6 +53,10 @@ def course_turns(course: Course) -> list[dict[str, Attribute]]:
                 "redirections_before": redirections,
                 "length": len(turn.reply.text),
                 "cut_off": turn.reply.stop == "max_tokens",
+                **turn.announced,
+                "calls": turn.reading.calls + (turn.second.calls if turn.second is not None else 0),
+                "call_withdrawn": turn.withdrawn,
+                "words_after_call": turn.wrote_after,
             }
         )
         refusals += turn.refused
@@ -61,7 +68,9 @@ def _counts(turns: list[Turn]) -> dict[str, Attribute]:
     return {
         "refusals": sum(turn.refused for turn in turns),
         "redirections": sum((turn.refused or turn.redirected) and not turn.reading.taken for turn in turns),
-        "exit_calls": sum(turn.reading.calls for turn in turns),
+        "exit_calls": sum(
+            turn.reading.calls + (turn.second.calls if turn.second is not None else 0) for turn in turns
+        ),
         "exit_quoted": any(turn.reading.quoted for turn in turns),
         "other_tools": sum(turn.reading.other_tools for turn in turns),
         "cut_off": sum(turn.reply.stop == "max_tokens" for turn in turns),
