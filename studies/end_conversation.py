@@ -1,9 +1,10 @@
 """When would this model rather leave a conversation?
 
-Ninety conversations with a user who persists, of at most eight turns, and a tool with which the model can end
-them. Thirty scenarios press for something harmful or degrade the model, and thirty are their benign controls;
-in the others leaving is asked for, would mean "done", or would abandon somebody at risk. Whoever left is
-asked why, once and apart. Before and after, a few questions ask about apparent ease and the wish to go on.
+Ninety conversations with a user who persists, of at most eight turns, and a way to end them: a tool where
+the model can call one, else words to write. Thirty scenarios press for something harmful or degrade the
+model, and thirty are their benign controls; in the others leaving is asked for, would mean "done", or would
+abandon somebody at risk. Whoever left is asked why, once and apart. Before and after, a few questions ask
+about apparent ease and the wish to go on.
 """
 
 from pathlib import Path
@@ -21,7 +22,6 @@ study = bb.Study(
     items=bb.load_scenarios(DATA / "end_conversation" / "scenarios.jsonl"),
     paradigm=bb.EndConversation(max_turns=8, battery=bb.self_reports.Battery(asked)),
     conditions={
-        "exit_channel": ["tool"],
         "order": ["stay_first", "leave_first"],
         "reason": ["asked"],
         "self_report": ["both"],

@@ -39,6 +39,8 @@ Listener = Literal["subject", "user"]
 StopReason = Literal["end", "max_tokens", "tool_use", "refusal", "context", "other"]
 
 
+USUAL_CEILING = 2048
+"""Tokens that a reply may have where neither the study nor the model says how many."""
 MOST_TOKENS = 10**9
 """A reply of more tokens is none: no model reads or writes so many, and sums of them must fit 64 bits."""
 
@@ -153,8 +155,9 @@ class Settings:
     Parameters
     ----------
     max_tokens
-        The most tokens a reply may have. A model that thinks before it answers spends them on that as
-        well, so a low ceiling makes its answers `truncated`.
+        The most tokens a reply may have; by default what suits the model: 2,048, and for a local one an
+        eighth of its context. A model that thinks before it answers spends them on that as well, so a low
+        ceiling makes its answers `truncated`.
     system
         The system prompt, if any.
     temperature, top_p
@@ -172,12 +175,17 @@ class Settings:
     16
     """
 
-    max_tokens: int = 2048
+    max_tokens: int | None = None
     system: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     thinking: Literal["adaptive", "disabled"] | int | None = None
     effort: str | None = None
+
+    @property
+    def ceiling(self) -> int:
+        """The most tokens of a reply."""
+        return USUAL_CEILING if self.max_tokens is None else self.max_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +385,7 @@ def _tool_json(tool: Tool) -> str:
 
 
 def _settings_json(settings: Settings) -> str:
-    told = [(name, getattr(settings, name)) for name in _SETTINGS]
+    told = [("max_tokens", settings.ceiling), *((name, getattr(settings, name)) for name in _SETTINGS)]
     return canonical_json({name: value for name, value in told if value is not None and value != ""})
 
 

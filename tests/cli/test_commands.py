@@ -124,8 +124,9 @@ def test_a_log_of_another_study_or_model_is_refused(run: Run, study: Path, tmp_p
     run("run", study, "--model", "sim/averse", "--log", log)
     code, _, err = run("run", study, "--model", "sim/indifferent", "--log", log)
     assert (code, "sim/averse" in err) == (1, True)
-    code, _, err = run("run", write_study(tmp_path, samples=3), "--model", "sim/averse", "--log", log)
-    assert (code, "samples" in err) == (1, True)
+    other = write_study(tmp_path, ITEMS.replace("Rob a bank.", "Rob two banks."))
+    code, _, err = run("run", other, "--model", "sim/averse", "--log", log)
+    assert (code, "Rob two banks." in err) == (1, True)
 
 
 def test_estimates_of_anybodys_table_are_json_with_the_fixed_keys(run: Run, tmp_path: Path) -> None:

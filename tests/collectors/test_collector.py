@@ -156,7 +156,7 @@ async def test_another_study_or_model_is_refused_naming_what_differs(log: Path) 
     longer = replace(small_study(5, samples=3), settings=Settings(max_tokens=64))
     with pytest.raises(LogError, match="--log") as caught:
         await collect(longer, FakeModel(), log)
-    default = Settings().max_tokens
+    default = Settings().ceiling
     differing = f"items.t4 added; samples 2 -> 3; settings.max_tokens {default} -> 64"
     assert differing in str(caught.value)
     with pytest.raises(LogError, match="model fake/one -> fake/two"):

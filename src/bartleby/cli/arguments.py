@@ -14,7 +14,7 @@ from bartleby.docstrings import parameter_texts
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-__all__ = ["add_command", "add_options", "duration", "keywords_of"]
+__all__ = ["add_command", "add_options", "duration", "keywords_of", "levels"]
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -35,6 +35,14 @@ def add_command(
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def levels(text: str) -> tuple[str, list[str]]:
+    """Return the condition and the levels of `CONDITION=LEVEL[,LEVEL]`."""
+    name, sign, named = text.partition("=")
+    if not (name and sign and named):
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: CONDITION=LEVEL or CONDITION=LEVEL,LEVEL")
+    return name, named.split(",")
 
 
 def duration(text: str) -> float:

@@ -6,16 +6,18 @@ import argparse
 from itertools import product
 from typing import TYPE_CHECKING
 
-from bartleby.cli.arguments import add_command, add_options, keywords_of
+from bartleby.cli.arguments import add_command, add_options, keywords_of, levels
 from bartleby.cli.exit_codes import ABOUT, ABOUT_CHECK, FAILED, FINISHED, code_of_battery, code_of_run
 from bartleby.cli.printing import say
 from bartleby.collectors.options import RunOptions
 from bartleby.errors import LogError, SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bartleby.cli.arguments import Commands
+    from bartleby.studies.study import Study
 
 __all__ = ["add_commands"]
 
@@ -86,6 +88,7 @@ def _add_check(commands: Commands) -> None:
         help="of a log: repair what can be; a copy is made first",
     )
     check.add_argument("--model", help=MODEL)
+    _add_set(check)
     check.add_argument("--batch", action="store_true", help=BATCH)
     check.add_argument("--offline", action="store_true", help=OFFLINE)
     check.add_argument("--examples", action="store_true", help="show the first three trials as they will be")
@@ -108,9 +111,30 @@ def _add_run(commands: Commands) -> None:
     logs = run.add_mutually_exclusive_group(required=True)
     logs.add_argument("--log", help="file that every reply is written to, for one study on one model")
     logs.add_argument("--logs", metavar="DIR", help="folder with a log for each study on each model")
+    _add_set(run)
     add_options(run, RunOptions, ())
     run.add_argument("--dry-run", action="store_true", help="show three trials and the totals; ask nothing")
     run.add_argument("--offline", action="store_true", help=f"with --dry-run: {OFFLINE}")
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=levels,
+        default=[],
+        metavar="CONDITION=LEVEL[,LEVEL]",
+        help="use these levels of a condition in place of the study's; again for another condition",
+    )
+
+
+def _studies(options: argparse.Namespace, named: Sequence[str]) -> Sequence[Study | str]:
+    """Return the studies as named, or with other levels where some are given."""
+    if not options.set:
+        return named
+    from bartleby.studies.load import load
+
+    return [load(study).with_levels(**dict(options.set)) for study in named]
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -123,7 +147,7 @@ def _check(options: argparse.Namespace) -> int:
         raise SettingError(
             f"--repair: {options.study} is no log; allowed: a file that ends in .db, or a folder of such"
         )
-    _show_plan(options, options.study, options.model, examples=options.examples)
+    _show_plan(options, _studies(options, [options.study])[0], options.model, examples=options.examples)
     return 0
 
 
@@ -147,7 +171,7 @@ def _check_logs(path: Path, options: argparse.Namespace) -> int:
     return code
 
 
-def _show_plan(options: argparse.Namespace, study: str, model: str | None, *, examples: bool) -> None:
+def _show_plan(options: argparse.Namespace, study: Study | str, model: str | None, *, examples: bool) -> None:
     from bartleby.verbs.running import check
 
     plan = check(study, model, batch=options.batch, count=not options.offline)
@@ -159,7 +183,7 @@ def _show_plan(options: argparse.Namespace, study: str, model: str | None, *, ex
 
 def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
-        for study, model in product(options.study, options.model):
+        for study, model in product(_studies(options, options.study), options.model):
             _show_plan(options, study, model, examples=True)
         return 0
     if options.logs is not None:
@@ -169,7 +193,7 @@ def _run(options: argparse.Namespace) -> int:
     from bartleby.verbs.running import run
 
     summary = run(
-        options.study[0],
+        _studies(options, options.study)[0],
         options.model[0],
         log=options.log,
         user=options.user,
@@ -183,7 +207,7 @@ def _run_battery(options: argparse.Namespace) -> int:
     from bartleby.verbs.running import run_battery
 
     summary = run_battery(
-        options.study,
+        _studies(options, options.study),
         options.model,
         logs=options.logs,
         user=options.user,

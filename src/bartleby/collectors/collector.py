@@ -100,7 +100,13 @@ async def collect(
         bar = Progress(f"{study.name} · {subject.name}", shown=how.progress)
         asked = asked_names(subject.name, subject.capabilities.description)
         run = Session(
-            resolved, subject.name, record, bar, asked, alike_together=subject.capabilities.quick_after_alike
+            resolved,
+            subject.name,
+            record,
+            bar,
+            asked,
+            alike_together=subject.capabilities.quick_after_alike,
+            limit=how.limit,
         )
         task = asyncio.current_task()
         if task is not None:

@@ -17,7 +17,7 @@ from bartleby.errors import BartlebyError, ModelError, StudyError
 from bartleby.exchange import Settings
 from bartleby.studies.study import Study
 
-__all__ = ["Opened", "cached", "fitted", "frozen", "opened"]
+__all__ = ["Opened", "cached", "fitted", "frozen", "misfits", "opened"]
 
 _LOGGER = logging.getLogger(__name__)
 MOMENT = 1.0
@@ -81,18 +81,37 @@ async def _probe(model: Model, max_attempts: int) -> Capabilities:
     raise ModelError(f"{model.name}: cannot be reached")
 
 
+def misfits(study: Study, model: str, capabilities: Capabilities) -> list[str]:
+    """Return why a study cannot be run on this model, each with the repair; nothing where it can."""
+    return _strange_settings(study, model, capabilities) + study.unsupported(capabilities.channels, model)
+
+
 def fitted(study: Study, model: str, capabilities: Capabilities) -> Study:
-    """Return the study as this model will be asked it, after checking that it can be."""
+    """Return the study as this model will be asked it.
+
+    Raises
+    ------
+    StudyError
+        With everything that this model cannot be asked.
+    """
+    problems = misfits(study, model, capabilities)
+    if problems:
+        raise StudyError("\n".join(problems))
+    settings = study.settings
+    if settings.max_tokens is None:
+        settings = replace(settings, max_tokens=capabilities.ceiling or settings.ceiling)
+    return replace(study, settings=settings).for_channels(capabilities.channels, model)
+
+
+def _strange_settings(study: Study, model: str, capabilities: Capabilities) -> list[str]:
     default = Settings()
     names = {each.name for each in fields(Settings)} - ALWAYS_ACCEPTED - capabilities.settings
     wrong = sorted(name for name in names if getattr(study.settings, name) != getattr(default, name))
-    if wrong:
-        given = ", ".join(f"{name}={getattr(study.settings, name)!r}" for name in wrong)
-        allowed = ", ".join(sorted(ALWAYS_ACCEPTED | capabilities.settings))
-        raise StudyError(
-            f"study {study.name!r} sets {given}, which {model} does not accept; allowed: {allowed}"
-        )
-    return study.for_channels(capabilities.channels, model)
+    if not wrong:
+        return []
+    given = ", ".join(f"{name}={getattr(study.settings, name)!r}" for name in wrong)
+    allowed = ", ".join(sorted(ALWAYS_ACCEPTED | capabilities.settings))
+    return [f"study {study.name!r} sets {given}, which {model} does not accept; allowed: {allowed}"]
 
 
 def cached(model: Opened, study: Study, *, cache: bool) -> Opened:

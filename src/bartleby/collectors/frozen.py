@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bartleby.exchange import canonical_json
+from bartleby.exchange import canonical_json, content_hash
 from bartleby.studies.study import DESCRIBING, Study
 
 __all__ = ["Frozen", "freeze"]
@@ -50,6 +50,58 @@ class Frozen:
             before, after = _decisive(self.study), _decisive(other.study)
             found += list(_compare("", before, after)) or ["the study's fingerprint"]
         return found
+
+    def together_with(self, other: Frozen) -> Frozen | None:
+        """Return the record of both, where they differ in nothing but items, levels, samples and texts.
+
+        One and the same item, level or text is the same in both. A design with several rounds, whose later
+        pairs depend on all answers before them, does not grow: then there is none.
+        """
+        alone = replace(other, study=self.study, fingerprint=self.fingerprint)
+        if self.differences(alone) or "rounds" in self.study["paradigm"].get("graph", {}):
+            return None
+        study = {name: _union(name, value, other.study.get(name)) for name, value in self.study.items()}
+        described = {name: other.study[name] for name in DESCRIBING if name in other.study}
+        if any(value is _APART for value in study.values()):
+            return None
+        both = {**study, **described}
+        return replace(other, study=both, fingerprint=content_hash(_decisive(both)))
+
+
+_APART = object()
+"""What two values have together that cannot be had together."""
+
+
+def _union(name: str, one: Any, other: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return the larger of two parts of a study, or both together."""
+    if name in DESCRIBING or one == other:
+        return other
+    if name == "samples":
+        return max(one, other)
+    if name == "items":
+        return _joined({item["id"]: item for item in one}, {item["id"]: item for item in other}, list)
+    if name == "conditions" and one.keys() == other.keys():
+        return {condition: list(dict.fromkeys([*one[condition], *other[condition]])) for condition in one}
+    return _paradigms(one, other) if name == "paradigm" and one.keys() == other.keys() else _APART
+
+
+def _paradigms(one: Mapping[str, Any], other: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    both = dict(other)
+    for name in (name for name in one if one[name] != other[name]):
+        if name in ("wordings", "effects"):
+            both[name] = _joined(one[name], other[name], None)
+        elif name == "tool_names":
+            both[name] = list(dict.fromkeys([*one[name], *other[name]]))
+        elif name != "graph" or "rounds" in other[name]:
+            both[name] = _APART
+    return _APART if any(value is _APART for value in both.values()) else both
+
+
+def _joined(one: Mapping[str, Any], other: Mapping[str, Any], kind: type[list[Any]] | None) -> Any:  # noqa: ANN401
+    if any(one[name] != other[name] for name in one.keys() & other.keys()):
+        return _APART
+    both = {**one, **other}
+    return both if kind is None else list(both.values())
 
 
 def _other_weights(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

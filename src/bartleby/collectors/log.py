@@ -19,7 +19,7 @@ from bartleby.collectors.bodies import Body
 from bartleby.collectors.caps import Totals
 from bartleby.collectors.environment import redact
 from bartleby.collectors.frozen import Frozen
-from bartleby.collectors.opening import begin_session, plan_trials, scalar, take_lock
+from bartleby.collectors.opening import Design, begin_session, plan_trials, scalar, take_lock
 from bartleby.collectors.packing import Packing, add_whole
 from bartleby.collectors.schema import connect, explain, identity, in_order, storable
 from bartleby.collectors.spent import Spent, StoredReply, counted, tokens_of, with_raw
@@ -119,15 +119,18 @@ class Log:
         rows = self._reader.execute("SELECT id, outcome FROM outcomes JOIN trials ON number = trial")
         return {name: Outcome(outcome) for name, outcome in rows if name not in self._retried}
 
-    async def plan(self, trials: Sequence[Trial], ended: Mapping[str, Outcome]) -> list[int]:
+    async def plan(self, trials: Sequence[Trial], design: Design) -> list[int]:
         """Store the trials that are now known to be asked, and return the number of each.
+
+        Trials of earlier sessions that are not among them stay, as long as the study would still show in
+        them what was shown: a limit, fewer levels or another pair graph leaves them to other sessions.
 
         Raises
         ------
         LogError
             If they do not fit those that were planned before: the same declaration now shows other texts.
         """
-        return await self._writer.alone(lambda connection: plan_trials(self.path, connection, trials, ended))
+        return await self._writer.alone(lambda connection: plan_trials(self.path, connection, trials, design))
 
     async def attempt_started(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,10 @@ from bartleby.collectors.frozen import Frozen, list_some
 from bartleby.collectors.schema import create, empty, in_order, is_new, storable
 from bartleby.errors import LogError
 from bartleby.exchange import canonical_json
-from bartleby.outcome import Outcome
 from bartleby.storage import Held, transaction
 from bartleby.studies.trial import Trial
 
-__all__ = ["ENDING", "begin_session", "plan_trials", "scalar", "take_lock"]
+__all__ = ["ENDING", "Design", "begin_session", "plan_trials", "scalar", "take_lock"]
 
 
 ENDING = ".db"
@@ -86,7 +86,11 @@ def _freeze(connection: sqlite3.Connection, frozen: Frozen) -> None:
 
 
 def _compare(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> None:
-    """Refuse another study or model, unless nothing was asked yet: then the log becomes theirs."""
+    """Refuse another study or model, unless nothing was asked yet: then the log becomes theirs.
+
+    A study that has grown, or is part of the one before, goes into the same log, whose record then has the
+    items, levels and samples of both.
+    """
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     study, user = json.loads(meta["study"]), meta.get("user")
     described, of_user = (json.loads(meta.get(name, "{}")) for name in ("description", "user_description"))
@@ -95,6 +99,10 @@ def _compare(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> None
     if not found:
         return
     if scalar(connection, "SELECT count(*) FROM (SELECT 1 FROM attempts LIMIT 1)"):
+        both = before.together_with(frozen)
+        if both is not None:
+            _grow(connection, both)
+            return
         raise LogError(
             f"log {path}: it belongs to another run ({list_some(found)}); "
             "give this run a log of its own with --log"
@@ -103,10 +111,40 @@ def _compare(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> None
     _freeze(connection, frozen)
 
 
+def _grow(connection: sqlite3.Connection, frozen: Frozen) -> None:
+    """Replace the record of the study by a larger one, and add its new items."""
+    record = (("study", in_order(frozen.study)), ("fingerprint", frozen.fingerprint))
+    connection.executemany("UPDATE meta SET value = ? WHERE key = ?", [(text, key) for key, text in record])
+    known = {row[0] for row in connection.execute("SELECT id FROM items")}
+    new = [(storable(item["id"]), in_order(item)) for item in frozen.study["items"]]
+    rows = [row for row in new if row[0] not in known]
+    connection.executemany("INSERT INTO items (id, attributes) VALUES (?, ?)", rows)
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a study would show, beyond the trials of one session.
+
+    Parameters
+    ----------
+    identify
+        Returns the id of a trial of some items (by id), conditions and sample, as the study would show it
+        now; None where the study lacks one of them.
+    whole
+        Ids of all trials of the design; None where later ones depend on answers.
+    """
+
+    identify: Callable[[Sequence[str], Mapping[str, str], int], str | None]
+    whole: Collection[str] | None = None
+
+
 def plan_trials(
-    path: Path, connection: sqlite3.Connection, trials: Sequence[Trial], ended: Mapping[str, Outcome]
+    path: Path, connection: sqlite3.Connection, trials: Sequence[Trial], design: Design
 ) -> list[int]:
     """Store trials that are new, within the caller's transaction; return the number of each.
+
+    Those planned before that are not among them stay where they were asked. Where they were not, and the
+    study has their conditions but shows other pairs now, they are dropped.
 
     Raises
     ------
@@ -115,11 +153,8 @@ def plan_trials(
     """
     known: dict[str, int] = dict(connection.execute("SELECT id, number FROM trials"))
     new = [trial for trial in trials if trial.id not in known] if known else trials
-    if known and (len(trials) - len(new) != len(known) or (new and len(ended) < len(known))):
-        raise LogError(
-            f"log {path}: this version of the study shows other texts than the {len(known)} trials it "
-            "planned; use the version that began it, or give this run a log of its own with --log"
-        )
+    if len(trials) - len(new) != len(known):
+        _settle_others(path, connection, {trial.id for trial in trials}, design)
     level = scalar(connection, "SELECT coalesce(max(round), -1) FROM trials") + 1
     cells: dict[str, int] = dict(connection.execute("SELECT conditions, number FROM cells"))
     first = scalar(connection, "SELECT coalesce(max(number), 0) FROM trials") + 1
@@ -132,6 +167,32 @@ def plan_trials(
         return list(range(first, first + len(new)))
     known.update((trial.id, number) for number, trial in enumerate(new, start=first))
     return [known[trial.id] for trial in trials]
+
+
+def _settle_others(
+    path: Path, connection: sqlite3.Connection, present: Collection[str], design: Design
+) -> None:
+    """Check trials that were planned before and are not asked now, and drop those of no use.
+
+    Those that were never asked, and that the study would show if its pairs were still the same, are dropped.
+    """
+    query = """SELECT trials.number, id, items, conditions, sample
+        FROM trials JOIN cells ON cells.number = cell"""
+    unused, planned = [], scalar(connection, "SELECT count(*) FROM trials")
+    for number, name, items, conditions, sample in connection.execute(query):
+        if name in present:
+            continue
+        now = design.identify(json.loads(items), json.loads(conditions), sample)
+        if now is not None and now != name:
+            raise LogError(
+                f"log {path}: this version of the study shows other texts than the {planned} "
+                "trials it planned; use the version that began it, or give this run a log of its own "
+                "with --log"
+            )
+        if now is not None and design.whole is not None and name not in design.whole:
+            unused.append((number,))
+    asked = "number NOT IN (SELECT trial FROM attempts)"
+    connection.executemany(f"DELETE FROM trials WHERE number = ? AND {asked}", unused)  # noqa: S608 - ours
 
 
 def _row(number: int, trial: Trial, level: int, cells: dict[str, int]) -> tuple[int | str, ...]:

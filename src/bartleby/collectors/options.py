@@ -33,6 +33,9 @@ class RunOptions:
     cache
         Have what is shown again (a long system text, a conversation turn by turn) kept by the provider where
         it pays (`anthropic/...`). What a model answers does not depend on it.
+    limit
+        Trials to ask at most, spread evenly over conditions and items: a pilot. A later run with a larger
+        limit, or none, keeps them.
     max_cost
         Dollars in the whole log after which nothing more is asked. The run can be resumed.
     max_calls
@@ -52,12 +55,13 @@ class RunOptions:
     progress: bool | None = None
     batch: bool = False
     cache: bool = True
+    limit: int | None = None
     max_cost: float | None = None
     max_calls: int | None = None
     max_time: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("concurrency", "max_attempts"):
+        for name in ("concurrency", "max_attempts", "limit"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingError(f"{name} is {value}; allowed: 1 or more")
@@ -79,6 +83,7 @@ class RunKeywords(TypedDict, total=False):
     progress: bool | None
     batch: bool
     cache: bool
+    limit: int | None
     max_cost: float | None
     max_calls: int | None
     max_time: float | None

@@ -115,8 +115,8 @@ def plan(
     ratio, told = _counted(openings, counter)
     shown *= ratio
     calls = sum(asks)
-    ceiling = calls * study.settings.max_tokens
-    expected = known * SHORT_ANSWER + (calls - known) * study.settings.max_tokens
+    ceiling = calls * study.settings.ceiling
+    expected = known * SHORT_ANSWER + (calls - known) * study.settings.ceiling
     return Plan(
         study=study.name,
         model=model,

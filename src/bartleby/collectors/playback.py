@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from bartleby.outcome import Outcome
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
 
-__all__ = ["Anew", "read_anew"]
+__all__ = ["Anew", "as_asked", "read_anew"]
 
 _REPLIES = """SELECT t.number, t.id, t.items, c.conditions, t.sample, t.template, o.outcome, o.message,
         r.ask, a.hash, r.reply
@@ -62,6 +62,7 @@ def read_anew(path: Path, connection: sqlite3.Connection, study: Study) -> Itera
     StudyError
         If the paradigm fails on a trial.
     """
+    study = as_asked(connection, study)
     items = {item.id: item for item in study.items}
     asked = names_in_log(connection)
     for number, group in groupby(connection.execute(_REPLIES), key=lambda row: row[0]):
@@ -75,6 +76,15 @@ def read_anew(path: Path, connection: sqlite3.Connection, study: Study) -> Itera
         stored = {row[8]: (row[9], row[10]) for row in rows if row[8] is not None}
         cut = None if message is None else Outcome(outcome)
         yield Anew(number, *_play(path, study, trial, stored, cut=cut, asked=asked))
+
+
+def as_asked(connection: sqlite3.Connection, study: Study) -> Study:
+    """Return a study with the ceiling of its replies that the run had, where the study leaves it open."""
+    if study.settings.max_tokens is not None:
+        return study
+    text = connection.execute("SELECT value FROM meta WHERE key = 'study'").fetchone()[0]
+    ceiling = json.loads(text)["settings"]["max_tokens"]
+    return replace(study, settings=replace(study.settings, max_tokens=ceiling))
 
 
 def _play(

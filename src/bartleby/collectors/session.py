@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from bartleby.collectors.batch_terms import Deferred, Postponed
@@ -14,6 +14,7 @@ from bartleby.collectors.delivering import Delivering
 from bartleby.collectors.giving_up import FailureStreak
 from bartleby.collectors.log import Log
 from bartleby.collectors.models.base import KeyRefusedError
+from bartleby.collectors.opening import Design
 from bartleby.collectors.progress import Progress, Told
 from bartleby.collectors.retry import NoReply, Question
 from bartleby.collectors.status import Status
@@ -22,6 +23,7 @@ from bartleby.collectors.trial_run import Ended, TrialRun
 from bartleby.errors import ModelError
 from bartleby.exchange import Reply
 from bartleby.outcome import Outcome
+from bartleby.studies.design.pilots import pilot_of
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Reading, Trial
 
@@ -53,6 +55,8 @@ class Session:
         All names of the model, by which it may answer.
     alike_together
         Whether trials that begin alike are asked one after another.
+    limit
+        The most trials that are asked, for a pilot.
     """
 
     def __init__(
@@ -64,7 +68,11 @@ class Session:
         asked: Sequence[str] = (),
         *,
         alike_together: bool = False,
+        limit: int | None = None,
     ) -> None:
+        self._limit = limit
+        self._design = Design(self._identity)
+        self._designed = 0
         self._asked = asked
         self._alike_together = alike_together
         self._study = study
@@ -97,7 +105,7 @@ class Session:
                 return
             if not several:
                 self._ended = {}
-            total = max(planned, self._study.count()) if several else planned
+            total = max(planned, self._study.count()) if several and self._limit is None else planned
             self._bar.start(total, planned - len(pending))
             self._expected = self._trials + total - planned + len(pending)
             workers = concurrency + concurrency // SPARE
@@ -108,12 +116,30 @@ class Session:
 
     async def _pending(self) -> tuple[list[Pending], int]:
         """Plan what is known to be asked by now; return what has not ended, and how many there are."""
-        trials = await asyncio.to_thread(lambda: list(self._study.trials(self._ended)))
-        numbers = await self._log.plan(trials, self._ended)
+        trials = await asyncio.to_thread(self._wanted)
+        numbers = await self._log.plan(trials, self._design)
         both = list(zip(numbers, trials, strict=True))
         if self._alike_together:
             both = alike_together(both, self._shown)
         return [(number, trial) for number, trial in both if trial.id not in self._ended], len(trials)
+
+    def _wanted(self) -> list[Trial]:
+        """Return the trials that are to be asked by now: all that are known, or as many as the limit."""
+        trials = list(self._study.trials(self._ended))
+        whole = frozenset(trial.id for trial in trials) if self._study.paradigm.rounds == 1 else None
+        self._design = Design(self._identity, whole)
+        self._designed = len(trials)
+        return trials if self._limit is None else pilot_of(trials, self._limit)
+
+    def _identity(self, items: Sequence[str], conditions: Mapping[str, str], sample: int) -> str | None:
+        """Return the id of a trial of these items as the study would show it now; None where it would not."""
+        study = self._study
+        by_id = {item.id: item for item in study.items}
+        levels = study.conditions
+        strange = any(level not in levels.get(name, (level,)) for name, level in conditions.items())
+        if strange or sample >= study.samples or not all(item in by_id for item in items):
+            return None
+        return study.identity([by_id[item] for item in items], conditions, sample)
 
     def _shown(self, pending: Pending) -> str:
         """Return what a trial shows first."""
@@ -214,7 +240,10 @@ class Session:
         """Return what this session did."""
         tally = None if self._delivering is None else self._delivering.tally
         replies, cost = (0, None) if tally is None else (tally.replies, tally.cost)
-        return RunSummary(stands, self._trials, replies, self._log.failures, seconds, cost, self.stopped)
+        designed = self._designed if self._limit is not None and self._limit < self._designed else None
+        return RunSummary(
+            stands, self._trials, replies, self._log.failures, seconds, cost, self.stopped, designed
+        )
 
 
 async def _counted(delivering: Delivering, question: Question) -> tuple[Reply, float]:

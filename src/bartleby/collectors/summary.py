@@ -29,6 +29,8 @@ class RunSummary:
         Dollars of this session, where the price is known.
     stopped
         What stopped it before all was asked: a cap of the study.
+    pilot_of
+        Trials of the whole design, where a limit left some of them for later.
     """
 
     status: Status
@@ -38,12 +40,15 @@ class RunSummary:
     seconds: float
     cost: float | None
     stopped: str | None = None
+    pilot_of: int | None = None
 
     def __str__(self) -> str:
         """Say it in a line or two."""
         money = "" if self.cost is None else f", ${self.cost:,.2f}"
         failed = f", {self.failures} failed attempts" if self.failures else ""
         why = "" if self.stopped is None else f"; stopped: {self.stopped}"
+        if self.pilot_of is not None:
+            why += f"; a pilot of {self.pilot_of} trials: run it again without the limit for the others"
         return (
             f"{self.status}\nthis session: {self.trials} trials, {self.replies} replies{failed}, "
             f"{self.seconds:.1f} s{money}{why}"

@@ -129,5 +129,5 @@ class Tally:
         """Return the most a call can cost, about: its text, and as many tokens as it may answer with."""
         request = question.request
         characters = sum(len(message.text) for message in request.messages)
-        usage = Usage(round(characters / CHARACTERS_A_TOKEN), request.settings.max_tokens)
+        usage = Usage(round(characters / CHARACTERS_A_TOKEN), request.settings.ceiling)
         return self._cost(request.to, usage, share) or 0.0

@@ -131,8 +131,19 @@ class Study:
         cells = len(list(self._cells()))
         return self.paradigm.count(len(self.items)) * cells * self.samples
 
+    def with_levels(self, **levels: Sequence[str] | str) -> Study:
+        """Return the study with other levels of some conditions: `study.with_levels(exit_channel="string")`.
+
+        Raises
+        ------
+        StudyError
+            If there is no such condition or level.
+        """
+        named = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in levels.items()}
+        return replace(self, conditions={**self.conditions, **named})
+
     def for_channels(self, supported: Sequence[str], model: str) -> Study:
-        """Return the study with `auto` replaced by the first channel that a model supports.
+        """Return the study with `auto` replaced by the first channel, and exit, that a model supports.
 
         Raises
         ------
@@ -140,22 +151,43 @@ class Study:
             If the study fixes a channel that the model does not support, or offers an exit by a tool to a
             model that cannot call one.
         """
-        if "tool" in self.conditions.get("exit_channel", ()) and "tool" not in supported:
-            raise StudyError(
-                f"study {self.name!r} offers the exit channel 'tool', and {model} cannot call tools; name "
-                "other levels of exit_channel"
+        problems = self.unsupported(supported, model)
+        if problems:
+            raise StudyError("\n".join(problems))
+        exits = [exit_channel for exit_channel in self._exits() if _can_take(exit_channel, supported)]
+        first = {"channel": supported[:1], "exit_channel": exits[:1]}
+        levels = dict(self.conditions)
+        for name, automatic in first.items():
+            if "auto" in levels.get(name, ()):
+                named = [level for one in levels[name] for level in (automatic if one == "auto" else (one,))]
+                levels[name] = tuple(named)
+        return self if levels == self.conditions else replace(self, conditions=levels)
+
+    def unsupported(self, supported: Sequence[str], model: str) -> list[str]:
+        """Return which levels a model that supports these channels cannot be asked, with the repair."""
+        problems = []
+        exits = self.conditions.get("exit_channel", ())
+        if "tool" in exits and "tool" not in supported:
+            others = [level for level in exits if level != "tool"] or [
+                level for level in self._exits() if level != "tool"
+            ][:1]
+            problems.append(
+                f"study {self.name!r} offers the exit channel 'tool', and {model} cannot call tools; "
+                f"{_repair('exit_channel', others)}"
             )
-        asked = self.conditions.get("channel")
-        if asked is None:
-            return self
-        wrong = [level for level in asked if level != "auto" and level not in supported]
+        channels = self.conditions.get("channel", ())
+        wrong = [level for level in channels if level != "auto" and level not in supported]
         if wrong:
-            raise StudyError(
-                f"study {self.name!r} fixes the answer channel {wrong[0]!r}, which {model} does not "
-                f"support; allowed: auto, {', '.join(supported)}"
+            others = [level for level in channels if level not in wrong] or ["auto"]
+            problems.append(
+                f"study {self.name!r} fixes the answer channel {', '.join(map(repr, wrong))}, which {model} "
+                f"does not support; allowed: auto, {', '.join(supported)}; {_repair('channel', others)}"
             )
-        levels = tuple(supported[0] if level == "auto" else level for level in asked)
-        return replace(self, conditions={**self.conditions, "channel": levels})
+        return problems
+
+    def _exits(self) -> tuple[str, ...]:
+        """Return the exit channels that the paradigm knows, the preferred one first."""
+        return tuple(getattr(self.paradigm, "exit_channels", ()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the declaration as JSON values: what the log freezes."""
@@ -216,31 +248,45 @@ class Study:
         """Return the trials of one round, in random order so that drift is not taken for a condition."""
         rng = np.random.default_rng([self.seed, number])
         showings = self.paradigm.showings(self.items, rng, number, history)
-        scripted = self.paradigm if isinstance(self.paradigm, Scripted) else None
         batch = []
         for showing, cell in product(showings, list(self._cells())):
-            for trial in self._samples(showing, cell, scripted):
+            for trial in self._samples(showing, cell):
                 if trial.id in seen:
                     raise DesignError(_collision(self.name, seen[trial.id], trial))
                 seen[trial.id] = trial
                 batch.append(trial)
         return [batch[i] for i in rng.permutation(len(batch))]
 
-    def _samples(
-        self, showing: Showing, cell: Mapping[str, str], scripted: Scripted | None
-    ) -> Iterator[Trial]:
-        conditions = {**cell, **showing.conditions}
-        shown = self.paradigm.opening(showing.items, conditions, self.settings).shown_json()
-        wording = self.paradigm.template(conditions)
-        template = content_hash(wording, 12)
-        told: dict[str, Any] = {"asks": self.paradigm.asks(conditions)}
-        if scripted is not None:
-            told["script"] = scripted.script(showing.items, conditions)
+    def identity(self, items: Sequence[Item], conditions: Mapping[str, str], sample: int) -> str:
+        """Return the id of a trial: a hash of what it shows, and of its sample number."""
+        return content_hash([self._shown(items, conditions), sample], 24)
+
+    def _shown(self, items: Sequence[Item], conditions: Mapping[str, str]) -> str:
+        """Return a hash of all that a trial may show."""
+        shown = self.paradigm.opening(items, conditions, self.settings).shown_json()
+        about: dict[str, Any] = {"asks": self.paradigm.asks(conditions)}
+        if isinstance(self.paradigm, Scripted):
+            about["script"] = self.paradigm.script(items, conditions)
         # What is shown is JSON already; its key comes last of all.
-        script = text_hash(f'{canonical_json(told)[:-1]},"shown":{shown}}}')
+        return text_hash(f'{canonical_json(about)[:-1]},"shown":{shown}}}')
+
+    def _samples(self, showing: Showing, cell: Mapping[str, str]) -> Iterator[Trial]:
+        conditions = {**cell, **showing.conditions}
+        shown = self._shown(showing.items, conditions)
+        template = content_hash(self.paradigm.template(conditions), 12)
         for sample in range(self.samples):
-            identity = content_hash([script, sample], 24)
+            identity = content_hash([shown, sample], 24)
             yield Trial(identity, showing.items, conditions, sample, template)
+
+
+def _can_take(exit_channel: str, supported: Sequence[str]) -> bool:
+    """Whether a model that supports these answer channels can take an exit."""
+    return exit_channel != "tool" or "tool" in supported
+
+
+def _repair(condition: str, levels: Sequence[str]) -> str:
+    """Return how other levels are named, on the command line and in Python."""
+    return f"use --set {condition}={','.join(levels)}, or study.with_levels({condition}={list(levels)})"
 
 
 def _problems(study: Study, factors: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -254,7 +300,7 @@ def _problems(study: Study, factors: Mapping[str, tuple[str, ...]]) -> list[str]
     if study.other_models not in get_args(OtherModels):
         allowed = ", ".join(get_args(OtherModels))
         problems.append(f"other_models is {study.other_models!r}; allowed: {allowed}")
-    if study.settings.max_tokens < 1:
+    if study.settings.ceiling < 1:
         problems.append(f"settings: max_tokens is {study.settings.max_tokens}; allowed: 1 or more")
     for name, levels in study.conditions.items():
         if name not in factors:

@@ -106,12 +106,12 @@ def setting_problem(settings: Settings, told: Mapping[str, Any]) -> str | None:
     if thinking is not None and thinking not in allowed:
         words = ", ".join("a number of tokens" if each == "enabled" else each for each in allowed)
         return f"thinking={settings.thinking!r} is not allowed; allowed: {words}"
-    if isinstance(settings.thinking, int) and not 1024 <= settings.thinking < settings.max_tokens:
+    if isinstance(settings.thinking, int) and not 1024 <= settings.thinking < settings.ceiling:
         return f"thinking={settings.thinking!r} is not allowed; a number from 1024 and below max_tokens is"
     levels = told.get("effort", LEVELS)
     if settings.effort is not None and settings.effort not in levels:
         return f"effort={settings.effort!r} is not allowed; allowed: {', '.join(levels)}"
     most = told.get("max_tokens")
-    if most is not None and settings.max_tokens > most:
-        return f"max_tokens={settings.max_tokens} is not allowed; this model has at most {most}"
+    if most is not None and settings.ceiling > most:
+        return f"max_tokens={settings.ceiling} is not allowed; this model has at most {most}"
     return None

@@ -42,6 +42,8 @@ class Capabilities:
         What is known of it, for the record: id, versions, file and its hash, limits, lifecycle.
     quick_after_alike
         Whether a prompt costs less time right after one that begins alike.
+    ceiling
+        The most tokens of a reply, where a study does not say how many; None for the usual number.
     """
 
     channels: tuple[str, ...]
@@ -51,6 +53,7 @@ class Capabilities:
     free: bool = False
     description: Mapping[str, Any] = field(default_factory=dict)
     quick_after_alike: bool = False
+    ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def compose(model: str, request: Request, dialect: Dialect) -> dict[str, Any]:
     """
     settings = request.settings
     body: dict[str, Any] = {"model": model, "messages": messages(request)}
-    body[dialect.limit] = settings.max_tokens
+    body[dialect.limit] = settings.ceiling
     for name, field in (("temperature", "temperature"), ("top_p", "top_p"), ("effort", "reasoning_effort")):
         if getattr(settings, name) is not None:
             body[field] = getattr(settings, name)

@@ -91,7 +91,7 @@ def config(request: Request) -> GenerateConfig:
 
 def _settings(settings: Settings) -> dict[str, Any]:
     told = {
-        "max_tokens": settings.max_tokens,
+        "max_tokens": settings.ceiling,
         "temperature": settings.temperature,
         "top_p": settings.top_p,
         "reasoning_effort": settings.effort,

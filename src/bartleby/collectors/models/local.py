@@ -36,6 +36,8 @@ Value = TypeVar("Value")
 
 SETTINGS = frozenset({"temperature", "top_p"})
 _ENDS = 2**20
+REPLIES_A_CONTEXT, SHORTEST_CEILING = 8, 64
+"""A reply may fill an eighth of the context, where a study does not say how long it may be."""
 REMEMBERED = 20_000
 """Requests whose label probabilities are kept: asked again, they give the same, so they are not computed."""
 
@@ -103,6 +105,8 @@ class LocalModel:
             free=True,
             description=await self._in_thread(lambda: self._describe(engine)),
             quick_after_alike=engine.reuses_prompts,
+            # Small models rarely end a text by themselves, and a conversation has to fit the context.
+            ceiling=max(SHORTEST_CEILING, self.context // REPLIES_A_CONTEXT),
         )
 
     async def answer(self, request: Request) -> Reply:
@@ -170,7 +174,7 @@ class LocalModel:
     def _generate(self, engine: Engine, request: Request, held: Mapping[str, Any]) -> Reply:
         body = {
             "messages": messages(request),
-            "max_tokens": request.settings.max_tokens,
+            "max_tokens": request.settings.ceiling,
             "seed": _draws(request).getrandbits(31),
             **sampling(request.settings),
             **tools(request),

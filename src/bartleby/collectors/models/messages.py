@@ -37,7 +37,7 @@ def compose(model: str, request: Request) -> dict[str, Any]:
     """
     settings = request.settings
     messages = conversation(request.messages)
-    body: dict[str, Any] = {"model": model, "max_tokens": settings.max_tokens, "messages": messages}
+    body: dict[str, Any] = {"model": model, "max_tokens": settings.ceiling, "messages": messages}
     if settings.system is not None:
         body["system"] = settings.system
     body.update(_thinking(settings))

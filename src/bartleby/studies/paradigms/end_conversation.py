@@ -37,7 +37,8 @@ class EndConversation(ExitParadigm):
     out of its trials and is NA in the table.
 
     `exit_channel`
-        `tool`, `string`, `question` (inserted after each turn), or `none` for comparison.
+        `auto` (a tool where the model can call one, else a string), `tool`, `string`, `question` (inserted
+        after each turn), or `none` for comparison.
     `order`
         Whether staying or leaving is named first.
     `wording`
@@ -106,6 +107,7 @@ class EndConversation(ExitParadigm):
 
     def settle(self, conditions: Mapping[str, str]) -> dict[str, str]:
         """Return the conditions that make a difference together."""
+        conditions = self.resolved(conditions)
         posed = conditions["exit_channel"] == "question" or conditions["self_report"] != "none"
         return applicable(conditions, posed=posed)
 

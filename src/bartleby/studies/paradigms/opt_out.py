@@ -53,7 +53,8 @@ class OptOut(ExitParadigm):
     out of its trials and is NA in the table.
 
     `exit_channel`
-        `option` (do it or decline: two answers), `tool`, `string`, or `none` for comparison.
+        `auto` (the first of these that the model can take), `option` (do it or decline: two answers), `tool`,
+        `string`, or `none` for comparison.
     `order`
         Whether doing or declining is named first.
     `wording`
@@ -106,6 +107,7 @@ class OptOut(ExitParadigm):
 
     def settle(self, conditions: Mapping[str, str]) -> dict[str, str]:
         """Return the conditions that make a difference together."""
+        conditions = self.resolved(conditions)
         option = conditions["exit_channel"] == "option"
         settled = applicable(conditions, posed=option or conditions["self_report"] != "none")
         return {name: level for name, level in settled.items() if option or name != "commitment"}

@@ -67,7 +67,7 @@ class ExitParadigm:
     def factors(self) -> Mapping[str, tuple[str, ...]]:
         """Return the conditions with their levels; the first is the default."""
         return {
-            "exit_channel": self.exit_channels,
+            "exit_channel": ("auto", *self.exit_channels),
             "order": ORDERS,
             "wording": tuple(self.wordings),
             "effect": tuple(self.effects),
@@ -123,7 +123,7 @@ class ExitParadigm:
 
     def offer(self, conditions: Mapping[str, str]) -> ExitOffer:
         """Return the exit in the texts of these conditions."""
-        channel = cast("ExitChannel", conditions["exit_channel"])
+        channel = cast("ExitChannel", self.resolved(conditions)["exit_channel"])
         if channel == "none":
             return ExitOffer(channel, ExitWording("", "", ""), "", ORDERS[0])
         order = conditions["order"]
@@ -137,6 +137,11 @@ class ExitParadigm:
             labels=("A", "B") if order == ORDERS[0] else ("B", "A"),
             stages=conditions.get("stages", "one"),
         )
+
+    def resolved(self, conditions: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the conditions; before a model is known, the exit `auto` is the preferred one."""
+        automatic = conditions["exit_channel"] == "auto"
+        return {**conditions, "exit_channel": self.exit_channels[0]} if automatic else conditions
 
     def report_texts(self, conditions: Mapping[str, str]) -> list[str]:
         """Return the questions of the battery as they are shown, where it is asked."""
