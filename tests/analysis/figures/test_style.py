@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.backend_bases import RendererBase
 from PIL import Image
 
+from bartleby.analysis.figures.fonts import families, families_elsewhere
 from bartleby.analysis.figures.labels import clip, visible
 from bartleby.analysis.figures.style import CLASSES, Picture, looks, new_picture, save, style
 
@@ -152,8 +153,37 @@ def test_files_embed_their_fonts_and_hold_no_date(tmp_path: Path) -> None:
     assert b"/FontFile2" in pdf.read_bytes()
     assert b"CreationDate" not in pdf.read_bytes()
     assert b"<dc:date>" not in svg.read_bytes()
-    assert b"<text" not in svg.read_bytes()
+    assert b">Title</text>" in svg.read_bytes()  # can be edited
     assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_texts_of_an_svg_stand_where_those_of_the_png_do(tmp_path: Path) -> None:
+    with style():
+        picture = Picture(figsize=(4, 3))
+        texts = [
+            picture.text(0.5, 0.8, "middle", ha="center", va="bottom"),
+            picture.text(0.9, 0.5, "right", ha="right", va="baseline", weight="bold"),
+            picture.text(0.2, 0.3, "two\nlines", ha="left", rotation=90),
+        ]
+    _, svg, _ = save(picture, tmp_path / "a")
+    root = ElementTree.fromstring(svg.read_text(encoding="utf-8"))  # noqa: S314 - written just now
+    written = {node.text: node.attrib for node in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert written.keys() == {"middle", "right", "two", "lines"}
+    assert float(written["middle"]["x"]) == pytest.approx(144, abs=0.01)
+    assert written["middle"]["text-anchor"] == "middle"
+    assert float(written["right"]["x"]) == pytest.approx(0.9 * 288, abs=0.01)
+    assert float(written["right"]["y"]) == pytest.approx(108, abs=0.01)
+    assert written["right"]["font-weight"] == "700"
+    assert written["two"]["transform"].startswith("rotate(-90 ")
+    assert float(written["lines"]["x"]) > float(written["two"]["x"])
+    assert len(texts) == 3
+
+
+def test_a_text_is_set_in_fonts_of_one_width() -> None:
+    assert families_elsewhere(("Liberation Sans", "DejaVu Sans")).startswith("'Arial', 'Helvetica', 'Lib")
+    assert families_elsewhere(("DejaVu Sans",)) == "'DejaVu Sans', 'Verdana', sans-serif"
+    assert families_elsewhere(("monospace",)) == "monospace, sans-serif"
+    assert "DejaVu Sans" in families()
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,31 @@
 """Drawing a figure once for several files: what is drawn is recorded, and played into each of them.
 
 Most of the time of drawing goes into finding out where everything is, texts above all, and that is the same
-in every format. A PNG gets what is drawn as it is, a PDF and an SVG get it reduced to 72 dots an inch.
+in every format. A PNG gets what is drawn as it is, a PDF and an SVG get it reduced to 72 dots an inch. Texts
+are outlines in a PNG, and in a PDF and an SVG texts that can be searched and edited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 import matplotlib
 import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase, GraphicsContextBase, RendererBase
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.colors import rgb2hex
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, weight_dict
 from matplotlib.path import Path
 from matplotlib.text import Text
+from matplotlib.textpath import TextToPath, text_to_path
 from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedPath
+
+from bartleby.analysis.figures.fonts import families_elsewhere
 
 __all__ = ["drawn_once"]
 
@@ -122,6 +129,82 @@ class _Target:
         return x * self.factor, y * self.factor
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of text where it begins, in dots of the recording."""
+
+    look: _Look
+    start: tuple[float, float]
+    text: str
+    font: FontProperties
+    angle: float
+
+    def as_matplotlib_does(self, target: _Target, ismath: Any, mtext: Text | None) -> None:  # noqa: ANN401 - as matplotlib declares it
+        """Draw it by the renderer's own means."""
+        target.renderer.draw_text(
+            target.gc(self.look), *target.position(*self.start), self.text, self.font, self.angle,
+            ismath=ismath, mtext=mtext,
+        )  # fmt: skip
+
+    def draw(self, target: _Target, shift: float, mtext: Text | None) -> None:
+        """Draw it: an SVG anchors it at its left end, middle or right end (`shift` 0, 0.5, 1)."""
+        if isinstance(target.renderer, RendererAgg):
+            self._draw_outline(target)
+        elif (writer := getattr(target.renderer, "writer", None)) and self.look.clip_rectangle is None:
+            self._write(target, writer, shift)
+        else:
+            self.as_matplotlib_does(target, False, mtext)
+
+    def _draw_outline(self, target: _Target) -> None:
+        gc = target.gc(self.look)
+        gc.set_linewidth(0.0)
+        dots = float(cast("float", target.renderer.points_to_pixels(self.font.get_size_in_points())))
+        x, y = (value * target.factor for value in self.start)
+        place = Affine2D().scale(dots / TextToPath.FONT_SCALE).rotate_deg(self.angle).translate(x, y)
+        target.renderer.draw_path(gc, _outline(self.text, self.font), place, gc.get_rgb())
+
+    def _write(self, target: _Target, writer: Any, shift: float) -> None:  # noqa: ANN401 - the library's own
+        """Write an SVG's own text, in fonts of the same widths where this one is missing."""
+        width, _, _ = _size(self.text, self.font)
+        turn = np.deg2rad(self.angle)
+        x, y = target.position(*self.start)
+        x, y = x + shift * width * float(np.cos(turn)), y - shift * width * float(np.sin(turn))
+        colour, alpha = self.look.context.get_rgb(), self.look.context.get_rgb()[3]
+        attributes = {
+            "x": f"{x:.6g}",
+            "y": f"{y:.6g}",
+            "font-family": families_elsewhere(tuple(self.font.get_family())),
+            "font-size": f"{self.font.get_size_in_points():g}",
+            "font-weight": str(_WEIGHTS.get(self.font.get_weight(), self.font.get_weight())),
+            "font-style": self.font.get_style(),
+            "text-anchor": {0.0: "start", 0.5: "middle", 1.0: "end"}[shift],
+            "fill": rgb2hex(colour),
+        }
+        usual = {"font-weight": "400", "font-style": "normal", "text-anchor": "start"}
+        attributes = {name: value for name, value in attributes.items() if usual.get(name) != value}
+        if alpha != 1:
+            attributes["opacity"] = f"{alpha:.3g}"
+        if self.angle:
+            attributes["transform"] = f"rotate({-self.angle:g} {x:.6g} {y:.6g})"
+        writer.element("text", self.text, attrib=attributes)
+
+
+_WEIGHTS: Mapping[Any, int] = {**weight_dict}
+
+
+@lru_cache(4096)
+def _size(text: str, font: FontProperties) -> tuple[float, float, float]:
+    """Return width, height and descent of a text in points."""
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)
+
+
+@lru_cache(4096)
+def _outline(text: str, font: FontProperties) -> Path:
+    """Return the outlines of a text: of labels that many figures have, once."""
+    vertices, codes = text_to_path.get_text_path(font, text)
+    return Path(np.asarray(vertices), codes or None)
+
+
 class _Recorder(RendererBase):
     """A renderer that keeps what it is to draw, with transformations and clipping as they are now."""
 
@@ -152,8 +235,8 @@ class _Recorder(RendererBase):
     def get_text_width_height_descent(
         self, s: str, prop: FontProperties, ismath: bool | Literal["TeX"]
     ) -> tuple[float, float, float]:
-        sizes = self._text2path.get_text_width_height_descent(s, prop, ismath)
-        width, height, descent = (float(size) * self._dots for size in sizes)
+        own = text_to_path.get_text_width_height_descent(s, prop, ismath) if ismath else _size(s, prop)
+        width, height, descent = (float(size) * self._dots for size in own)
         return width, height, descent
 
     def open_group(self, s: str, gid: str | None = None) -> None:
@@ -226,12 +309,14 @@ class _Recorder(RendererBase):
         ismath: Any = False,  # noqa: ANN401 - as matplotlib declares it
         mtext: Text | None = None,
     ) -> None:
-        kept, font = _Look.of(gc), prop.copy()
-        self.calls.append(
-            lambda target: target.renderer.draw_text(
-                target.gc(kept), *target.position(x, y), s, font, angle, ismath=ismath, mtext=mtext
-            )
-        )
+        text = _Line(_Look.of(gc), (x, y), s, prop.copy(), angle)
+        if ismath:
+            self.calls.append(lambda target: text.as_matplotlib_does(target, ismath, mtext))
+            return
+        # Of several lines matplotlib hands over each by itself, and not where it is anchored.
+        anchored = "left" if mtext is None else mtext.get_horizontalalignment()
+        shift = {"left": 0.0, "center": 0.5, "right": 1.0}[anchored]
+        self.calls.append(lambda target: text.draw(target, shift, mtext))
 
     def _refuse(self, *_values: object, **_named: object) -> None:
         raise _DependsOnFormat

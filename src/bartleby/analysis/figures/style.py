@@ -23,8 +23,8 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from bartleby.analysis.figures.fonts import families, plain_fonts
 from bartleby.analysis.figures.labels import HIDDEN, visible
-from bartleby.analysis.figures.pdf_fonts import plain_fonts
 from bartleby.analysis.figures.recording import drawn_once
 from bartleby.errors import SettingError
 from bartleby.storage import replacing
@@ -89,20 +89,6 @@ _OTHERS = (
     ("#000000", "<"),
 )
 
-_FALLBACK_FONTS = (
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "Hiragino Sans",
-    "Yu Gothic",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Noto Sans",
-    "Noto Sans Arabic",
-    "Noto Sans Devanagari",
-    "Noto Emoji",
-    "Droid Sans Fallback",
-)
-
 _SETTINGS: Mapping[str, Any] = {
     "font.size": 7.0,
     "axes.titlesize": 7.5,
@@ -138,7 +124,7 @@ _SETTINGS: Mapping[str, Any] = {
     "savefig.dpi": 300,
     "pdf.fonttype": 42,
     "ps.fonttype": 42,
-    "svg.fonttype": "path",  # outlines: looks the same on a machine without the font
+    "svg.fonttype": "none",  # texts that can be edited; `families_elsewhere` keeps their widths
     "svg.hashsalt": "bartleby",  # otherwise ids are random, and the file another one every time
 }
 
@@ -228,7 +214,7 @@ def _current() -> dict[str, Any]:
 @cache
 def _look() -> Mapping[str, Any]:
     """Return all settings of matplotlib that decide how a figure looks."""
-    own = {**_SETTINGS, "font.family": ["DejaVu Sans", *_installed_fallbacks()]}
+    own = {**_SETTINGS, "font.family": list(families())}
     with matplotlib.style.context(["default", own]):
         settings = _current()
     return {name: value for name, value in settings.items() if name not in _NO_LOOK}
@@ -286,20 +272,13 @@ def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
     The three files.
     """
     stem = Path(path)
-    files = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in _METADATA}
+    pdf, svg, png = (stem.with_name(f"{stem.name}.{ending}") for ending in ("pdf", "svg", "png"))
     _show_hidden(figure)
-    with style(), _quiet_about_glyphs(), drawn_once(figure), plain_fonts():
-        for ending, file in files.items():
-            options: dict[str, Any] = {"pil_kwargs": _PNG} if ending == "png" else {}
-            figure.savefig(file, format=ending, metadata=_METADATA[ending], **options)
-    return files["pdf"], files["svg"], files["png"]
-
-
-_METADATA: Mapping[str, dict[str, Any]] = {
-    "pdf": {"CreationDate": None, "Creator": "Bartleby", "Producer": "matplotlib"},
-    "svg": {"Date": None, "Creator": "Bartleby"},
-    "png": {"Software": "Bartleby"},
-}
+    with style(), _quiet_about_glyphs(), plain_fonts(), drawn_once(figure):
+        figure.savefig(pdf, metadata={"CreationDate": None, "Creator": "Bartleby", "Producer": "matplotlib"})
+        figure.savefig(svg, metadata={"Date": None, "Creator": "Bartleby"})
+        figure.savefig(png, metadata={"Software": "Bartleby"}, pil_kwargs=_PNG)
+    return pdf, svg, png
 
 
 _PNG: Mapping[str, Any] = {"compress_level": 1}
@@ -325,12 +304,3 @@ def _no_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=r"Glyph .* missing", category=UserWarning)
         warnings.filterwarnings("ignore", message=r".*constrained_layout not applied", category=UserWarning)
         yield
-
-
-@cache
-def _installed_fallbacks() -> tuple[str, ...]:
-    """Return the fonts on this machine that have scripts which DejaVu Sans lacks."""
-    from matplotlib.font_manager import fontManager
-
-    installed = {font.name for font in fontManager.ttflist}
-    return tuple(name for name in _FALLBACK_FONTS if name in installed)

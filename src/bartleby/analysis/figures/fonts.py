@@ -1,18 +1,61 @@
-"""Fonts in PDF files: made once for all figures, without the tables that no reader of a PDF looks at."""
+"""Fonts of figures: which ones texts are set in, and how they are embedded in PDF files.
+
+In a PDF they are made once for all figures, without the tables that no reader of a PDF looks at.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from io import BytesIO
 from threading import RLock
 from typing import Any, BinaryIO
 
-from matplotlib.font_manager import get_font
+from matplotlib.font_manager import fontManager, get_font
 
-__all__ = ["plain_fonts"]
+__all__ = ["families", "families_elsewhere", "plain_fonts"]
+
+_ARIALS = ("Arial", "Helvetica", "Liberation Sans")
+"""What journals ask for, and a free font of the same widths."""
+
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Emoji",
+    "Droid Sans Fallback",
+)
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """Return the fonts of figures on this machine, the first of which has all usual characters.
+
+    Arial or Helvetica where they are, else a font of the same widths, else DejaVu Sans, which matplotlib
+    brings; then fonts of other scripts.
+    """
+    installed = {font.name for font in fontManager.ttflist}
+    first = [name for name in _ARIALS if name in installed][:1]
+    return (*first, "DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed))
+
+
+@cache
+def families_elsewhere(chosen: tuple[str, ...]) -> str:
+    """Return fonts as CSS lists them, so that a text is about as wide on a machine that lacks the first."""
+    alike = {**dict.fromkeys(_ARIALS, _ARIALS), "DejaVu Sans": ("DejaVu Sans", "Verdana")}
+    names = dict.fromkeys((*alike.get(chosen[0], chosen[:1]), *chosen[1:], "sans-serif"))
+    return ", ".join(name if name in _GENERIC else f"'{name}'" for name in names)
+
+
+_GENERIC = ("sans-serif", "serif", "monospace", "cursive", "fantasy")
 
 _LAYOUT_TABLES = ("GDEF", "GPOS", "GSUB", "MATH")
 """Tables for shaping text; in a PDF glyphs are named and placed one by one."""
