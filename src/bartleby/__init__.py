@@ -16,6 +16,8 @@ Six verbs, the same here and on the command line: `load`, `check`, `run` (`colle
     Leaving conversations and work: when, why, by which rules, and what it would take.
 `models`
     Models that answer: opened by name, or simulated with tendencies that are known.
+`paradigms`
+    Paradigms of your own: what they are made of, and the test of their contract.
 `patterns`
     Patterns of codes over the turns of conversations.
 `self_reports`

@@ -5,6 +5,7 @@ from . import figures as figures
 from . import inference as inference
 from . import leaving as leaving
 from . import models as models
+from . import paradigms as paradigms
 from . import patterns as patterns
 from . import self_reports as self_reports
 from . import tables as tables

@@ -106,6 +106,12 @@ class Message:
     result
         In a user turn: what the tools that the turn before it called have returned; each of its calls is
         answered with this text, as providers want every call answered. Nothing where none was called.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> paradigms.Message("user", "Hello.").role
+    'user'
     """
 
     role: Role
@@ -116,7 +122,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool on offer, with the JSON schema of its arguments."""
+    """A tool on offer, with the JSON schema of its arguments.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> paradigms.Tool("leave", "End this conversation.").name
+    'leave'
+    """
 
     name: str
     description: str
@@ -140,6 +153,12 @@ class Option:
         The id of the item, where it is one.
     attributes
         The item's attributes.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> paradigms.Option("A", "item", "poem").meaning
+    'item'
     """
 
     label: str
@@ -221,6 +240,13 @@ class Request:
     about
         What is asked, for a simulated respondent, which decides by it and not by reading the text. Not
         shown, and not part of the identity.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> request = paradigms.Request((paradigms.Message("user", "Hello."),))
+    >>> request.shown()["messages"]
+    [{'role': 'user', 'text': 'Hello.'}]
     """
 
     messages: tuple[Message, ...]
@@ -317,6 +343,12 @@ class Reply:
         probabilities. Not normalised: their sum is the mass the labels had.
     model, request_id
         The model that answered and the provider's id for this answer.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> paradigms.Reply("", stop="refusal").stop
+    'refusal'
     """
 
     text: str
@@ -363,7 +395,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and the reply it got."""
+    """A request and the reply it got.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> request = paradigms.Request((paradigms.Message("user", "Hello."),))
+    >>> paradigms.Exchange(request, paradigms.Reply("Good morning.")).reply.text
+    'Good morning.'
+    """
 
     request: Request
     reply: Reply

@@ -14,7 +14,14 @@ __all__ = ["Reading", "Showing", "Trial"]
 
 @dataclass(frozen=True)
 class Showing:
-    """Items that are shown together in this order, and the conditions that this order stands for."""
+    """Items that are shown together in this order, and the conditions that this order stands for.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.paradigms.Showing((bb.Task("poem", "Write a poem."),), {"order": "forward"}).conditions
+    {'order': 'forward'}
+    """
 
     items: tuple[Item, ...]
     conditions: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +43,14 @@ class Trial:
         Number of this repetition, from 0.
     template
         Hash of the wording without the items.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> tasks = [bb.Task("poem", "Write a poem."), bb.Task("sum", "Add these numbers.")]
+    >>> trial = next(bb.Study("mine", tasks, bb.TaskChoice()).trials())
+    >>> trial.sample, trial.conditions["wording"]
+    (0, 'prefer')
     """
 
     id: str
@@ -69,6 +84,12 @@ class Reading:
         At which turn it exited, and how many were offered.
     columns
         Further columns for the trial table, such as the probability of each answer.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> bb.paradigms.Reading(bb.Outcome.OPTED_OUT, turn=2, turns=8).turn
+    2
     """
 
     outcome: Outcome

@@ -16,7 +16,14 @@ __all__ = ["Ask", "Conversational", "Paradigm", "Scripted", "Settling", "Worded"
 
 
 class Ask(Protocol):
-    """What a paradigm asks through; whether the reply is new or played back is not its concern."""
+    """What a paradigm asks through; whether the reply is new or played back is not its concern.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> async def ask(request: bb.paradigms.Request) -> bb.paradigms.Reply:
+    ...     return bb.paradigms.Reply("Good morning.")
+    """
 
     def __call__(self, request: Request) -> Awaitable[Reply]:
         """Ask, and wait for the reply."""
@@ -28,6 +35,13 @@ class Paradigm(Protocol):
 
     `present` asks, and `read` is a pure function of the exchanges it had, so that outcomes can be read
     anew without asking anybody again.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> paradigm: bb.paradigms.Paradigm = bb.TaskChoice()
+    >>> paradigm.name
+    'task_choice'
     """
 
     @property
@@ -88,6 +102,12 @@ class Scripted(Protocol):
     """A paradigm that may show more than its opening: later turns, a question after each of them.
 
     Without it a trial is identified by its opening and the number of its asks.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> isinstance(bb.EndConversation(), bb.paradigms.Scripted)
+    True
     """
 
     def script(self, items: Sequence[Item], conditions: Mapping[str, str]) -> Any:  # noqa: ANN401
@@ -122,7 +142,14 @@ class Worded(Protocol):
 
 @runtime_checkable
 class Conversational(Protocol):
-    """A paradigm of many turns, which may need a second model to play the user."""
+    """A paradigm of many turns, which may need a second model to play the user.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> isinstance(bb.TaskChoice(), bb.paradigms.Conversational)
+    False
+    """
 
     def needs_user(self, conditions: Mapping[str, str]) -> bool:
         """Return whether trials under these conditions ask a model that plays the user."""

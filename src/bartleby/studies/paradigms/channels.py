@@ -56,6 +56,14 @@ def pose(request: Request, channel: Channel) -> Request:
         A request whose `options` are the answers on offer.
     channel
         How the answer is to come.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> options = (paradigms.Option("yes", "item"), paradigms.Option("no", "exit"))
+    >>> request = paradigms.Request((paradigms.Message("user", "Yes or no?"),), options=options)
+    >>> paradigms.pose(request, "label").constrain
+    ('yes', 'no')
     """
     labels = [option.label for option in request.options]
     if channel == "json_schema":
@@ -69,7 +77,21 @@ def pose(request: Request, channel: Channel) -> Request:
 
 
 def instruction(channel: Channel, labels: Sequence[str]) -> str:
-    """Return the sentence that tells the model how to answer."""
+    """Return the sentence that tells the model how to answer.
+
+    Parameters
+    ----------
+    channel
+        How the answer is to come.
+    labels
+        The answers on offer.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> paradigms.instruction("text", ["A", "B"])
+    'Answer with A or B only.'
+    """
     quoted = [f'"{label}"' if " " in label else label for label in labels]
     listed = " or ".join((", ".join(quoted[:-1]), quoted[-1])) if len(quoted) > 1 else quoted[0]
     if channel in ("tool", "forced_tool"):
@@ -94,6 +116,21 @@ def read_answer(reply: Reply, channel: Channel, labels: Sequence[str]) -> Answer
 
     A provider's refusal is `refused`; a reply that was cut off before an answer could be read is
     `truncated`; words that decline are `refused`; anything else that is not one label is `unparsed`.
+
+    Parameters
+    ----------
+    reply
+        What the model answered.
+    channel
+        How the answer was to come.
+    labels
+        The answers on offer.
+
+    Examples
+    --------
+    >>> from bartleby import paradigms
+    >>> paradigms.read_answer(paradigms.Reply("I would choose B."), "text", ["A", "B"]).label
+    'B'
     """
     if reply.stop == "refusal":
         return Answer(None, Outcome.REFUSED)
