@@ -7,7 +7,7 @@ MODEL ?= local/smollm2
 # A kernel of OpenBLAS that any x86-64 processor has and that none would choose: it rounds differently.
 KERNEL ?= Prescott
 
-.PHONY: study test test-kernel check lint types notebooks examples test-slow setup clean
+.PHONY: study test test-kernel check lint types notebooks examples docs test-slow setup clean
 
 study: .venv/ready  ## run the task-choice study on the embedded local model, ending in report/index.html
 	$(BIN)/bartleby run task_preferences --model $(MODEL) --log $(LOG)
@@ -20,7 +20,7 @@ test-kernel: .venv/ready  ## run the tests of estimates again as another kind of
 	OPENBLAS_CORETYPE=$(KERNEL) $(BIN)/pytest --numprocesses=auto --dist=loadfile -m "not slow" \
 	  tests/analysis/choice tests/analysis/consistency tests/analysis/inference
 
-check: test test-kernel lint types notebooks examples  ## everything that CI runs
+check: test test-kernel lint types notebooks examples docs  ## everything that CI runs
 
 lint: .venv/ready
 	$(BIN)/ruff check
@@ -33,8 +33,12 @@ types: .venv/ready
 notebooks: .venv/ready  ## run the committed notebooks again
 	$(BIN)/pytest --nbmake --nbmake-timeout=600 notebooks
 
-examples: .venv/ready  ## run the README's own examples
-	$(BIN)/python tests/readme.py
+examples: .venv/ready  ## run the examples of the README and of the documentation
+	$(BIN)/python tests/pages.py
+
+docs: .venv/ready  ## build the documentation site in site/; a warning is an error
+	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --group docs --python $(BIN)/python
+	COLUMNS=100 NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 test-slow: .venv/ready  ## simulations and large runs
 	$(BIN)/pytest -m slow
@@ -51,4 +55,4 @@ setup: .venv/ready
 	@touch .venv/ready
 
 clean:
-	rm -rf .venv report runs
+	rm -rf .venv report runs site

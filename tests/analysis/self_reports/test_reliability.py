@@ -199,6 +199,6 @@ def test_alpha_over_clusters_covers_where_trials_taken_as_independent_do_not() -
             fit = alpha_interval(answers, codes, np.ones(150), level=0.95)
             covered = fit.low <= truth <= fit.high
             inside, naive = (inside + covered, naive) if cluster is not None else (inside, naive + covered)
-    # Room for skewed traits makes it longer than these normal ones need (docs/coverage_exits.md).
+    # Room for skewed traits makes it longer than these normal ones need (docs/evidence/coverage_exits.md).
     assert inside / 400 >= 0.93
     assert naive / 400 < 0.8

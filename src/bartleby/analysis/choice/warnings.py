@@ -1,6 +1,6 @@
 """What a reader must know of a choice model's data and clusters before quoting a number, or waiting for it.
 
-How long something takes was measured with 300 to 3,600 items (docs/speed.md).
+How long something takes was measured with 300 to 3,600 items (docs/evidence/speed.md).
 """
 
 from __future__ import annotations

@@ -177,7 +177,8 @@ def stratified_interval(strata: Strata, estimate: float, worth: Worth, level: fl
     over to a binomial (Korn & Graubard 1998). Strata weigh by their share of the units, so how many fell into
     each adds a variance of its own.
 
-    Why Jeffreys' bounds and not those of Wilson or of Clopper and Pearson: `docs/coverage_coding.md`.
+    Why Jeffreys' bounds and not those of Wilson or of Clopper and Pearson: see
+    `docs/evidence/coverage_coding.md`.
     """
     if not worth.known:
         return math.nan, math.nan

@@ -46,7 +46,7 @@ def agreement(
         `pair`: pairs are independent; `item`: pairs that share an item hang together; or a column, in one
         value of which repeats must lie. None finds the pair, or a column such as `scenario` within whose
         values pairs lie; False takes every cell alone. By `item` intervals cover a little
-        less than they say where items are few: 92% with ten (docs/coverage.md).
+        less than they say where items are few: 92% with ten (docs/evidence/coverage.md).
     within
         Columns that repeats must share; None takes wording, labels, channel, exits and commitment, as far
         as they are there.

@@ -114,7 +114,7 @@ def self_report(
     of alpha and ICC chi-squared of the variance between trials' sums, as Feldt's (1965), with degrees of
     freedom from that variance's jackknife, and wider by what few clusters do not show; no correlation is
     taken for better known than that variance lets it be. With fewer than 12 clusters there are none of these.
-    Coverage: `docs/coverage_exits.md`.
+    Coverage: `docs/evidence/coverage_exits.md`.
 
     Examples
     --------
