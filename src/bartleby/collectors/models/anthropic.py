@@ -264,5 +264,5 @@ def from_name(name: ModelName) -> AnthropicModel:
     except ValueError:
         installed = False
     if not installed:
-        raise ModelError(f"model {name.full!r} needs the Anthropic SDK: pip install 'bartleby[anthropic]'")
+        raise ModelError(f"model {name.full!r} needs the Anthropic SDK: pip install 'anthropic[aiohttp]'")
     return AnthropicModel(name.name, name=name.full, timeout=name.number("timeout", TIMEOUT, least=0.1))

