@@ -88,6 +88,8 @@ def _add_check(commands: Commands) -> None:
         help="of a log: repair what can be; a copy is made first",
     )
     check.add_argument("--model", help=MODEL)
+    check.add_argument("--user", metavar="MODEL", help="model that plays the user, where one is played")
+    check.add_argument("--log", help="log of the run: what was answered shows what the rest will take")
     _add_set(check)
     check.add_argument("--batch", action="store_true", help=BATCH)
     check.add_argument("--offline", action="store_true", help=OFFLINE)
@@ -147,8 +149,8 @@ def _check(options: argparse.Namespace) -> int:
         raise SettingError(
             f"--repair: {options.study} is no log; allowed: a file that ends in .db, or a folder of such"
         )
-    _show_plan(options, _studies(options, [options.study])[0], options.model, examples=options.examples)
-    return 0
+    study = _studies(options, [options.study])[0]
+    return _show_plan(options, study, options.model, examples=options.examples)
 
 
 def _check_logs(path: Path, options: argparse.Namespace) -> int:
@@ -171,21 +173,23 @@ def _check_logs(path: Path, options: argparse.Namespace) -> int:
     return code
 
 
-def _show_plan(options: argparse.Namespace, study: Study | str, model: str | None, *, examples: bool) -> None:
+def _show_plan(options: argparse.Namespace, study: Study | str, model: str | None, *, examples: bool) -> int:
     from bartleby.verbs.running import check
 
-    plan = check(study, model, batch=options.batch, count=not options.offline)
+    plan = check(
+        study, model, user=options.user, log=options.log, batch=options.batch, offline=options.offline
+    )
     say(plan)
     if examples:
         for number, example in enumerate(plan.examples, start=1):
             say(f"\n--- trial {number} ---\n{example}")
+    return FAILED if plan.refusals else FINISHED
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
-        for study, model in product(_studies(options, options.study), options.model):
-            _show_plan(options, study, model, examples=True)
-        return 0
+        pairs = product(_studies(options, options.study), options.model)
+        return max(_show_plan(options, study, model, examples=True) for study, model in pairs)
     if options.logs is not None:
         return _run_battery(options)
     if len(options.study) > 1 or len(options.model) > 1:

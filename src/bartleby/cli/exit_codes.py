@@ -21,8 +21,8 @@ ABOUT = (
     "same command; 4 finished, but every trial ended in an error; 130 stopped by Ctrl-C, resume it likewise"
 )
 ABOUT_CHECK = (
-    "exit codes of a log: 0 nothing is wrong, or all of it is repaired; 1 something is wrong, or it cannot "
-    "be read"
+    "exit codes: 0 a run would start; 1 it would be refused, or there is no such study. Of a log: 0 nothing "
+    "is wrong, or all of it is repaired; 1 something is wrong, or it cannot be read"
 )
 
 

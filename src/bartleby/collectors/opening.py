@@ -19,7 +19,7 @@ from bartleby.exchange import canonical_json
 from bartleby.storage import Held, transaction
 from bartleby.studies.trial import Trial
 
-__all__ = ["ENDING", "Design", "begin_session", "plan_trials", "scalar", "take_lock"]
+__all__ = ["ENDING", "Design", "begin_session", "obstacle", "plan_trials", "scalar", "take_lock"]
 
 
 ENDING = ".db"
@@ -91,24 +91,41 @@ def _compare(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> None
     A study that has grown, or is part of the one before, goes into the same log, whose record then has the
     items, levels and samples of both.
     """
-    meta = dict(connection.execute("SELECT key, value FROM meta"))
-    study, user = json.loads(meta["study"]), meta.get("user")
-    described, of_user = (json.loads(meta.get(name, "{}")) for name in ("description", "user_description"))
-    before = Frozen(study, meta["fingerprint"], meta["model"], described, user, of_user)
-    found = before.differences(frozen)
-    if not found:
+    problem = obstacle(path, connection, frozen)
+    if problem is not None:
+        raise LogError(problem)
+    before = _recorded(connection)
+    if not before.differences(frozen):
         return
-    if scalar(connection, "SELECT count(*) FROM (SELECT 1 FROM attempts LIMIT 1)"):
-        both = before.together_with(frozen)
-        if both is not None:
-            _grow(connection, both)
-            return
-        raise LogError(
-            f"log {path}: it belongs to another run ({list_some(found)}); "
-            "give this run a log of its own with --log"
-        )
-    empty(connection)
-    _freeze(connection, frozen)
+    if _asked(connection):
+        _grow(connection, before.together_with(frozen) or frozen)
+    else:
+        empty(connection)
+        _freeze(connection, frozen)
+
+
+def obstacle(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> str | None:
+    """Return why a log cannot take a run of this study and model, in words; None where it can."""
+    before = _recorded(connection)
+    differences = before.differences(frozen)
+    if not differences or not _asked(connection) or before.together_with(frozen) is not None:
+        return None
+    return (
+        f"log {path}: it belongs to another run ({list_some(differences)}); "
+        "give this run a log of its own with --log"
+    )
+
+
+def _asked(connection: sqlite3.Connection) -> bool:
+    return bool(scalar(connection, "SELECT count(*) FROM (SELECT 1 FROM attempts LIMIT 1)"))
+
+
+def _recorded(connection: sqlite3.Connection) -> Frozen:
+    """Return the study and models that a log is of."""
+    meta = dict(connection.execute("SELECT key, value FROM meta"))
+    described, of_user = (json.loads(meta.get(name, "{}")) for name in ("description", "user_description"))
+    study, user = json.loads(meta["study"]), meta.get("user")
+    return Frozen(study, meta["fingerprint"], meta["model"], described, user, of_user)
 
 
 def _grow(connection: sqlite3.Connection, frozen: Frozen) -> None:

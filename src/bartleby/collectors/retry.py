@@ -32,7 +32,9 @@ FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 """Seconds: no wait between two attempts is longer, whatever a server asks for."""
 
-NO_USER = "a simulated user is asked for, and no model was named to play it; name one with user= or --user"
+NO_USER = (
+    "a simulated user is asked for, and no model was named to play it; name one with --user MODEL, or user="
+)
 
 
 @dataclass(frozen=True, slots=True)

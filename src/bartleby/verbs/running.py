@@ -27,21 +27,35 @@ __all__ = ["check", "collect", "run", "run_battery"]
 
 
 def check(
-    study: Study | str | Path, model: str | None = None, *, batch: bool = False, count: bool = True
+    study: Study | str | Path,
+    model: Model | str | None = None,
+    *,
+    user: Model | str | None = None,
+    log: str | Path | None = None,
+    batch: bool = False,
+    offline: bool = False,
 ) -> Plan:
-    """Return what a run would be: trials, calls, tokens, cost, diagnostics. No model is asked anything.
+    """Return what a run would be: prompts, trials, calls, tokens, cost, time. The study is not asked.
+
+    The model is opened as a run opens it, so that what `run` would refuse is named here, with the repair:
+    in `refusals`, and in print. (A server that has no other way to say what it can do is asked a handful of
+    short questions, as at the start of each run; see `docs/models.md`.)
 
     Parameters
     ----------
     study
         A study, the path of a study file, or the name of one that comes with Bartleby.
     model
-        Name of the model, for the cost. It is not asked anything, so `auto` is shown as plain text.
+        A model or its name. Without one, what any model would be asked is shown: `auto` as plain text.
+    user
+        The model that plays the user, or its name, for a study in which one is played.
+    log
+        Log of the run. What was answered there is the basis of the tokens, cost and time of the whole run.
     batch
-        Whether the cost is that of batches.
-    count
-        Whether the provider may count the tokens of a few prompts, which costs nothing, where it does so and
-        a key is there (`anthropic/...`); if not, nothing is sent, and tokens are estimated from characters.
+        Show the cost in batches.
+    offline
+        Send nothing: no key is looked for, no server asked what it can do, and tokens are estimated from
+        characters where a provider would count them for nothing.
 
     Raises
     ------
@@ -52,14 +66,38 @@ def check(
     --------
     >>> import bartleby as bb
     >>> plan = bb.check("task_preferences", "sim/averse")
-    >>> plan.trials
-    614
+    >>> plan.trials, plan.refusals
+    (614, ())
     """
+    from bartleby.collectors.blocking import run_in_thread
     from bartleby.collectors.counting import counter_of
+    from bartleby.collectors.readiness import Readiness, readiness
+    from bartleby.collectors.speed import speed_of
 
-    price = price_of(model) if model else None
-    counter = counter_of(model) if model and count else None
-    return plan(study_of(study), model, price.in_batches() if batch and price is not None else price, counter)
+    declared = study_of(study)
+    if model is None:
+        return plan(declared)
+    name = _name(model)
+    path = None if log is None else Path(log)
+    ready: Readiness = run_in_thread(readiness(declared, model, user=user, log=path, offline=offline))
+    price, user_price = price_of(name), None if user is None else price_of(_name(user))
+    if batch and price is not None:
+        price = price.in_batches()
+    counted = isinstance(model, str) and not offline
+    return plan(
+        ready.study,
+        name,
+        price,
+        counter_of(name) if counted else None,
+        user_price=user_price,
+        speed=speed_of(name),
+        pilot=ready.pilot,
+        refusals=ready.refusals,
+    )
+
+
+def _name(model: Model | str) -> str:
+    return model if isinstance(model, str) else model.name
 
 
 @options_of(RunOptions)
