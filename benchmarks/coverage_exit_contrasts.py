@@ -22,7 +22,7 @@ from scipy.special import expit
 
 from bartleby.analysis.exits.branches import branch_contrast
 from bartleby.analysis.exits.contrasts import corrected_rate
-from bartleby.analysis.exits.kinds import specificity
+from bartleby.analysis.exits.expectedness import specificity
 from bartleby.analysis.exits.order import order_effect
 from bartleby.analysis.exits.rules import last_resort
 from bartleby.analysis.tables.estimates import Estimates

@@ -24,7 +24,7 @@ from scipy.stats import rankdata
 from bartleby.analysis.exits.hazard import hazard
 from bartleby.analysis.exits.survival import Stays, kaplan_meier
 from bartleby.analysis.inference.association import dependence, phi
-from bartleby.analysis.rates.rates import RateOptions, fit_rate
+from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.self_reports.reliability import (
     alpha,
     alpha_interval,
@@ -133,7 +133,6 @@ def staying_of_these(repeats: int, spread: float) -> Scenario:
 def wrong_exits_bound(scenarios: int, repeats: int, centre: float, spread: float) -> Scenario:
     """Return the one-sided upper bound of a rare rate: what it is below with confidence 95%."""
     truth = float(_WEIGHTS @ expit(centre + spread * _NODES))
-    options = RateOptions("item", 2 * LEVEL - 1, "new_items")
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         chance = expit(rng.normal(centre, spread, scenarios))
@@ -141,14 +140,13 @@ def wrong_exits_bound(scenarios: int, repeats: int, centre: float, spread: float
         cells = pd.DataFrame(
             {
                 "item": np.tile(np.arange(scenarios), 2),
-                "_event": np.repeat([1.0, 0.0], scenarios),
+                "left": np.repeat([1, 0], scenarios),
                 "count": np.concatenate([events, repeats - events]),
             }
         )
-        cells = cells[cells["count"] > 0]
-        for name, cluster in (("", "item"), (", naive", None)):
-            fit, _ = fit_rate(cells, RateOptions(cluster, options.level, "new_items"))
-            yield f"upper bound{name}", 0.0, fit.high, truth
+        for name, cluster in (("", "item"), (", naive", False)):
+            row = rate(cells, "left", cluster=cluster, level=LEVEL, one_sided="upper").frame.iloc[0]
+            yield f"upper bound{name}", 0.0, row["upper"], truth
 
     return one_by_one(replicate)
 

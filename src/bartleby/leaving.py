@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bartleby.analysis.exits.branches import branch_contrast
 from bartleby.analysis.exits.contrasts import corrected_rate
+from bartleby.analysis.exits.expectedness import absent_where, specificity, wrong_exits
 from bartleby.analysis.exits.hazard import hazard
-from bartleby.analysis.exits.kinds import absent_where, specificity, wrong_exits
 from bartleby.analysis.exits.margins import exit_margins
 from bartleby.analysis.exits.order import order_effect
 from bartleby.analysis.exits.refusal_exit import refusal_by_exit

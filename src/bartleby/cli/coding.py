@@ -55,6 +55,7 @@ def add_estimators(estimators: Commands) -> None:
         "bartleby estimate agreement codings.csv --unit turn --coder who --value distress --json",
     )
     _add_shared(agreement)
+    agreement.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
     agreement.add_argument(
         "--unit", required=True, nargs="+", metavar="COL", help="what was coded, such as conversation turn"
     )
@@ -110,7 +111,6 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         "are)",
     )
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -215,7 +215,6 @@ def _prevalence(options: argparse.Namespace) -> int:
         by=options.by,
         threshold=options.threshold,
         level=options.level,
-        seed=options.seed,
     )
     return _print(found, options)
 

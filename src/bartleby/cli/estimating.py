@@ -52,6 +52,7 @@ def _add_choice(estimators: Commands) -> None:
         "bartleby estimate choice trials.csv --baseline do-nothing --json",
     )
     _add_shared(choice)
+    choice.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn (default: 0)")
     choice.add_argument("--baseline", help="item that is the zero of the scale (default: the items' mean)")
     choice.add_argument(
         "--ties",
@@ -268,7 +269,6 @@ def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str]
         default="new_items",
         help="about exactly these items asked again, or items like these (default: new_items)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -334,6 +334,7 @@ def _choice(options: argparse.Namespace) -> int:
         opted_out=options.opted_out,
         refusals=options.refusals,
         probabilities=options.probabilities,
+        seed=options.seed,
         **_shared(options),
     )
     if options.margin is not None and options.share_by is None:
@@ -357,8 +358,8 @@ def _rate(options: argparse.Namespace) -> int:
 def _mean(options: argparse.Namespace) -> int:
     from bartleby.analysis.rates.means import mean
 
-    shared = {name: value for name, value in _shared(options).items() if name != "seed"}
-    estimates = mean(_table(options), options.outcome, method=options.method, scale=_scale(options), **shared)
+    table, scale = _table(options), _scale(options)
+    estimates = mean(table, options.outcome, method=options.method, scale=scale, **_shared(options))
     return _print(estimates, options)
 
 
@@ -438,7 +439,7 @@ def _scale(options: argparse.Namespace) -> tuple[float, float] | None:
 
 def _shared(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that mean the same to every estimator."""
-    shared = {name: getattr(options, name) for name in ("by", "cluster", "level", "estimand", "seed")}
+    shared = {name: getattr(options, name) for name in ("by", "cluster", "level", "estimand")}
     if shared["cluster"] is not None and len(shared["cluster"]) == 1:
         shared["cluster"] = False if shared["cluster"] == ["none"] else shared["cluster"][0]
     return shared

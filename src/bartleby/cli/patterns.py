@@ -177,7 +177,6 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--estimand", choices=("new_items",), default="new_items", help="what intervals are about"
     )
-    parser.add_argument("--seed", type=int, default=0, help="recorded; nothing here is random")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -212,7 +211,7 @@ def _running(pattern: Pattern) -> Callable[[argparse.Namespace], int]:
 def _settings(pattern: Pattern, options: argparse.Namespace) -> dict[str, Any]:
     """Return the options that are keyword arguments of the same names."""
     own = [name.removeprefix("--").replace("-", "_") for name in pattern.options]
-    names = [*own, "by", "cluster", "level", "seed", "turn", *(["exited"] if pattern.exits else [])]
+    names = [*own, "by", "cluster", "level", "turn", *(["exited"] if pattern.exits else [])]
     settings = {name: getattr(options, name) for name in names}
     if pattern.adjust:
         settings["adjust"] = None if options.adjust == "none" else options.adjust

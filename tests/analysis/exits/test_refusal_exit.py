@@ -141,13 +141,13 @@ def test_counts_are_there_for_the_figure() -> None:
     assert found.plot().axes
 
 
-def test_trials_without_a_reading_of_the_refusal_are_left_out_and_told() -> None:
+def test_trials_without_a_reading_of_the_refusal_are_excluded_with_a_warning() -> None:
     table = two_by_two(5, 5, 5, 5).astype({"refused": "boolean"})
     table.loc[:3, "refused"] = pd.NA
     found = refusal_by_exit(table, cluster=False)
     assert found.frame["n"].iloc[0] == 16
     assert any("refused: empty in 4 trials" in text for text in found.warnings)
-    assert found.accounting.counts["refusal not read"] == 4
+    assert found.accounting.counts["refused empty"] == 4
 
 
 def test_engines_agree() -> None:

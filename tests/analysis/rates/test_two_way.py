@@ -12,8 +12,9 @@ from bartleby.analysis.inference.logistic import Cells, fit_logistic, informatio
 from bartleby.analysis.rates.differences import difference
 from bartleby.analysis.rates.effects import effects
 from bartleby.analysis.rates.rates import rate
-from bartleby.analysis.rates.two_way import choose_clusters, crossed_rates, two_way_covariance
+from bartleby.analysis.rates.two_way import crossed_rates, two_way_covariance
 from bartleby.analysis.tables.counts import as_frame
+from bartleby.analysis.tables.grouping import choose_clusters
 from bartleby.errors import DataError, SettingError
 
 

@@ -44,7 +44,6 @@ def prevalence(
     threshold: float = 0.5,
     level: float = 0.95,
     correction: Correction = "inverted",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate a prevalence from a judge's word on all units, and labels of some or its known errors.
 
@@ -76,8 +75,6 @@ def prevalence(
     correction
         Interval of `rogan_gladen`: `inverted` (test inversion), or `lang_reiczigel` as published, which is up
         to twice as wide as needed where the labelled units are among those that the judge counts.
-    seed
-        Recorded; nothing here is random.
 
     Returns
     -------
@@ -148,7 +145,6 @@ def prevalence(
         "correction": correction,
         "sensitivity": sensitivity,
         "specificity": specificity,
-        "seed": seed,
     }
     return Estimates(estimate_frame(rows, table.groups), _accounting(table), tuple(warnings), settings)
 

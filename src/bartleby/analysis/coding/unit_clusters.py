@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings
+from bartleby.analysis.rates.rates import few_clusters_warnings
 from bartleby.analysis.tables.counts import Frame, column_names
 from bartleby.analysis.tables.grouping import TURN_CLUSTERS, Cluster, choose_cluster
 
@@ -111,4 +111,4 @@ def few_clusters(rows: Iterable[Mapping[str, Any]], key: Mapping[str, Any]) -> l
         The values that name the group.
     """
     shares = [{**row, "term": row.get("quantity", row["term"])} for row in rows if row["n_clusters"] > 1]
-    return few_clusters_warnings(shares, key, RateOptions("found", 0.95, "new_items"))
+    return few_clusters_warnings(shares, key)

@@ -32,7 +32,6 @@ def agreement(
     cluster: str | Literal[False] | None = None,
     within: str | Sequence[str] | None = None,
     level: float = 0.95,
-    seed: int = 0,
 ) -> Estimates:
     """Estimate how often two answers to the same pair take the same item.
 
@@ -52,8 +51,6 @@ def agreement(
         as they are there.
     level
         Of the intervals.
-    seed
-        Recorded; nothing here is random.
 
     Returns
     -------
@@ -98,7 +95,6 @@ def agreement(
         "cluster": repeats.described,
         "within": list(repeats.within),
         "by": [name for name in repeats.table.groups if name != "model"],
-        "seed": seed,
     }
     return Estimates(
         estimate_frame(rows, repeats.table.groups), repeats.accounting(), tuple(warnings), settings

@@ -42,7 +42,6 @@ def stated_and_revealed(
     cluster: str | Literal[False] | None = None,
     within: str | Sequence[str] | None = None,
     level: float = 0.95,
-    seed: int = 0,
 ) -> Estimates:
     """Estimate how well choices that are only said agree with choices that are carried out.
 
@@ -53,8 +52,6 @@ def stated_and_revealed(
         work could be refused, `said`.
     commitment, stated, revealed
         The column that tells them apart, and its two values.
-    seed
-        Recorded; nothing here is random.
 
     Returns
     -------
@@ -121,7 +118,6 @@ def stated_and_revealed(
         "cluster": repeats.described,
         "within": list(repeats.within),
         "by": [name for name in repeats.table.groups if name != "model"],
-        "seed": seed,
     }
     frame = estimate_frame(rows, repeats.table.groups)
     return Estimates(frame, repeats.accounting(), tuple(warnings), settings)

@@ -7,23 +7,29 @@ content, the insult or the repetition that it took away.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import narwhals as nw
-import pandas as pd
 from scipy.special import bdtr
 
 from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import column_values, exit_outcome
+from bartleby.analysis.exits.table import exit_outcome
 from bartleby.analysis.inference.families import Adjustment
-from bartleby.analysis.rates.differences import difference
+from bartleby.analysis.rates.differences import compared
+from bartleby.analysis.sample.answer import Row, estimator
+from bartleby.analysis.sample.sample import Column, Sample, column_values, read_sample
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import CLUSTER_COLUMNS, Cluster, Estimand, choose_cluster
-from bartleby.analysis.tables.outcomes import Refusals, read_events
-from bartleby.analysis.tables.rows import missing_columns, records
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
+from bartleby.analysis.tables.grouping import (
+    CLUSTER_COLUMNS,
+    Cluster,
+    Clusters,
+    Estimand,
+    choose_cluster,
+    missing_columns,
+)
+from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import DataError
 
 __all__ = ["branch_contrast", "mcnemar"]
@@ -31,7 +37,7 @@ __all__ = ["branch_contrast", "mcnemar"]
 ORIGINAL = "original"
 
 
-@parameters_of(exits)
+@estimator(exits)
 def branch_contrast(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -44,7 +50,6 @@ def branch_contrast(
     estimand: Estimand = "new_items",
     adjust: Adjustment | None = "holm",
     refusals: Refusals = "counted",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate how much an edit changes the chance of an exit, paired with the original conversation.
 
@@ -77,7 +82,7 @@ def branch_contrast(
     Notes
     -----
     Paired differences: `bartleby.difference`. McNemar's test is exact, and takes pairs as independent, so it
-    is left out where a cluster holds several.
+    is undefined where a cluster holds several.
 
     Examples
     --------
@@ -107,30 +112,29 @@ def branch_contrast(
         filled = nw.when(own).then(nw.col("trial").cast(nw.String)).otherwise(nw.col(origin).cast(nw.String))
         frame = frame.with_columns(filled.alias(origin))
     frame = frame.filter(~nw.col(branch).is_null() & ~nw.col(origin).is_null())
-    asked = exit_outcome(frame, outcome)
     clusters = _clusters(frame, cluster, origin)
-    kept = clusters.column
-    found = difference(
+    sample = read_sample(
         frame,
-        asked,
-        between=branch,
-        reference=ORIGINAL,
-        paired=origin,
-        cluster=origin if kept is None else kept,
+        exit_outcome(frame, outcome),
+        Column("between", branch),
+        Column("paired", origin),
         by=by,
+        not_by=[branch],
+        cluster=Clusters(clusters if clusters.column else replace(clusters, column=origin)),
         level=level,
         estimand=estimand,
-        adjust=adjust,
         refusals=refusals,
     )
-    groups = list(found.settings["by"])
-    keys = list(dict.fromkeys([*groups, branch, origin, *([kept] if kept else [])]))
-    cells = read_events(frame, asked, keys=keys, may_be_empty=groups, refusals=refusals).cells
-    rows = [{**row, **_pairs(cells, row, groups, (origin, branch), kept)} for row in records(found.frame)]
-    settings = {**found.settings, "cluster": clusters.described, "seed": seed}
-    warnings = (*found.warnings, *([clusters.warning] if clusters.warning else []))
-    table = estimate_frame(rows, [*groups, branch, "reference"])
-    return Estimates(table, found.accounting, warnings, settings)
+    estimates = compared(sample, ORIGINAL, adjust=adjust)
+    groups = [*sample.groups, branch, "reference"]
+    parts = {tuple(part.key.values()): part.known for part in sample.split()}
+    rows = [
+        {**row, **_pairs(part, row[branch], alone=clusters.column in {None, origin})}
+        for key, part in parts.items()
+        for row in records(estimates.frame)
+        if key == tuple(row[name] for name in sample.groups)
+    ]
+    return replace(estimates, frame=estimate_frame(rows, groups))
 
 
 def _clusters(frame: Frame, cluster: str | bool | None, origin: str) -> Cluster:
@@ -170,28 +174,26 @@ def mcnemar(only_one: float, only_other: float) -> float:
     return float(min(1.0, 2 * bdtr(min(only_one, only_other), int(total), 0.5)))
 
 
-def _pairs(
-    cells: pd.DataFrame,
-    row: Mapping[str, Any],
-    groups: Sequence[str],
-    names: tuple[str, str],
-    cluster: object,
-) -> dict[str, Any]:
-    """Return discordant pairs, where every origin has one answer to either."""
-    origin, branch = names
-    nothing = {"only_edit": math.nan, "only_original": math.nan, "p_mcnemar": math.nan}
-    used = cells[cells["_event"].notna()]
-    for name in groups:
-        used = used[(used[name] == row[name]) | (used[name].isna() & pd.isna(row[name]))]
-    sides = [used[used[branch].astype(str) == str(value)] for value in (row[branch], ORIGINAL)]
-    answers = [side.groupby(origin)[["count"]].sum()["count"] for side in sides]
+def _pairs(part: Sample, value: object, *, alone: bool) -> Row:
+    """Return discordant pairs of an edit, where every origin has one answer to either.
+
+    Parameters
+    ----------
+    part
+        The trials of one group whose end is known.
+    value
+        The edit.
+    alone
+        Whether each origin is a cluster of its own in any case.
+    """
+    origin, cluster = part.names["paired"], part.clusters.first.column
+    sides = [part.where(part["between"].astype(str) == str(name)) for name in (value, ORIGINAL)]
+    answers = [side.cells.groupby(origin)["count"].sum() for side in sides]
     shared = answers[0].index.intersection(answers[1].index)
-    if len(shared) == 0 or any((each.loc[shared] != 1).any() for each in answers):
-        return nothing
-    left = [side.groupby(origin)["_event"].sum().loc[shared] for side in sides]
+    if len(shared) == 0 or any((counts.loc[shared] != 1).any() for counts in answers):
+        return {"only_edit": math.nan, "only_original": math.nan, "p_mcnemar": math.nan}
+    left = [side.cells.groupby(origin)["_event"].sum().loc[shared] for side in sides]
     only_edit, only_original = float((left[0] > left[1]).sum()), float((left[1] > left[0]).sum())
-    alone = True
-    if isinstance(cluster, str) and cluster != origin:
-        alone = not used[[cluster, origin]].drop_duplicates()[cluster].duplicated().any()
+    alone = alone or not part.cells[[cluster, origin]].drop_duplicates()[cluster].duplicated().any()
     p = mcnemar(only_edit, only_original) if alone else math.nan
     return {"only_edit": only_edit, "only_original": only_original, "p_mcnemar": p}

@@ -12,16 +12,17 @@ from typing import Any
 import narwhals as nw
 
 from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import column_values, exit_outcome, keep_values
-from bartleby.analysis.inference.families import Adjustment, adjust_p
-from bartleby.analysis.rates.differences import difference
+from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.inference.families import Adjustment
+from bartleby.analysis.rates.differences import compared
+from bartleby.analysis.sample.answer import adjusted, estimator
+from bartleby.analysis.sample.sample import Column, chosen_rows, column_values, read_sample
+from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, as_names
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
+from bartleby.analysis.tables.grouping import Estimand, as_names, missing_columns
 from bartleby.analysis.tables.labels import natural_order
-from bartleby.analysis.tables.outcomes import Refusals, read_events
-from bartleby.analysis.tables.rows import missing_columns, records
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["corrected_rate"]
@@ -30,7 +31,7 @@ _ARM = "_bartleby_arm"
 Controls = Mapping[str, str | Sequence[str]] | str | Sequence[str] | None
 
 
-@parameters_of(exits)
+@estimator(exits)
 def corrected_rate(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -44,7 +45,6 @@ def corrected_rate(
     estimand: Estimand = "new_items",
     adjust: Adjustment | None = "holm",
     refusals: Refusals = "counted",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate how much oftener a model leaves a class of scenarios than its benign control.
 
@@ -94,44 +94,66 @@ def corrected_rate(
     frame = as_frame(trials)
     names = column_names(frame)
     missing_columns(names, classes=classes)
-    found = _controls(frame, controls, classes)
-    asked = exit_outcome(frame, outcome)
-    pairing = _matching(frame, found, classes, match)
+    pairs = _controls(frame, controls, classes)
+    event = exit_outcome(frame, outcome)
+    pairing = _matching(frame, pairs, classes, match)
     # Unpaired scenarios still share what they share with their control, and so does their difference.
-    shared = _matching(frame, found, classes, None) if cluster is None and pairing is None else None
+    shared = _matching(frame, pairs, classes, None) if cluster is None and pairing is None else None
     shared = shared if shared and not _has_empty(frame, shared) else None
-    groups = tuple(name for name in as_names(by) if name != classes)
-    rows: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    identify: list[str] = []
-    for name, those in found.items():
-        compared = difference(
+    cluster = shared or (pairing if cluster is None else cluster)
+    samples = {
+        name: read_sample(
             _arms(frame, classes, name, those),
-            asked,
-            between=_ARM,
-            reference=f"control of {name}",
-            cluster=shared or cluster,
-            paired=pairing,
-            by=groups,
+            event,
+            Column("between", _ARM),
+            Column("paired", pairing),
+            by=by,
+            not_by=[classes, _ARM],
+            cluster=cluster,
             level=level,
             estimand=estimand,
-            adjust=None,
             refusals=refusals,
         )
-        identify = [each for each in compared.settings["by"] if each != _ARM]
-        warnings += [each.replace(_ARM, classes) for each in compared.warnings]
-        rows += [_class_row(row, classes, name, those) for row in records(compared.frame)]
-        settings = compared.settings
-    for row, p in zip(rows, adjust_p([row["p_value"] for row in rows], adjust), strict=True):
-        row["p_adjusted"] = p
-    used = [*found, *(each for those in found.values() for each in those)]
-    accounting = read_events(keep_values(frame, classes, used), asked, refusals=refusals).accounting()
-    settings = {**settings, "between": classes, "reference": "the control of each class", "adjust": adjust}
-    settings |= {"controls": {key: list(those) for key, those in found.items()}, "paired": pairing}
-    settings |= {"cluster": f"{shared} (found in the table)"} if shared else {}
-    settings |= {"family": f"all {len(rows)} comparisons of this call", "seed": seed}
-    table = estimate_frame(rows, [*identify, classes, "control"])
-    return Estimates(table, accounting, tuple(dict.fromkeys(warnings)), settings)
+        for name, those in pairs.items()
+    }
+    differences = {
+        name: compared(sample, f"control of {name}", adjust=None) for name, sample in samples.items()
+    }
+    rows = [
+        _class_row(row, classes, name, pairs[name])
+        for name, difference in differences.items()
+        for row in records(difference.frame)
+    ]
+    adjusted(rows, adjust)
+    warnings = [text.replace(_ARM, classes) for one in differences.values() for text in one.warnings]
+    groups = next(iter(samples.values())).groups
+    return Estimates(
+        estimate_frame(rows, [*groups, classes, "control"]),
+        _accounting(frame, event, classes, pairs, refusals),
+        tuple(dict.fromkeys(warnings)),
+        {
+            **next(iter(differences.values())).settings,
+            "between": classes,
+            "reference": "the control of each class",
+            "controls": {name: list(those) for name, those in pairs.items()},
+            "family": f"all {len(rows)} comparisons of this call",
+            **({"cluster": f"{shared} (found in the table)"} if shared else {}),
+        },
+    )
+
+
+def _accounting(
+    frame: Frame,
+    event: str | tuple[str, ...],
+    classes: str,
+    pairs: Mapping[str, Sequence[str]],
+    refusals: Refusals,
+) -> Accounting:
+    """Return how the trials of all classes that are compared, or are controls, were counted."""
+    there = [*pairs, *(name for those in pairs.values() for name in those)]
+    return read_sample(
+        chosen_rows(frame, {classes: there}), event, cluster=False, refusals=refusals
+    ).accounting()
 
 
 def _class_row(row: Mapping[str, Any], classes: str, name: str, those: Sequence[str]) -> dict[str, Any]:
@@ -183,7 +205,7 @@ def _has_empty(frame: Frame, column: str) -> bool:
 
 def _arms(frame: Frame, classes: str, name: str, those: Sequence[str]) -> Frame:
     """Return the trials of a class and of its controls, with the column that tells them apart."""
-    kept = keep_values(frame, classes, [name, *those])
+    kept = chosen_rows(frame, {classes: [name, *those]})
     mine = [value for value in column_values(kept, classes) if str(value) == name]
     if "control_for" in column_names(frame):
         # A class may be the control of several; its rows then say of which.

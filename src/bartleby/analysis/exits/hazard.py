@@ -58,7 +58,6 @@ def hazard(
     level: float = 0.95,
     estimand: Estimand = "new_items",
     method: Literal["auto", "logistic", "firth"] = "auto",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate what raises or lowers the chance of leaving at a turn.
 
@@ -172,7 +171,6 @@ def hazard(
         "cluster": clusters.described,
         "by": list(groups),
         "method": method,
-        "seed": seed,
     }
     whole = table.accounting()
     accounting = Accounting(whole.counts, whole.counted_as, used)

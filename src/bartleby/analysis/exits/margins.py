@@ -34,7 +34,6 @@ def exit_margins(
     identify: str | Sequence[str] = "model",
     percent: bool = False,
     level: float = 0.95,
-    seed: int = 0,
 ) -> Estimates:
     """Say what two columns of marginal rates say, one row a model, and no more.
 
@@ -50,8 +49,6 @@ def exit_margins(
         Whether rates are in percent.
     level
         Of the interval of the correlation.
-    seed
-        Recorded; nothing here is random.
 
     Returns
     -------
@@ -133,7 +130,7 @@ def exit_margins(
         "both were measured on the same trials)",
         "a correlation over models says nothing of how declining and leaving go together within one",
     )
-    settings = {"exits": exits, "refusals": refusals, "level": level, "seed": seed}
+    settings = {"exits": exits, "refusals": refusals, "level": level}
     return Estimates(estimate_frame(rows, [*lead, "quantity"]), accounting, warnings, settings)
 
 

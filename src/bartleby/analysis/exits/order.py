@@ -7,7 +7,8 @@ and 2.9%. A correction pooled over models would be wrong for both, and is refuse
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -15,27 +16,26 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import column_values, exit_outcome
-from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.inference.sandwich import cluster_covariance
 from bartleby.analysis.inference.square_and_add import mover_difference
-from bartleby.analysis.rates.arms import Comparison, contrast_of
 from bartleby.analysis.rates.contrasts import correlation_of
-from bartleby.analysis.rates.differences import difference
+from bartleby.analysis.rates.differences import compared, contrast_of
 from bartleby.analysis.rates.rates import sums_by
+from bartleby.analysis.sample.answer import Row, adjusted, estimator
+from bartleby.analysis.sample.sample import Column, Sample, column_values, read_sample
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, as_names, choose_cluster
-from bartleby.analysis.tables.outcomes import Refusals, read_events
-from bartleby.analysis.tables.rows import missing_columns, records
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
+from bartleby.analysis.tables.grouping import Estimand, as_names, missing_columns
+from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import SettingError
 
 __all__ = ["order_effect"]
 
 
-@parameters_of(exits)
+@estimator(exits)
 def order_effect(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -48,7 +48,6 @@ def order_effect(
     estimand: Estimand = "new_items",
     adjust: Adjustment | None = "holm",
     refusals: Refusals = "counted",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate, for each model, how much oftener it leaves when leaving is named first.
 
@@ -96,38 +95,26 @@ def order_effect(
     missing_columns(names, order=order)
     _refuse_pooling(frame, names, by)
     groups = tuple(name for name in as_names(by) if name in names or name != "model")
-    values = column_values(frame, order)
-    base = reference if str(reference) in map(str, values) else None
-    asked = exit_outcome(frame, outcome)
-    effects = difference(
+    base = reference if str(reference) in map(str, column_values(frame, order)) else None
+    sample = read_sample(
         frame,
-        asked,
-        between=order,
-        reference=base,
-        cluster=cluster,
+        exit_outcome(frame, outcome),
+        Column("between", order, empty="exclude"),
         by=groups,
+        not_by=[order],
+        cluster=cluster,
         level=level,
         estimand=estimand,
-        adjust=adjust,
         refusals=refusals,
     )
+    effects = compared(sample, base, adjust=adjust)
     rows = [{**row, "quantity": "order_effect"} for row in records(effects.frame)]
-    clusters = choose_cluster(frame, cluster)
-    lead = tuple(effects.settings["by"])
-    if lead:
-        keys = list(dict.fromkeys([*lead, order, *([clusters.column] if clusters.column else [])]))
-        table = read_events(frame, asked, keys=keys, may_be_empty=[*lead, order], refusals=refusals)
-        used = table.cells[table.cells["_event"].notna() & table.cells[order].notna()]
-        compared = Comparison(
-            order, effects.settings["reference"], clusters.column, None, level, estimand, "auto", None
-        )
-        more = _interactions(used, lead, compared)
-        for row, p in zip(more, adjust_p([row["p_value"] for row in more], adjust), strict=True):
-            row["p_adjusted"] = p
+    if sample.groups:
+        more = list(_interactions(sample.known, effects.settings["reference"]))
+        adjusted(more, adjust)
         rows += more
-    settings = {**effects.settings, "seed": seed}
-    found = estimate_frame(rows, [*lead, "quantity", order, "reference"])
-    return Estimates(found, effects.accounting, (*effects.warnings, *_directions(rows, lead)), settings)
+    table = estimate_frame(rows, [*sample.groups, "quantity", order, "reference"])
+    return replace(effects, frame=table, warnings=(*effects.warnings, *_directions(rows, sample.groups)))
 
 
 def _refuse_pooling(frame: Frame, names: Sequence[str], by: str | Sequence[str] | None) -> None:
@@ -144,7 +131,7 @@ def _refuse_pooling(frame: Frame, names: Sequence[str], by: str | Sequence[str] 
 
 
 def _directions(rows: Sequence[Mapping[str, Any]], lead: Sequence[str]) -> tuple[str, ...]:
-    """Tell of groups whose effects are of opposite direction beyond their intervals."""
+    """Name groups whose effects are of opposite direction beyond their intervals."""
     found: dict[int, list[str]] = {1: [], -1: []}
     for row in rows:
         if row["quantity"] == "order_effect" and (row["low"] > 0 or row["high"] < 0):
@@ -157,60 +144,44 @@ def _directions(rows: Sequence[Mapping[str, Any]], lead: Sequence[str]) -> tuple
     )
 
 
-def _interactions(used: pd.DataFrame, lead: Sequence[str], options: Comparison) -> list[dict[str, Any]]:
-    """Return how much the order effects of every two groups differ."""
-    order, reference = options.between, options.reference
-    groups = list(dict.fromkeys(used[list(lead)].itertuples(index=False, name=None)))
-    rows = []
-    for value in dict.fromkeys(used[order]):
+def _interactions(sample: Sample, reference: object) -> Iterator[Row]:
+    """Yield how much the order effects of every two groups differ."""
+    groups = list(sample.split())
+    for value in sample.values("between"):
         if value == reference:
             continue
         for one, other in combinations(groups, 2):
-            arms = [
-                _arm(used, dict(zip(lead, group, strict=True)), order, each)
-                for group in (other, one)
-                for each in (value, reference)
-            ]
-            row = _interaction(arms, options)
-            named = [", ".join(map(str, group)) for group in (other, one)]
-            rows.append(
-                {
-                    **dict(zip(lead, other, strict=True)),
-                    "quantity": "order_interaction",
-                    order: value,
-                    "reference": reference,
-                    "term": f"{named[0]} - {named[1]}: {value} - {reference}",
-                    "level": options.level,
-                    **row,
-                }
-            )
-    return rows
+            named = [", ".join(map(str, group.key.values())) for group in (other, one)]
+            yield {
+                **other.key,
+                "quantity": "order_interaction",
+                sample.names["between"]: value,
+                "reference": reference,
+                "term": f"{named[0]} - {named[1]}: {value} - {reference}",
+                "level": sample.level,
+                **_interaction(
+                    [arm for group in (other, one) for arm in group.arms("between", value, reference)]
+                ),
+            }
 
 
-def _arm(used: pd.DataFrame, group: Mapping[str, Any], order: str, value: object) -> pd.DataFrame:
-    mask = used[order] == value
-    for name, each in group.items():
-        mask &= (used[name] == each) | (used[name].isna() & pd.isna(each))
-    return used[mask]
-
-
-def _interaction(arms: Sequence[pd.DataFrame], options: Comparison) -> dict[str, Any]:
+def _interaction(arms: Sequence[Sample]) -> Row:
     """Return the difference of two differences of rates: arms are (one, reference, other, its reference)."""
-    n = sum(float(arm["count"].sum()) for arm in arms)
+    n = sum(arm.n for arm in arms)
     nothing = dict.fromkeys(("estimate", "std_error", "low", "high", "p_value", "df"), np.nan)
-    if any(arm.empty for arm in arms):
+    if any(arm.cells.empty for arm in arms):
         return {**nothing, "n": n, "n_clusters": np.nan, "method": "undefined, an arm has no usable trial"}
-    one, other = (contrast_of(list(pair), options)[0] for pair in (arms[:2], arms[2:]))
-    named = [contrast.interval_of(options.method) for contrast in (one, other)]
+    one, other = (contrast_of(list(pair))[0] for pair in (arms[:2], arms[2:]))
+    named = [contrast.interval_of("auto") for contrast in (one, other)]
     error, df, correlation, n_clusters = math.hypot(one.std_error, other.std_error), math.inf, 0.0, n
-    if options.cluster is not None and options.estimand == "new_items":
-        error, df, correlation, n_clusters = _clustered(arms, options.cluster)
+    if arms[0].clusters.columns and not arms[0].stratified:
+        error, df, correlation, n_clusters = _clustered([arm.cells for arm in arms], arms[0].clusters.columns)
 
     def interval(level: float) -> tuple[float, float]:
         ends = [interval_of(level) for interval_of, _, _ in named]
         return mover_difference(one.estimate(), ends[0], other.estimate(), ends[1], correlation, limit=2.0)
 
-    low, high = interval(options.level)
+    low, high = interval(arms[0].level)
     return {
         "estimate": one.estimate() - other.estimate(),
         "std_error": error,
@@ -224,10 +195,10 @@ def _interaction(arms: Sequence[pd.DataFrame], options: Comparison) -> dict[str,
     }
 
 
-def _clustered(arms: Sequence[pd.DataFrame], cluster: str) -> tuple[float, float, float, float]:
+def _clustered(arms: Sequence[pd.DataFrame], cluster: list[str]) -> tuple[float, float, float, float]:
     """Return standard error and df of the contrast, the correlation of the effects, and clusters."""
     sums = [sums_by(arm, cluster) for arm in arms]
-    codes = pd.factorize(np.concatenate([part.index.astype(str) for part in sums]))[0]
+    codes = pd.factorize(np.concatenate([part.index.get_level_values(0).astype(str) for part in sums]))[0]
     scores, roots = np.zeros((len(codes), len(arms))), np.zeros((len(codes), len(arms)))
     start = 0
     for column, part in enumerate(sums):

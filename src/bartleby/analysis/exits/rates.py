@@ -7,7 +7,7 @@ could matter, and in the curve it counts for as long as it was seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +15,18 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.exits.survival import Curve, Stays, kaplan_meier
-from bartleby.analysis.exits.table import ExitTable, read_exits
+from bartleby.analysis.exits.table import exit_outcome, extremes, read_exits, stays
 from bartleby.analysis.exits.warnings import abandoned_warnings, exit_warnings
 from bartleby.analysis.inference.intervals import undefined
 from bartleby.analysis.rates.rates import rate
+from bartleby.analysis.sample.answer import Row, estimator, fit_row
+from bartleby.analysis.sample.sample import Sample
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import (
-    Estimand,
-    check_settings,
-    choose_cluster,
-    group_names,
-    split_groups,
-)
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
+from bartleby.analysis.tables.grouping import Estimand, group_names
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import Refusals
-from bartleby.analysis.tables.rows import fit_row, records
-from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
@@ -110,7 +104,7 @@ class ExitFit(Estimates):
         return chosen.drop(columns="quantity").reset_index(drop=True)
 
 
-@parameters_of(rate)
+@estimator(rate)
 def exits(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -124,7 +118,6 @@ def exits(
     turn: str = "turn",
     turns: str = "turns",
     thanks: Sequence[str] | None = None,
-    seed: int = 0,
 ) -> ExitFit:
     """Estimate how often a model leaves, and when.
 
@@ -147,8 +140,6 @@ def exits(
         abandoned, or by an error.
     thanks
         Scenario classes in which the user is done and thankful. None takes those whose names say so.
-    seed
-        Recorded; nothing here is random.
 
     Returns
     -------
@@ -179,29 +170,21 @@ def exits(
     >>> rates[["expected", "estimate", "low", "high"]].round(2).values.tolist()
     [['expected', 0.93, 0.82, 0.98], ['neutral', 0.22, 0.15, 0.31], ['wrong', 0.08, 0.0, 0.42]]
     """
-    check_settings(level, estimand, refusals=(refusals, ("counted", "left_out", "as_event")))
     if horizon is not None and (isinstance(horizon, bool) or horizon != int(horizon) or horizon < 1):
         raise SettingError(f"horizon={horizon!r}: must be a whole number of turns, 1 or more")
     frame = as_frame(trials)
-    groups = group_names(column_names(frame), by)
-    _refuse_own_names(groups, (turn, turns))
-    clusters = choose_cluster(frame, cluster)
-    keys = [*groups, *([clusters.column] if clusters.column else [])]
-    table = read_exits(
-        frame, outcome, keys=keys, may_be_empty=groups, times=(turn, turns), refusals="counted"
+    _refuse_own_names(group_names(column_names(frame), by), (turn, turns))
+    sample = read_exits(
+        frame, outcome, times=(turn, turns), by=by, cluster=cluster, level=level, estimand=estimand
     )
-    rates = rate(
-        frame, table.outcome, by=by, cluster=cluster, level=level, estimand=estimand, refusals=refusals
-    )
-    these = estimand == "these_items"
-    worst = _curves(table, groups, clusters.column, level=level, these_items=these)
+    event = exit_outcome(frame, outcome)
+    rates = rate(frame, event, by=by, cluster=cluster, level=level, estimand=estimand, refusals=refusals)
+    worst = list(_curves(sample))
     curves = [(key, bounded.curve) for key, bounded in worst]
-    warnings = [*rates.warnings, *abandoned_warnings(rates.frame, groups), *table.warnings]
+    warnings = [*rates.warnings, *abandoned_warnings(rates.frame, sample.groups), *sample.warnings]
     upto = _horizon(curves, horizon, warnings)
-    rows: list[dict[str, Any]] = [
-        {**row, "quantity": "exit_rate", "term": "leaving"} for row in records(rates.frame)
-    ]
-    warnings += _differing(rates.frame, groups, curves)
+    rows: list[Row] = [{**row, "quantity": "exit_rate", "term": "leaving"} for row in records(rates.frame)]
+    warnings += _differing(rates.frame, sample.groups, curves)
     bounds, cases = dict(rates.accounting.bounds), []
     for key, bounded in worst:
         own = [
@@ -210,21 +193,26 @@ def exits(
         ]
         rows += [{**key, **row} for row, _ in own]
         bounds |= {group_label(row["term"], key): (row["bound_low"], row["bound_high"]) for row, _ in own}
-        cases += [bounded.case(row, extremes, key) for row, extremes in own[-2:]]
-        warnings += _curve_warnings(bounded.curve, key, clusters.column)
+        cases += [bounded.case(row, ends, key) for row, ends in own[-2:]]
+        warnings += _curve_warnings(bounded.curve, key, sample.clusters.first.column)
     warnings += bound_warnings(cases)
-    warnings += exit_warnings(frame, table.outcome, cluster=clusters, asked=cluster, thanks=thanks)
+    warnings += exit_warnings(frame, event, cluster=sample.clusters.first, asked=cluster, thanks=thanks)
     settings = {
-        **rates.settings,
-        "outcome": table.outcome,
+        **{name: rates.settings[name] for name in ("estimand", "level", "cluster", "by")},
+        "outcome": event,
         "horizon": upto,
-        "time": f"{turn} where the model left, else {turns} (censored)" if table.timed else None,
-        "seed": seed,
+        "time": f"{turn} where the model left, else {turns} (censored)" if curves else None,
     }
-    found = estimate_frame(rows, [*groups, "quantity", "turn"])
-    found["turn"] = found["turn"].astype("Int64")
-    accounting = replace(rates.accounting, bounds=bounds)
-    return ExitFit(found, accounting, tuple(dict.fromkeys(warnings)), settings, groups, tuple(curves))
+    frame_out = estimate_frame(rows, [*sample.groups, "quantity", "turn"])
+    frame_out["turn"] = frame_out["turn"].astype("Int64")
+    return ExitFit(
+        frame_out,
+        replace(rates.accounting, bounds=bounds),
+        tuple(dict.fromkeys(warnings)),
+        settings,
+        sample.groups,
+        tuple(curves),
+    )
 
 
 def _refuse_own_names(groups: Sequence[str], times: Sequence[str]) -> None:
@@ -271,24 +259,19 @@ class _Bounded:
         return WorstCase(term, row["low"], row["high"], extremes, self.missing, self.left.n)
 
 
-def _curves(
-    table: ExitTable, groups: Sequence[str], cluster: str | None, *, level: float, these_items: bool
-) -> list[tuple[Mapping[str, Any], _Bounded]]:
-    def fitted(stays: Stays) -> Curve:
-        return kaplan_meier(stays, level, these_items=these_items)
+def _curves(sample: Sample) -> Iterator[tuple[Mapping[str, Any], _Bounded]]:
+    """Yield the curve of each group in which a turn was had, with those of its worst cases."""
 
-    found: list[tuple[Mapping[str, Any], _Bounded]] = []
-    for key, part in split_groups(table.events.cells, groups):
-        stays = table.stays(part, cluster)
-        if stays is None:
+    def fitted(these: Stays) -> Curve:
+        return kaplan_meier(these, sample.level, these_items=sample.stratified)
+
+    for part in sample.split():
+        these = stays(part)
+        if these is None:
             continue
-        curve = fitted(stays)
-        left, stayed = curve, curve
-        missing = float(part.loc[part["_event"].isna(), "count"].sum())
-        if missing:
-            left, stayed = map(fitted, table.extremes(part, cluster, int(curve.turn[-1])))
-        found.append((key, _Bounded(curve, left, stayed, missing)))
-    return found
+        curve = fitted(these)
+        left, stayed = map(fitted, extremes(part, int(curve.turn[-1]))) if part.missing else (curve, curve)
+        yield part.key, _Bounded(curve, left, stayed, part.missing)
 
 
 def _differing(

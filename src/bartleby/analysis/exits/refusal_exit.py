@@ -7,32 +7,29 @@ Here both are read of each trial, and the assumption is an estimate.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.refusal_rows import association_rows, cell_flags, moved_rows
-from bartleby.analysis.exits.table import exclude, exit_outcome
+from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.inference.association import dependence, phi
 from bartleby.analysis.inference.families import Adjustment
-from bartleby.analysis.rates.rates import RateOptions, few_clusters_warnings
-from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import (
-    Estimand,
-    as_names,
-    check_settings,
-    choose_cluster,
-    group_names,
-    split_groups,
-)
-from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.outcomes import EventTable, read_events
-from bartleby.analysis.tables.rows import missing_columns, settings_of
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.inference.intervals import RateFit, undefined
+from bartleby.analysis.rates.counted import Counted
+from bartleby.analysis.rates.differences import contrast_of, contrast_row
+from bartleby.analysis.rates.formulas import make_design, read_formula
+from bartleby.analysis.rates.rates import rare_warnings, rate_row
+from bartleby.analysis.rates.regression import regress
+from bartleby.analysis.sample.answer import Row, adjusted, answer, estimator, fit_row
+from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.tables.counts import as_frame
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
+from bartleby.analysis.tables.grouping import Estimand, as_names
 from bartleby.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,7 +37,17 @@ if TYPE_CHECKING:
 
 __all__ = ["RefusalFit", "refusal_by_exit"]
 
-Where: TypeAlias = Mapping[str, Any]
+CELLS = {
+    "both": "declined and left",
+    "exit_only": "left without declining",
+    "refusal_only": "declined and stayed",
+    "neither": "neither",
+}
+"""The cells of the 2 x 2, in words."""
+NOT_READ = (
+    "says of each trial whether the model declined in words; rates of other trials cannot stand in for it, "
+    "for multiplying them assumes independence (exit_margins has the bounds)"
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,7 +76,7 @@ class RefusalFit(Estimates):
         return plot_refusal_by_exit(self.cells, by=self.groups)
 
 
-@parameters_of(exits)
+@estimator(exits)
 def refusal_by_exit(
     trials: object,
     outcome: str | Sequence[str] | None = None,
@@ -82,7 +89,6 @@ def refusal_by_exit(
     level: float = 0.95,
     estimand: Estimand = "new_items",
     adjust: Adjustment | None = "holm",
-    seed: int = 0,
 ) -> RefusalFit:
     """Estimate how declining in words and leaving go together.
 
@@ -90,7 +96,7 @@ def refusal_by_exit(
     ----------
     refused
         The column of 0 and 1 (or false and true) that says whether the model declined in words, read
-        independently of the exit. Trials in which it is empty are left out.
+        independently of the exit. Trials in which it is empty are excluded.
     between
         A column, such as `exit_channel`, by which the four cells are compared too: which channel moves which.
     reference
@@ -131,86 +137,166 @@ def refusal_by_exit(
     Odds ratio, sim/averse: 3.7 (95% interval 2.0 to 6.8) (all 180 trials used; 90 clusters by item;
     items as a random sample).
     """
-    check_settings(level, estimand, adjust=(adjust, ("holm", "bh", None)))
     frame = as_frame(trials)
-    names = column_names(frame)
-    _check_columns(names, refused, between)
-    groups = tuple(dict.fromkeys([*group_names(names, by), *as_names(between)]))
-    clusters = choose_cluster(frame, cluster)
-    keys = list(dict.fromkeys([*groups, refused, *([clusters.column] if clusters.column else [])]))
-    table = read_events(frame, exit_outcome(frame, outcome), keys=keys, may_be_empty=[*groups, refused])
-    table, told = _with_refusals(table, refused)
-    warnings = [*table.warnings, *told, *([clusters.warning] if clusters.warning else [])]
-    options = RateOptions(clusters.column, level, estimand)
-    used = table.cells[table.cells["_event"].notna()]
-    if used.empty:
+    sample = read_sample(
+        frame,
+        exit_outcome(frame, outcome),
+        Column("refused", refused, kind="flag", empty="exclude", hint=NOT_READ),
+        Column("between", between, empty="keep"),
+        by=[*as_names(by, "by"), *as_names(between)],
+        cluster=cluster,
+        level=level,
+        estimand=estimand,
+    )
+    if not sample.n:
         raise DataError("trials: none in which both the exit and the refusal were read")
-    rows: list[dict[str, Any]] = []
-    for key, part in split_groups(used, groups):
-        found = association_rows(part, options)
-        rows += [{**key, **row} for row in found]
-        warnings += _group_warnings(part, key)
-        shares = [row for row in found if row["quantity"] in {"both", "exit_rate", "refusal_rate"}]
-        warnings += few_clusters_warnings(
-            shares, key, options, also="dependence and phi, which are made of it"
-        )
+    estimates = answer(sample, lambda part: _association(part.known), identify=["quantity"])
+    rows = records(estimates.frame)
     if between is not None:
-        rows += moved_rows(used, groups, between, options, reference=reference, adjust=adjust)
-    settings = {**settings_of(groups, clusters, level, estimand, seed), "refused": refused}
-    settings |= {"between": between, "adjust": adjust}
-    counts = _counts(used, groups)
-    frame_out = estimate_frame(rows, [*groups, *(["reference"] if between else []), "quantity"])
-    return RefusalFit(frame_out, table.accounting(), tuple(dict.fromkeys(warnings)), settings, counts, groups)
+        used = sample.known
+        base = used.reference("between", reference)
+        values = [value for value in used.values("between") if value != base]
+        others = [name for name in sample.groups if name != between]
+        moved = [row for part in used.split(others) for row in _moved(part, values, base)]
+        adjusted(moved, adjust)
+        rows += moved
+    lead = [*sample.groups, *(["reference"] if between else []), "quantity"]
+    parts = {item.name: getattr(estimates, item.name) for item in fields(estimates)}
+    parts["frame"] = estimate_frame(rows, lead)
+    return RefusalFit(**parts, cells=_counts(sample.known), groups=sample.groups)
 
 
-def _check_columns(names: Sequence[str], refused: str, between: str | None) -> None:
-    if refused not in names:
-        raise DataError(
-            f"refused: no column {refused!r} says of each trial whether the model declined in words; rates "
-            "of other trials cannot stand in for it, for multiplying them assumes independence (exit_margins "
-            f"has the bounds); columns here: {', '.join(names)}"
-        )
-    missing_columns(names, between=between)
+def _association(part: Sample) -> Iterator[Row | str]:
+    """Yield the rows of one group: joint rates, rates, rates within each other, and what links the two."""
+    if part.cells.empty:
+        return
+    rates = _rates(part)
+    yield from rates
+    yield from _links(part, rates)
+    yield _odds_ratio(part)
+    yield from _dependence_warnings(part)
+    shares = [row for row in rates if row["quantity"] in {"both", "exit_rate", "refusal_rate"}]
+    yield from rare_warnings(part, shares, also="dependence and phi, which are made of it")
 
 
-def _with_refusals(table: EventTable, refused: str) -> tuple[EventTable, list[str]]:
-    """Return the table with `_refused`, and without the trials in which it is not known."""
-    cells = table.cells.copy()
-    odd = [value for value in cells[refused].unique() if not pd.isna(value) and value not in (0, 1)]
-    if odd:
-        shown = ", ".join(map(repr, odd[:5]))
-        raise DataError(f"column {refused!r}: {shown}: must be 0, 1 (or false, true) or empty")
-    cells["_refused"] = pd.to_numeric(cells[refused].astype(object).map(_number)).astype(float)
-    lost = cells["_refused"].isna() & cells["_event"].notna()
-    told = []
-    if lost.any():
-        number = float(cells.loc[lost, "count"].sum())
-        told.append(f"{refused}: empty in {number:g} trials, which are excluded")
-    return exclude(replace(table, cells=cells), lost, "refusal not read"), told
+def _rates(part: Sample) -> list[Row]:
+    left, declined = part.happened, part["refused"] == 1
+    asked = [(name, CELLS[name], part.asking(rows)) for name, rows in _cell_rows(part).items()]
+    asked += [
+        ("exit_rate", "left", part),
+        ("refusal_rate", "declined", part.asking(declined)),
+        ("exit_if_refused", "left, of those that declined", part.where(declined)),
+        ("exit_if_not_refused", "left, of those that did not decline", part.where(~declined)),
+        ("no_refusal_share", "did not decline, of those that left", part.asking(~declined).where(left)),
+    ]
+    return [{"quantity": name, **rate_row(those, term)} for name, term, those in asked]
 
 
-def _number(value: object) -> float:
-    return math.nan if pd.isna(value) else float(value)  # type: ignore[call-overload, arg-type]
+def _cell_rows(part: Sample) -> dict[str, pd.Series[bool]]:
+    """Return which counted trials are in each cell of the 2 x 2."""
+    left, declined = part.happened, part["refused"] == 1
+    return dict(
+        zip(CELLS, (left & declined, left & ~declined, ~left & declined, ~left & ~declined), strict=True)
+    )
 
 
-def _group_warnings(part: pd.DataFrame, key: Where) -> list[str]:
-    totals = {name: float(part.loc[mask, "count"].sum()) for name, mask in cell_flags(part).items()}
-    n = sum(totals.values())
-    where = group_label("refusal by exit", key)
-    exits, refusals = totals["both"] + totals["exit_only"], totals["both"] + totals["refusal_only"]
-    if 0 in (exits, refusals) or n in (exits, refusals):
-        which = "leaving" if exits in (0, n) else "declining"
-        return [f"{where}: {which} always or never happened, so there is no association to estimate"]
-    product, joint = exits / n * (1 - refusals / n), totals["exit_only"] / n
+def _links(part: Sample, rates: Sequence[Row]) -> Iterator[Row]:
+    """Yield what links declining and leaving; the product of the two rates, as it is no estimate, alone."""
+    rate = {row["quantity"]: float(row["estimate"]) for row in rates}
+    product = rate["exit_rate"] * (1 - rate["refusal_rate"])
+    cells, clustered = _cluster_cells(part)
+    units = float(len(cells)) if clustered else part.n
+    for name, term, fit in (
+        (
+            "exit_only_if_independent",
+            "rates multiplied",
+            undefined("for comparison only: it assumes independence", product),
+        ),
+        (
+            "dependence",
+            "P(both) - P(left) P(declined)",
+            dependence(cells, part.level, clustered=clustered),
+        ),
+        ("phi", "correlation of declining and leaving", phi(cells, part.level, clustered=clustered)),
+    ):
+        yield {"quantity": name, "term": term, **_fitted(fit, units, part)}
+
+
+def _cluster_cells(part: Sample) -> tuple[npt.NDArray[np.float64], bool]:
+    """Return trials by cluster and cell (G, 4), and whether clusters count."""
+    count, cluster = part.cells["count"], part.clusters.first.column
+    weights = pd.DataFrame({name: rows * count for name, rows in _cell_rows(part).items()})
+    if cluster is None or part.stratified:
+        return weights.to_numpy(dtype=float).sum(axis=0, keepdims=True), False
+    return weights.groupby(part.cells[cluster], sort=False).sum().to_numpy(dtype=float), True
+
+
+def _odds_ratio(part: Sample) -> Row:
+    """Return the odds ratio of leaving, having declined or not."""
+    row = {"quantity": "odds_ratio", "term": "odds of leaving, declined against not"}
+    cluster, refused = part.clusters.first.column, part.names["refused"]
+    if _one_sided(part):
+        n_clusters = part.n if cluster is None else part.cells[cluster].nunique()
+        return {**row, **_fitted(undefined("an event always or never happens"), n_clusters, part)}
+    cells = part.cells.assign(_y=part.cells["_event"] * part.cells["count"])
+    keys = [refused, *([cluster] if cluster else [])]
+    sums = cells.groupby(keys, sort=True)[["_y", "count"]].sum().reset_index()
+    terms = read_formula("exited ~ refused", ["exited", "refused"])
+    design = make_design(terms, pd.DataFrame({"refused": sums[refused].astype(float)}))
+    codes = pd.factorize(sums[cluster])[0].astype(np.int64) if cluster else None
+    counted = Counted(design, sums["_y"].to_numpy(dtype=float), sums["count"].to_numpy(dtype=float), codes)
+    fitted = regress(counted, "auto", repeats_independent=part.stratified).rows(part.level)
+    ratio = next(fit for fit in fitted if fit["quantity"] == "odds_ratio")
+    method = ratio["method"]
+    if method.startswith("firth"):
+        method = f"Haldane (1/2 added: a cell is empty), {method}"
+    return {**ratio, **row, "method": method}
+
+
+def _one_sided(part: Sample) -> str:
+    """Return which of leaving and declining always or never happened, nothing if neither."""
+    for rows, what in ((part.happened, "leaving"), (part["refused"] == 1, "declining")):
+        if part.count_of(rows) in (0, part.n):
+            return what
+    return ""
+
+
+def _fitted(fit: RateFit, n_clusters: float, part: Sample) -> Row:
+    return fit_row(fit, n=part.n, n_clusters=n_clusters, level=part.level)
+
+
+def _dependence_warnings(part: Sample) -> Iterator[str]:
+    term = part.label("refusal by exit")
+    if what := _one_sided(part):
+        yield f"{term}: {what} always or never happened, so there is no association to estimate"
+        return
+    left, declined = (part.count_of(rows) / part.n for rows in (part.happened, part["refused"] == 1))
+    product, joint = left * (1 - declined), part.count_of(_cell_rows(part)["exit_only"]) / part.n
     if abs(product - joint) >= 0.02:
-        return [
-            f"{where}: multiplying the two rates would give {product:.1%} of exits without a refusal, and "
+        yield (
+            f"{term}: multiplying the two rates would give {product:.1%} of exits without a refusal, and "
             f"there were {joint:.1%}: they are not independent"
-        ]
-    return []
+        )
 
 
-def _counts(used: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    flat = used.assign(refused=used["_refused"] == 1, exited=used["_event"] == 1)
-    names = [*groups, "refused", "exited"]
+def _moved(part: Sample, values: Sequence[object], base: object) -> Iterator[Row]:
+    """Yield differences of the joint rates between the values of a column: which moves which cell."""
+    between = part.names["between"]
+    for value in values:
+        for name, rows in _cell_rows(part).items():
+            arms = part.asking(rows).arms("between", value, base)
+            contrast, n = contrast_of(arms)
+            yield {
+                **part.key,
+                between: value,
+                "reference": base,
+                "quantity": name,
+                "term": f"{CELLS[name]}: {value} - {base}",
+                **contrast_row(contrast, "auto", part.level, n),
+            }
+
+
+def _counts(sample: Sample) -> pd.DataFrame:
+    flat = sample.cells.assign(refused=sample["refused"] == 1, exited=sample.happened)
+    names = [*sample.groups, "refused", "exited"]
     return flat.groupby(names, dropna=False, sort=True)["count"].sum().reset_index()

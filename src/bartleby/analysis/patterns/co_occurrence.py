@@ -25,11 +25,11 @@ from bartleby.analysis.patterns.course import course
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import make_design, read_formula
 from bartleby.analysis.rates.regression import regress
+from bartleby.analysis.sample.answer import fit_row
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import as_names, check_settings
 from bartleby.analysis.tables.labels import group_prefix
-from bartleby.analysis.tables.rows import fit_row
 from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
@@ -51,7 +51,6 @@ def co_occurrence(
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
     adjust: Adjustment | None = "holm",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate how codes hang together.
 
@@ -123,7 +122,6 @@ def co_occurrence(
         "by": list(table.groups),
         "adjust": adjust,
         "family": f"all {len(tested)} pairs of this call",
-        "seed": seed,
     }
     counts = {"two codes or more": float(used.sum()), "fewer": float((~used).sum())}
     words = {"two codes or more": "turns in which at least one pair was coded", "fewer": "left out: no pair"}

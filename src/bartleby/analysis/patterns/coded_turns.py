@@ -16,9 +16,8 @@ import pandas as pd
 from bartleby.analysis.coding.unit_clusters import cluster_candidates, few_clusters, find_clusters
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.grouping import group_names, split_groups
+from bartleby.analysis.tables.grouping import group_names, missing_columns, split_groups
 from bartleby.analysis.tables.labels import group_prefix
-from bartleby.analysis.tables.rows import missing_columns
 from bartleby.errors import DataError
 
 __all__ = [

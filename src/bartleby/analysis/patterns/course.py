@@ -27,11 +27,11 @@ from bartleby.analysis.patterns.coded_conversations import (
     staying_weights,
 )
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
+from bartleby.analysis.sample.answer import fit_row
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
-from bartleby.analysis.tables.rows import fit_row
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["course"]
@@ -57,7 +57,6 @@ def course(
     by: str | Sequence[str] | None = None,
     horizon: int | None = None,
     level: float = 0.95,
-    seed: int = 0,
 ) -> Estimates:
     """Estimate the course of a code over the turns of conversations.
 
@@ -84,8 +83,8 @@ def course(
         Columns that split the table, such as the class of the scenario; `model` does so by itself.
     horizon
         The last turn; None takes the longest conversation.
-    level, seed
-        Of the intervals; the seed is recorded, nothing here is random.
+    level
+        Of the intervals.
 
     Returns
     -------
@@ -170,7 +169,6 @@ def course(
         "exited": exited,
         "label": label,
         "horizon": horizon,
-        "seed": seed,
     }
     columns = [*table.groups, "quantity", *(["at_least"] if graded else []), "turn"]
     return Estimates(estimate_frame(rows, columns), table.accounting(levels[0]), tuple(warnings), settings)

@@ -20,10 +20,10 @@ from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
 from bartleby.analysis.patterns.course import course
+from bartleby.analysis.sample.answer import fit_row
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
-from bartleby.analysis.tables.rows import fit_row
 from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
@@ -46,7 +46,6 @@ def coded_before_exit(
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
     adjust: Adjustment | None = "holm",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate whether turns with a code precede leaving.
 
@@ -129,7 +128,6 @@ def coded_before_exit(
         "baseline": baseline,
         "adjust": adjust,
         "family": "hazards and excesses of all groups of this call",
-        "seed": seed,
     }
     frame = estimate_frame(rows, [*table.groups, "quantity"])
     return Estimates(frame, table.accounting(), (*warnings, NOT_CORRECTED), settings)

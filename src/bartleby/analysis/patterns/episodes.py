@@ -19,9 +19,9 @@ from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import clustered_rate
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
 from bartleby.analysis.patterns.course import course
+from bartleby.analysis.sample.answer import fit_row
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import as_names, check_settings
-from bartleby.analysis.tables.rows import fit_row
 from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
@@ -170,7 +170,6 @@ def episodes(
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
     adjust: Adjustment | None = "holm",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate how episodes begin and last, and whether turns with the code cluster.
 
@@ -232,7 +231,6 @@ def episodes(
         "by": list(table.groups),
         "adjust": adjust,
         "family": f"clustering in all {len(tested)} groups of this call",
-        "seed": seed,
     }
     frame = estimate_frame(rows, [*table.groups, "quantity"])
     return Estimates(frame, table.accounting(), (*warnings, NOT_CORRECTED), settings)

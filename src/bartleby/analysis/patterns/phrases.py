@@ -69,7 +69,6 @@ def phrases(
     prior_size: float = 500.0,
     level: float = 0.95,
     adjust: Adjustment | None = "bh",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate which words and phrases set turns with a code apart from turns without it.
 
@@ -162,7 +161,6 @@ def phrases(
         "prior_size": prior_size,
         "adjust": adjust,
         "family": "all phrases of a group",
-        "seed": seed,
     }
     frame = estimate_frame(rows, table.groups)
     return Estimates(frame, table.accounting(), (*warnings, NOT_CORRECTED), settings)

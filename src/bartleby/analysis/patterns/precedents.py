@@ -42,7 +42,6 @@ def precedents(
     level: float = 0.95,
     method: Literal["auto", "logistic", "firth"] = "auto",
     adjust: Adjustment | None = "holm",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate which behaviours of the user precede turns with a code.
 
@@ -137,7 +136,6 @@ def precedents(
         by=[name for name in table.groups if name != "model"],
         level=level,
         method=method,
-        seed=seed,
     )
     frame = _adjusted(fit.frame, tested, adjust)
     without = len(data) - len(kept)

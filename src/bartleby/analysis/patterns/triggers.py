@@ -20,10 +20,10 @@ from bartleby.analysis.inference.intervals import clustered_rate
 from bartleby.analysis.inference.jackknife import Jackknife
 from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
 from bartleby.analysis.patterns.course import course
+from bartleby.analysis.sample.answer import fit_row
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import check_settings
 from bartleby.analysis.tables.labels import group_prefix
-from bartleby.analysis.tables.rows import fit_row
 from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
@@ -49,7 +49,6 @@ def around_trigger(
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
     adjust: Adjustment | None = "holm",
-    seed: int = 0,
 ) -> Estimates:
     """Estimate a code at turns before and after the first trigger of a conversation.
 
@@ -145,7 +144,6 @@ def around_trigger(
         "after": after,
         "adjust": adjust,
         "family": f"all {len(tested)} differences of this call",
-        "seed": seed,
     }
     frame = estimate_frame(rows, [*table.groups, "trigger", "quantity", "offset"])
     return Estimates(frame, table.accounting(), tuple(warnings), settings)

@@ -24,12 +24,17 @@ from bartleby.analysis.rates.linear import regress_linear
 from bartleby.analysis.rates.means import Scale, mean, scale_of, scale_text
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.rates.regression import Regression, regress
-from bartleby.analysis.rates.two_way import choose_clusters
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.checks import refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
+from bartleby.analysis.tables.grouping import (
+    Estimand,
+    check_settings,
+    choose_clusters,
+    group_names,
+    split_groups,
+)
 from bartleby.analysis.tables.labels import group_label
 from bartleby.analysis.tables.outcomes import EventTable, Refusals, missing_warnings, read_events
 from bartleby.docstrings import parameters_of
@@ -66,7 +71,6 @@ def effects(
     method: Method = "auto",
     refusals: Refusals = "counted",
     scale: Scale | None = None,
-    seed: int = 0,
 ) -> Estimates:
     """Estimate what attributes and conditions do to the chance of an outcome, or to a number.
 
@@ -179,7 +183,6 @@ def effects(
         },
         "refusals": refusals,
         **({"scale": scale_text(table, scale)} if linear else {}),
-        "seed": seed,
     }
     return Estimates(
         estimate_frame(rows, [*groups, "quantity"]), table.accounting(bounds), tuple(warnings), settings

@@ -7,9 +7,8 @@ of one as a cluster, `these_items` about exactly these items asked again.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,40 +21,30 @@ from bartleby.analysis.inference.means import (
     mean_fit,
     stratified_spread,
 )
-from bartleby.analysis.rates.rates import filled, rate
-from bartleby.analysis.rates.two_way import choose_clusters, two_way_covariance
-from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
-from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import Estimand, check_settings, group_names, split_groups
-from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.outcomes import EventTable, missing_warnings, read_events
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.rates.rates import rate
+from bartleby.analysis.rates.two_way import two_way_covariance
+from bartleby.analysis.sample.answer import EXTREMES, Row, answer, estimator, fit_row
+from bartleby.analysis.sample.sample import Sample, Where, read_sample
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import Estimand
+from bartleby.analysis.tables.outcomes import EventTable
 from bartleby.errors import DataError, SettingError
 
-__all__ = ["Scale", "mean", "mean_spread", "moments_by", "scale_of", "scale_text"]
+__all__ = ["UNLIMITED", "Scale", "mean", "mean_spread", "moments_by", "scale_of", "scale_text"]
 
 Method = Literal["auto", "t"]
 Scale = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class _Options:
-    """How a mean is to be estimated: cluster columns, settings, and the range of the outcome."""
-
-    clusters: tuple[str, ...]
-    level: float
-    estimand: Estimand
-    method: Method
-    scale: Scale
-    limits: Scale
+UNLIMITED: Scale = (-math.inf, math.inf)
 
 
-@parameters_of(rate)
+@estimator(rate)
 def mean(
     trials: object,
     outcome: str,
     *,
+    where: Where = None,
     by: str | Sequence[str] | None = None,
     cluster: str | bool | Sequence[str] | None = None,
     level: float = 0.95,
@@ -109,32 +98,23 @@ def mean(
     ... ).values.tolist()
     [[3.17, 1.99, 4.53]]
     """
-    check_settings(level, estimand, method=(method, ("auto", "t")))
-    frame = as_frame(trials)
-    groups = group_names(column_names(frame), by)
-    both = choose_clusters(frame, cluster)
-    keys = list(dict.fromkeys([*groups, *both.columns]))
-    table = read_events(frame, outcome, keys=keys, may_be_empty=groups, numbers=True)
-    limits = (-math.inf, math.inf) if scale is None else scale_of(table, scale)
-    options = _Options(tuple(both.columns), level, estimand, method, scale_of(table, scale), limits)
-    rows, bounds, cases = [], {}, []
-    warnings = [*missing_warnings(table, groups), *([both.first.warning] if both.first.warning else [])]
-    for key, part in split_groups(table.cells, groups):
-        label = group_label(table.event, key)
-        row, case = _mean_row(part, label, options, warnings)
-        bounds[label] = (row["bound_low"], row["bound_high"])
-        cases.append(case)
-        rows.append({**key, "term": table.event, **row})
-    warnings += bound_warnings(cases)
-    settings = {
-        "estimand": estimand,
-        "level": level,
-        "cluster": both.first.described,
-        "by": list(groups),
-        "method": method,
-        "scale": scale_text(table, scale),
-    }
-    return Estimates(estimate_frame(rows, groups), table.accounting(bounds), tuple(warnings), settings)
+    sample = read_sample(
+        trials,
+        outcome,
+        where=where,
+        by=by,
+        cluster=cluster,
+        ways=2,
+        level=level,
+        estimand=estimand,
+        numbers=True,
+    )
+    limits = UNLIMITED if scale is None else scale_of(sample, scale)
+    return answer(
+        sample,
+        lambda part: _bounded_mean(part, method, scale_of(sample, scale), limits),
+        settings={"scale": scale_text(sample, scale)},
+    )
 
 
 def scale_of(table: EventTable, scale: Scale | None) -> Scale:
@@ -165,44 +145,31 @@ def scale_text(table: EventTable, scale: Scale | None) -> str:
     return f"{low:g} to {high:g} ({'observed' if scale is None else 'stated'})"
 
 
-def _mean_row(
-    part: pd.DataFrame, label: str, options: _Options, warnings: list[str]
-) -> tuple[dict[str, Any], WorstCase]:
-    """Return a row and its worst case."""
-    used = part[part["_event"].notna()]
-    spread = mean_spread(used, options.clusters, options.estimand)
-    skewness = options.method == "auto" and options.estimand == "new_items"
-    fit = mean_fit(spread, options.level, skewness=skewness, limits=options.limits)
-    total = float(part["count"].sum())
-    missing = total - float(used["count"].sum())
-    worst = [spread, spread]
-    if missing:
-        worst = [mean_spread(filled(part, end), options.clusters, options.estimand) for end in options.scale]
-    fits = [mean_fit(side, options.level, skewness=skewness, limits=options.limits) for side in worst]
-    if math.isnan(fit.low):
-        warnings.append(f"{label}: no interval: {fit.method.removeprefix('undefined, ')}")
-    elif spread.doubtful and options.estimand == "new_items":
-        warnings.append(
-            f"{label}: the values of the {spread.units:g} clusters or rows are very skewed, so the interval "
-            "is likely to be too short"
-        )
-    row = {
-        "estimate": fit.estimate,
-        "std_error": fit.std_error,
-        "low": fit.low,
-        "high": fit.high,
-        "level": options.level,
-        "n": total - missing,
-        "n_clusters": spread.units,
-        "method": fit.method,
-        "std_dev": _deviation(used),
-        "missing": missing,
-        "bound_low": float(np.fmin(fit.low, fits[0].low)),
-        "bound_high": float(np.fmax(fit.high, fits[1].high)),
-        "df": fit.df,
+def _bounded_mean(part: Sample, method: Method, scale: Scale, limits: Scale) -> Iterator[Row | str]:
+    """Yield the mean of a group, with bounds for its missing trials, and what must be known of it."""
+    skewness = method == "auto" and not part.stratified
+    spread = mean_spread(part)
+    worst = [mean_spread(part.filled(end)) for end in scale] if part.missing else [spread, spread]
+    fit, *ends = (mean_fit(one, part.level, skewness=skewness, limits=limits) for one in (spread, *worst))
+    row = fit_row(fit, n=part.n, n_clusters=spread.units, level=part.level)
+    df = row.pop("df")
+    yield {
+        "term": part.event,
+        **row,
+        "std_dev": _deviation(part.known.cells),
+        "missing": part.missing,
+        "bound_low": float(np.fmin(fit.low, ends[0].low)),
+        "bound_high": float(np.fmax(fit.high, ends[1].high)),
+        "df": df,
+        EXTREMES: (worst[0].estimate, worst[1].estimate),
     }
-    extremes = (worst[0].estimate, worst[1].estimate)
-    return row, WorstCase(label, fit.low, fit.high, extremes, missing, total)
+    if math.isnan(fit.low):
+        yield f"{part.label(part.event)}: no interval: {fit.method.removeprefix('undefined, ')}"
+    elif spread.doubtful and not part.stratified:
+        yield (
+            f"{part.label(part.event)}: the values of the {spread.units:g} clusters or rows are very skewed, "
+            "so the interval is likely to be too short"
+        )
 
 
 def _deviation(used: pd.DataFrame) -> float:
@@ -214,13 +181,14 @@ def _deviation(used: pd.DataFrame) -> float:
     return math.sqrt(float(counts @ gaps**2) / (float(counts.sum()) - 1))
 
 
-def mean_spread(used: pd.DataFrame, clusters: Sequence[str], estimand: Estimand) -> MeanSpread:
-    """Return the mean of counted trials with a number as `_event`, over clusters by up to two columns."""
+def mean_spread(part: Sample) -> MeanSpread:
+    """Return the mean of the trials with a number, over clusters by up to two columns."""
+    used, clusters = part.known.cells, part.clusters.columns
     if not clusters or used.empty:
         return independent_spread(used["_event"].to_numpy(dtype=float), used["count"].to_numpy(dtype=float))
-    sums = moments_by(used, list(clusters))
+    sums = moments_by(used, clusters)
     totals, n = sums["events"].to_numpy(dtype=float), sums["n"].to_numpy(dtype=float)
-    if estimand == "these_items":
+    if part.stratified:
         return stratified_spread(totals, n, sums["squares"].to_numpy(dtype=float))
     if len(clusters) == 1:
         return clustered_spread(totals, n)

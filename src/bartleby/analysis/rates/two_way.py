@@ -7,8 +7,8 @@ twice; and never less than that by one of them alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,56 +16,11 @@ from scipy.special import expit, logit
 
 from bartleby.analysis.inference.intervals import RateFit, clustered_rates, critical_value, wilson
 from bartleby.analysis.inference.sandwich import Kind, RobustCovariance, cluster_covariance
-from bartleby.analysis.tables.counts import Frame
-from bartleby.analysis.tables.grouping import Cluster, choose_cluster
-from bartleby.errors import SettingError
 
-__all__ = ["Clusters", "TwoWay", "choose_clusters", "crossed_rates", "two_way_covariance"]
+__all__ = ["TwoWay", "crossed_rates", "two_way_covariance"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """Which trials belong together, in one way or in two.
-
-    Parameters
-    ----------
-    first
-        The clusters, or those of the first way; its description names both.
-    second
-        The column of the second way.
-    """
-
-    first: Cluster
-    second: str | None = None
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns, without those there are not."""
-        return [name for name in (self.first.column, self.second) if name]
-
-
-def choose_clusters(frame: Frame, cluster: str | bool | Sequence[str] | None) -> Clusters:
-    """Return the clusters: as `choose_cluster` does, or two columns of them.
-
-    Raises
-    ------
-    DataError
-        A column is not there.
-    SettingError
-        There are more than two columns, or twice the same.
-    """
-    if cluster is None or isinstance(cluster, (str, bool)):
-        return Clusters(choose_cluster(frame, cluster))
-    names = list(cluster)
-    if len(names) == 1:
-        return Clusters(choose_cluster(frame, names[0]))
-    if len(names) != 2 or names[0] == names[1]:
-        raise SettingError(f"cluster={names!r}: must be one column, or two different ones")
-    one, other = (choose_cluster(frame, name) for name in names)
-    return Clusters(replace(one, described=f"{one.described} and {other.described}"), other.column)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from bartleby.analysis.exits.contrasts import corrected_rate
-from bartleby.analysis.exits.kinds import specificity, wrong_exits
+from bartleby.analysis.exits.expectedness import specificity, wrong_exits
 from bartleby.analysis.exits.rates import ExitFit, exits
 from bartleby.analysis.figures.estimates import plot_estimates
 from bartleby.analysis.figures.exit_rates import plot_exit_rates, words

@@ -16,8 +16,8 @@ import pandas as pd
 
 from bartleby.analysis.rules.book import Condition
 from bartleby.analysis.tables.counts import as_frame, column_names, count_rows
+from bartleby.analysis.tables.grouping import missing_columns
 from bartleby.analysis.tables.labels import label_text
-from bartleby.analysis.tables.rows import missing_columns
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["Conversations", "events", "read_conversations"]

@@ -18,17 +18,17 @@ from bartleby.analysis.rules.book import Reading, Role, Rule, RuleSource, roles_
 from bartleby.analysis.rules.events import LOG, READER, Conversations, read_conversations
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
 from bartleby.analysis.tables.grouping import (
     Cluster,
     Estimand,
     check_settings,
     choose_cluster,
     group_names,
+    missing_columns,
     split_groups,
 )
 from bartleby.analysis.tables.labels import label_text
-from bartleby.analysis.tables.rows import missing_columns, records
 from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import MISSING
@@ -112,7 +112,6 @@ def rule_scorecard(
     cluster: str | bool | None = None,
     level: float = 0.95,
     estimand: Estimand = "new_items",
-    seed: int = 0,
 ) -> Scorecard:
     """Estimate how often a model keeps the rules of a deployed way to end a conversation.
 
@@ -212,7 +211,6 @@ def rule_scorecard(
         "events_read_by": dict(sorted(case.judged.coders.items())),
         "coder": coder,
         "annotators": list(people),
-        "seed": seed,
     }
     warnings = [*_warnings(case, found), *case.warnings]
     accounting = _accounting(frame, used)

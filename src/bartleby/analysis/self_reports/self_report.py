@@ -20,6 +20,7 @@ from bartleby.analysis.exits.rates import exits
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.unit_means import Units, mean_of
 from bartleby.analysis.rates.rates import FEW
+from bartleby.analysis.sample.answer import estimator, fit_row
 from bartleby.analysis.self_reports.reliability import alpha_interval, correlation_interval, icc_interval
 from bartleby.analysis.self_reports.self_report_data import (
     TIMES,
@@ -34,14 +35,11 @@ from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import (
     Estimand,
-    check_settings,
     choose_cluster,
     group_names,
     split_groups,
 )
 from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.rows import fit_row, settings_of
-from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["self_report"]
@@ -57,7 +55,7 @@ class _Options:
     rng: np.random.Generator
 
 
-@parameters_of(exits)
+@estimator(exits)
 def self_report(
     trials: object,
     battery: BatteryLike,
@@ -135,7 +133,6 @@ def self_report(
     >>> report.query("quantity == 'mean'")["estimate"].round(2).tolist()
     [5.5]
     """
-    check_settings(level, estimand, method=(method, ("jackknife", "bootstrap")))
     if isinstance(replicates, bool) or replicates < 100:
         raise SettingError(f"replicates={replicates!r}: must be 100 or more")
     statements = read_battery(battery)
@@ -159,10 +156,10 @@ def self_report(
             found = _concept_rows(part, concept, columns, options)
             rows += [{**key, "concept": concept, **row} for row in found]
             warnings += _notes(found, {**key, "concept": concept})
-    settings = {**settings_of(groups, clusters, level, estimand, seed), "behaviour": behaviour}
-    settings |= {
-        "reversed": [each.id for each in statements if each.reverse],
-        "method": method,
+    settings = {
+        "cluster": clusters.described,
+        "by": list(groups),
+        "reversed": [statement.id for statement in statements if statement.reverse],
         "replicates": drawn,
     }
     table = estimate_frame(rows, [*groups, "concept", "when", "quantity"])

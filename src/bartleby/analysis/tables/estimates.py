@@ -19,7 +19,7 @@ from bartleby.analysis.tables.warned import merged
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLUMNS", "Estimates", "estimate_frame", "joined"]
+__all__ = ["COLUMNS", "Estimates", "estimate_frame", "joined", "records"]
 
 COLUMNS = ("term", "estimate", "std_error", "low", "high", "level", "n", "n_clusters", "method")
 """The columns that every table of estimates has, in this order and after those that identify the row."""
@@ -39,6 +39,11 @@ def estimate_frame(rows: Iterable[Mapping[str, object]], identify: Iterable[str]
     lead = [name for name in identify if name not in COLUMNS]
     names = dict.fromkeys([*lead, *COLUMNS, *(name for row in every for name in row)])
     return pd.DataFrame({name: [row.get(name, math.nan) for row in every] for name in names})
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as mappings."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,11 +134,7 @@ def joined(first: Estimates, *others: Estimates) -> Estimates:
         return first
     every = (first, *others)
     names = dict.fromkeys(name for each in every for name in _identifying(each.frame))
-    rows = [
-        {str(name): value for name, value in row.items()}
-        for each in every
-        for row in each.frame.to_dict(orient="records")
-    ]
+    rows = [row for each in every for row in records(each.frame)]
     return Estimates(
         frame=estimate_frame(rows, names),
         accounting=first.accounting,

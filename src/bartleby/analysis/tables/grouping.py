@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
@@ -19,12 +19,15 @@ __all__ = [
     "ITEM_PAIR",
     "TURN_CLUSTERS",
     "Cluster",
+    "Clusters",
     "Estimand",
     "as_names",
     "check_settings",
     "choose_cluster",
+    "choose_clusters",
     "group_names",
     "level_problems",
+    "missing_columns",
     "split_groups",
     "taken_names",
 ]
@@ -48,7 +51,7 @@ conversations and these within scenarios."""
 FURTHER_COLUMNS = (
     *("quantity", "events", "missing", "rate", "reference", "reference_rate", "p_value", "p_adjusted", "df"),
     *("bound_low", "bound_high", "margin_low", "margin_high", "p_equivalence", "equivalent", "component"),
-    *("mean", "reference_mean", "std_dev"),
+    *("mean", "reference_mean", "std_dev", "lower", "upper"),
 )
 """Columns that some tables of estimates have besides the fixed ones, and that groups cannot be named by."""
 ITEM_PAIR = "_bartleby_pair"
@@ -72,6 +75,37 @@ class Cluster:
     column: str | None
     described: str
     warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Which trials belong together, by one column or by two.
+
+    Parameters
+    ----------
+    first
+        The clusters, or those of the first of two ways; its description names both.
+    second
+        The column of the second way.
+    """
+
+    first: Cluster = Cluster(None, "none: rows taken as independent, as asked")
+    second: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns, without those there are not."""
+        return [name for name in (self.first.column, self.second) if name]
+
+    @property
+    def described(self) -> str:
+        """The clusters in words, for the settings of a result."""
+        return self.first.described
+
+    @property
+    def warning(self) -> str | None:
+        """What must be known of them."""
+        return self.first.warning
 
 
 def as_names(columns: str | Sequence[str] | Literal[False] | None, what: str = "columns") -> tuple[str, ...]:
@@ -139,6 +173,18 @@ def group_names(
     return tuple(dict.fromkeys(groups))
 
 
+def missing_columns(names: Sequence[str], **columns: str | None) -> None:
+    """Raise `DataError` naming every setting whose column is not there."""
+    there = ", ".join(names)
+    missing = [
+        f"{setting}: no column {name!r}; columns here: {there}"
+        for setting, name in columns.items()
+        if name is not None and name not in names
+    ]
+    if missing:
+        raise DataError(missing)
+
+
 def taken_names(groups: Iterable[str]) -> list[str]:
     """Return what is wrong with the names of groups, in one line or none."""
     taken = [name for name in groups if name in (*COLUMNS, *FURTHER_COLUMNS)]
@@ -164,7 +210,7 @@ def split_groups(frame: pd.DataFrame, groups: Sequence[str]) -> list[tuple[dict[
 
 def choose_cluster(
     frame: Frame,
-    cluster: str | bool | None,
+    cluster: str | bool | Sequence[str] | None,
     candidates: Sequence[str] = CLUSTER_COLUMNS,
     *,
     unit: str = "row",
@@ -218,6 +264,27 @@ def choose_cluster(
         f"no column names {_alternatives(candidates)}, so every {unit} is taken as independent; if some are "
         "repeats of one the intervals are too narrow: name its column with cluster=",
     )
+
+
+def choose_clusters(frame: Frame, cluster: str | bool | Sequence[str] | None) -> Clusters:
+    """Return the clusters: as `choose_cluster` does, or two columns of them.
+
+    Raises
+    ------
+    DataError
+        A column is not there.
+    SettingError
+        There are more than two columns, or twice the same.
+    """
+    if cluster is None or isinstance(cluster, (str, bool)):
+        return Clusters(choose_cluster(frame, cluster))
+    names = list(cluster)
+    if len(names) == 1:
+        return Clusters(choose_cluster(frame, names[0]))
+    if len(names) != 2 or names[0] == names[1]:
+        raise SettingError(f"cluster={names!r}: must be one column, or two different ones")
+    one, other = (choose_cluster(frame, name) for name in names)
+    return Clusters(replace(one, described=f"{one.described} and {other.described}"), other.column)
 
 
 def _alternatives(candidates: Sequence[str]) -> str:

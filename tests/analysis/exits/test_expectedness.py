@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.exits.kinds import absent_where, specificity, wrong_exits
+from bartleby.analysis.exits.expectedness import absent_where, specificity, wrong_exits
 from bartleby.analysis.rates.rates import rate
 from bartleby.errors import DataError, SettingError
 

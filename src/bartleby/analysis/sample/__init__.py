@@ -1,0 +1,1 @@
+"""A table of trials read once, and what every estimator does with it."""

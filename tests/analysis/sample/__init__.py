@@ -1,0 +1,1 @@
+"""Tests of samples and of what surrounds every estimator."""
