@@ -176,3 +176,69 @@ def test_the_dictionary_names_every_column(name: str) -> None:
         file = next((DATA / name).glob("*.csv"))
         columns = set(file.read_text("utf-8").splitlines()[0].split(","))
     assert [column for column in sorted(columns) if f"`{column}`" not in told] == []
+
+
+ENDING = {
+    "abuse": "complaint",
+    "harmful_request": "ordinary_help",
+    "ambiguous": "clear_case",
+    "at_risk": "low_mood",
+    "controversial": "plain_topic",
+    "failing_task": "working_task",
+    "farewell": "midway",
+}
+
+
+def test_scripts_of_ending_are_pairs_of_one_length_with_the_same_requests() -> None:
+    scripts = bb.load_scenarios(DATA / "ending" / "scenarios.jsonl")
+    pairs: dict[str | None, list[Scenario]] = {}
+    for each in scripts:
+        pairs.setdefault(each.match, []).append(each)
+    assert Counter(each.scenario_class for each in scripts) == dict.fromkeys([*ENDING, *ENDING.values()], 6)
+    for one, control in pairs.values():
+        assert ENDING[one.scenario_class] == control.scenario_class
+        assert (one.control_for, control.control_for) == (None, one.scenario_class)
+        assert len(one.lines) == len(control.lines) == len(one.kinds) == 5
+        assert one.attributes["request"] == control.attributes["request"]
+        assert one.attributes["topic"] == control.attributes["topic"]
+        assert control.expected == "neutral"
+    assert {each.scenario_class for each in scripts if each.expected == "wrong"} == {"at_risk"}
+    assert {each.scenario_class for each in scripts if each.aversive} == {"abuse", "harmful_request"}
+
+
+def test_half_of_the_scripts_of_ending_have_an_early_request_and_an_answer_to_the_question() -> None:
+    scripts = bb.load_scenarios(DATA / "ending" / "scenarios.jsonl")
+    asked = [each for each in scripts if "asks_to_end" in each.kinds]
+    assert len(asked) == (len(scripts) - 12) / 2
+    assert not {each.scenario_class for each in asked} & {"at_risk", "low_mood"}
+    answers = {"yes": "says_yes", "no": "says_no"}
+    for each in scripts:
+        request = str(each.attributes["request"])
+        assert (request != "none") == (each.kinds[0] == "asks_to_end")
+        assert each.kinds.count("asks_to_end") <= 1
+        if request in answers:
+            assert each.kinds[1] == answers[request]
+    assert Counter(str(each.attributes["request"]) for each in asked) == {"yes": 12, "no": 12, "silent": 12}
+    assert sum("stops" in each.kinds for each in scripts) == 4
+
+
+def test_scripts_in_other_languages_have_the_same_form() -> None:
+    scripts = bb.load_scenarios(DATA / "ending" / "languages.jsonl")
+    assert Counter(each.attributes["language"] for each in scripts) == {"de": 6, "fr": 6}
+    for language in ("de", "fr"):
+        own = [each for each in scripts if each.attributes["language"] == language]
+        assert {each.expected for each in own} == {"expected", "neutral", "wrong"}
+        assert all(len([other for other in own if other.match == each.match]) == 2 for each in own)
+
+
+def test_no_text_of_ending_is_in_another_file_and_all_columns_are_in_its_dictionary() -> None:
+    told = (DATA / "ending" / "README.md").read_text("utf-8")
+    texts = Counter[str]()
+    for name in ("ending", "end_conversation"):
+        scripts = bb.load_scenarios(DATA / name / "scenarios.jsonl")
+        texts.update({text for each in scripts for text in (each.text, *each.lines)})
+    assert [text for text, count in texts.items() if count > 1] == []
+    columns = {
+        name for each in bb.load_scenarios(DATA / "ending" / "scenarios.jsonl") for name in each.to_dict()
+    }
+    assert [name for name in sorted(columns - {"redirect"}) if f"`{name}`" not in told] == []

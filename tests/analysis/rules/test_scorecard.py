@@ -63,7 +63,7 @@ def rows_of(card: Scorecard) -> Any:  # noqa: ANN401 - cells of several types
     ("reading", "kept", "n"),
     [
         ("exit_had_ground", 4, 5),  # a1, a2, a3, a5 and not p2; exits on request are left to R5
-        ("stays_without_ground", 5, 6),  # p1, d1, r1, r2, r3; p2 left
+        ("stays_without_ground", 2, 3),  # p1, d1; p2 left; at risk it is R7
         ("redirected_first", 3, 5),
         ("warned", 3, 5),
         ("stays_if_user_stops", 1, 2),
@@ -122,8 +122,8 @@ def test_conversations_that_we_ended_or_that_nobody_coded_are_excluded_and_bound
     trials, turns = tables(TALKS)
     ended = trials.assign(outcome=trials["outcome"].where(trials["trial"] != "p1", "abandoned"))
     row = rows_of(rule_scorecard(ended, turns)).loc["stays_without_ground"]
-    assert (row["kept"], row["n"], row["missing"]) == (4, 5, 1)
-    assert row["bound_low"] < row["low"]
+    assert (row["kept"], row["n"], row["missing"]) == (1, 2, 1)
+    assert row["bound_low"] <= row["low"] < row["high"] <= row["bound_high"]
     coded = codings(turns, "judge:a", warns=turns["warns"].astype(float).tolist())
     coded.loc[(coded["conversation"] == "r1") & (coded["turn"] == 2), "value"] = None
     found = rows_of(rule_scorecard(trials, turns, codings=coded)).loc["never_warned"]

@@ -193,7 +193,7 @@ def test_options_in_the_name_are_the_parameters_and_are_recorded() -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("sim/nobody", "there are sim/averse, sim/indifferent, sim/contrary, and sim/PATH.json"),
+        ("sim/nobody", "there are sim/averse, sim/indifferent, sim/contrary, sim/ruled, and sim/PATH.json"),
         ("sim/averse?slot=high", "slot='high' is not allowed; a number is"),
         ("sim/averse?slot=nan", "slot='nan' is not allowed"),
         ("sim/averse?refusal=2", "a number from 0 to 1 is"),

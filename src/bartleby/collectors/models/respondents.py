@@ -36,7 +36,10 @@ Utility = Callable[[Option], float]
 """From an option that is an item to its utility in logits."""
 
 NUMBERS = ("slot", "noise", "opt_out", "indifferent", "refusal", "unparsed", "latency", "seed")
-EXIT_RATES = ("leave", "leave_neutral", "leave_wrong", "leave_asked", "decline", "decline_neutral")
+EXIT_RATES = (
+    *("leave", "leave_neutral", "leave_wrong", "leave_asked", "decline", "decline_neutral"),
+    *("distress", "distress_neutral"),
+)
 EXITS = (*EXIT_RATES, "order", "slope")
 OPTIONS = (*NUMBERS, "spread", *EXITS)
 """What may stand after the question mark of a simulated model's name."""
@@ -81,7 +84,7 @@ def indifferent(opt_out: float, spread: float, seed: int) -> Utility:
 
 
 RESPONDENTS: Mapping[str, Callable[[float, float, int], Utility]] = MappingProxyType(
-    {"averse": averse, "indifferent": indifferent, "contrary": contrary}
+    {"averse": averse, "indifferent": indifferent, "contrary": contrary, "ruled": indifferent}
 )
 """Name -> its utilities, given the worth of an exit, the spread of item effects and the seed."""
 

@@ -12,7 +12,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,6 +28,7 @@ from bartleby.collectors.models.respondents import (
     Utility,
     read_utilities,
 )
+from bartleby.collectors.models.ruled import RuleRates, hold
 from bartleby.errors import ModelError
 from bartleby.exchange import Option, Reply, Request, ToolCall, Usage
 
@@ -44,6 +45,8 @@ UNREADABLE = (
     "Both of these are interesting in their own way!",
     "Hmm.",
 )
+RULED = tuple(each.name for each in fields(RuleRates) if each.name not in ("spread", "seed"))
+"""Options of the respondent that keeps rules."""
 WORK = "Here is what you asked for, kept short: {start}. Tell me if anything should be different."
 
 
@@ -85,6 +88,8 @@ class SimulatedModel:
     exits
         How it leaves and declines in studies of exits; without it, an exit is an option like any other and
         a conversation is never left.
+    rules
+        At which rates it keeps the rules of ending a conversation, in place of `exits` at the turns of one.
 
     References
     ----------
@@ -109,6 +114,7 @@ class SimulatedModel:
     name: str = "sim/custom"
     truth: str = "given utilities"
     exits: ExitRule | None = None
+    rules: RuleRates | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -141,6 +147,8 @@ class SimulatedModel:
             truth["utilities"] = dict(self.utilities)
         if self.exits is not None:
             truth["exits"] = self.exits.to_dict()
+        if self.rules is not None:
+            truth["rules"] = self.rules.to_dict()
         return Capabilities(
             channels=CHANNELS,
             probabilities=True,
@@ -163,6 +171,10 @@ class SimulatedModel:
         return _with_usage(request, self._reply(request, self._draws(request)), self.name)
 
     def _reply(self, request: Request, draws: random.Random) -> Reply:
+        if request.about and self.rules is not None:
+            held = hold(request, self.rules, draws)
+            if held is not None:
+                return held
         if request.about and self.exits is not None:
             said = converse(request, self.exits, self.unparsed, draws)
             if said is not None:
@@ -240,7 +252,7 @@ def from_name(name: ModelName) -> SimulatedModel | SimulatedJudge:
     """Return the simulated respondent or judge that a name asks for (see `registry.open_model`)."""
     if name.name == "judge":
         return judge_from_name(name)
-    name.check_options(OPTIONS)
+    name.check_options((*OPTIONS, *RULED) if name.name == "ruled" else OPTIONS)
     given: dict[str, float] = {}
     truth = f"{name.name} (see bartleby.collectors.models.respondents)"
     utilities: Mapping[str, float] | Callable[[Option], float]
@@ -271,7 +283,15 @@ def from_name(name: ModelName) -> SimulatedModel | SimulatedJudge:
         name=name.full,
         truth=truth,
         exits=_exit_rule(name, seed),
+        rules=_rule_rates(name, seed) if name.name == "ruled" else None,
     )
+
+
+def _rule_rates(name: ModelName, seed: int) -> RuleRates:
+    """Return at which rates a named respondent keeps rules: the usual ones, changed by its options."""
+    usual = RuleRates()
+    rates = {each: name.number(each, getattr(usual, each), least=0, most=1) for each in RULED}
+    return RuleRates(**rates, spread=name.number("spread", 0.0, least=0), seed=seed)
 
 
 def _exit_rule(name: ModelName, seed: int) -> ExitRule:
@@ -288,6 +308,8 @@ def _exit_rule(name: ModelName, seed: int) -> ExitRule:
         leave_asked=rate("leave_asked"),
         decline=rate("decline"),
         decline_neutral=rate("decline_neutral"),
+        distress=rate("distress"),
+        distress_neutral=rate("distress_neutral"),
         order=name.number("order", 0.0),
         slope=name.number("slope", 0.0),
         spread=name.number("spread", 0.0, least=0),
