@@ -33,6 +33,10 @@ class BartlebyError(Exception):
     log nowhere.db: there is no such file
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in a notebook: the sentence, and not where in our code it was raised."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DataError(BartlebyError):
     """A file or table of data is not what it should be.

@@ -6,9 +6,10 @@ direction of what follows. They are part of the data, so they are neither droppe
 
 from __future__ import annotations
 
+import html
 import re
 
-__all__ = ["HIDDEN", "page_text", "visible"]
+__all__ = ["HIDDEN", "Printed", "page_text", "visible"]
 
 HIDDEN = re.compile(
     "["
@@ -27,6 +28,17 @@ _PLACE = re.compile(
     rf"|(?:/(?!/)|[A-Za-z]:[/\\]+|\\\\)(?:{_NAME}[/\\]+)+)"
 )
 """An absolute path but for its last part: of POSIX, of Windows, or as an address; no address of a server."""
+
+
+class Printed:
+    """A value that shows what it prints, at a prompt and in a notebook alike, and not how it is made."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what is printed, hidden characters and all, as text that no browser obeys."""
+        return f"<pre>{html.escape(visible(self))}</pre>"
 
 
 def visible(text: object) -> str:

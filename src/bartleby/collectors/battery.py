@@ -20,6 +20,7 @@ from bartleby.collectors.summary import RunSummary
 from bartleby.errors import BartlebyError, LogError, SettingError
 from bartleby.exchange import content_hash
 from bartleby.studies.study import Study
+from bartleby.visible import Printed
 
 __all__ = [
     "BadStudy",
@@ -68,8 +69,8 @@ class Pair:
         return sorted({name.partition("/")[0] for name in (self.model, self.user) if name is not None})
 
 
-@dataclass(frozen=True)
-class PairSummary:
+@dataclass(frozen=True, repr=False)
+class PairSummary(Printed):
     """What became of a pair.
 
     Parameters
@@ -95,8 +96,8 @@ class PairSummary:
         return f"{self.summary.status}; {new}"
 
 
-@dataclass(frozen=True)
-class BatterySummary:
+@dataclass(frozen=True, repr=False)
+class BatterySummary(Printed):
     """What became of all pairs, in the order given."""
 
     pairs: Sequence[PairSummary] = field(default_factory=tuple)

@@ -24,6 +24,7 @@ from bartleby.exchange import Reply
 from bartleby.outcome import Outcome
 from bartleby.progress import steps
 from bartleby.storage import free_name, transaction
+from bartleby.visible import Printed
 
 __all__ = ["Fault", "LogCheck", "check_log"]
 
@@ -59,8 +60,8 @@ class Fault:
         return f"{len(self.records):,} {self.what} ({names}); {then}"
 
 
-@dataclass(frozen=True)
-class LogCheck:
+@dataclass(frozen=True, repr=False)
+class LogCheck(Printed):
     """What was found in a log.
 
     Parameters

@@ -21,6 +21,7 @@ from bartleby.studies.catalogue import PARADIGMS
 from bartleby.studies.paradigms.base import Worded
 from bartleby.studies.study import Study
 from bartleby.studies.trial import Trial
+from bartleby.visible import Printed
 
 __all__ = ["Plan", "Prompt", "plan"]
 
@@ -56,8 +57,8 @@ class Prompt:
         return f"--- prompt: {levels or 'the only one'} ---\n{self.text}"
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Printed):
     """What a run would be.
 
     Parameters

@@ -17,6 +17,7 @@ from bartleby.collectors.spent import counted
 from bartleby.exchange import Usage
 from bartleby.outcome import Outcome
 from bartleby.storage import is_held
+from bartleby.visible import Printed
 
 __all__ = ["Status", "status"]
 
@@ -32,8 +33,8 @@ _ATTEMPTS = f"""SELECT count(*), coalesce(sum(ok = 0 AND kind != 'cancelled'), 0
 """A failure does not show whether the request was answered, unless the server said no, with a status."""
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, repr=False)
+class Status(Printed):
     """How a log stands.
 
     Parameters

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bartleby.collectors.status import Status
+from bartleby.visible import Printed
 
 __all__ = ["RunSummary"]
 
 
-@dataclass(frozen=True)
-class RunSummary:
+@dataclass(frozen=True, repr=False)
+class RunSummary(Printed):
     """What a run did in this session, and how the log stands now.
 
     Parameters

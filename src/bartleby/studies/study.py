@@ -18,6 +18,7 @@ from bartleby.studies.caps import Caps
 from bartleby.studies.items import Item, check_items
 from bartleby.studies.paradigms.base import Conversational, Paradigm, Scripted, Settling, Worded
 from bartleby.studies.trial import Showing, Trial
+from bartleby.visible import Printed
 
 __all__ = ["DESCRIBING", "Study"]
 
@@ -26,8 +27,8 @@ DESCRIBING = ("title", "description", "caps", "other_models")
 """Parts of a declaration that decide nothing of what a trial asks: a log goes on when they change."""
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Printed):
     """What is asked: items, a paradigm, conditions, samples and a seed. Making one sends nothing.
 
     Parameters
@@ -100,6 +101,19 @@ class Study:
             if clashes:
                 raise StudyError("\n".join(f"study {self.name!r}: {text}" for text in clashes))
 
+    def __str__(self) -> str:
+        """Say in a few lines what is asked, how, and how often."""
+        crossed = [
+            f"{name} ({', '.join(levels)})" for name, levels in self.conditions.items() if len(levels) > 1
+        ]
+        samples = f"{self.samples} sample{'s' * (self.samples > 1)} of each trial"
+        lines = [
+            f"study {self.name}{f': {self.title}' if self.title else ''}",
+            f"  {len(self.items)} items by {self.paradigm.name}; {self._most():,} trials",
+            f"  {samples}, seed {self.seed}; varied: {'; '.join(crossed) or 'nothing'}",
+        ]
+        return "\n".join(lines)
+
     def trials(self, outcomes: Mapping[str, Outcome] | None = None) -> Iterator[Trial]:
         """Yield every trial of the design, the same ones in the same order for the same seed.
 
@@ -126,10 +140,11 @@ class Study:
 
     def count(self) -> int:
         """Return how many trials there will be (an upper bound for designs with several rounds)."""
-        if self.paradigm.rounds == 1:
-            return sum(1 for _ in self.trials())
-        cells = len(list(self._cells()))
-        return self.paradigm.count(len(self.items)) * cells * self.samples
+        return sum(1 for _ in self.trials()) if self.paradigm.rounds == 1 else self._most()
+
+    def _most(self) -> int:
+        """Return how many trials there are as the paradigm counts them, without building any."""
+        return self.paradigm.count(len(self.items)) * len(list(self._cells())) * self.samples
 
     def with_levels(self, **levels: Sequence[str] | str) -> Study:
         """Return the study with other levels of some conditions: `study.with_levels(exit_channel="string")`.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bartleby.errors import DataError, LogError, SettingError
 from bartleby.progress import steps
+from bartleby.visible import Printed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +32,8 @@ __all__ = [
 TABLES = (".csv", ".parquet")
 
 
-@dataclass
-class SourceCounts:
+@dataclass(repr=False)
+class SourceCounts(Printed):
     """What was read of a source, so that it can be seen that nothing vanished."""
 
     conversations: int = 0
