@@ -87,5 +87,5 @@ def test_what_is_wrong_is_refused_with_the_place() -> None:
 def test_conversations_of_one_name_under_two_models_are_two() -> None:
     both = pd.concat([spelled({"a": "0 1"}, model=name) for name in ("m", "n")])
     table = read_coded_turns(both, coded="coded", conversation="conversation", turn="turn")
-    assert [key for key, _ in table.split()] == [{"model": "m"}, {"model": "n"}]
+    assert [part.key for part in table.split()] == [{"model": "m"}, {"model": "n"}]
     assert table.rows["_conversation"].max() == 1

@@ -7,9 +7,9 @@ are over clusters. Ten codes are forty-five pairs: p values are adjusted over al
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,20 +17,22 @@ import pandas as pd
 
 from bartleby.analysis.coding.alpha import cohen_kappa
 from bartleby.analysis.inference.association import phi
-from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.jackknife import jackknife, scaled_interval
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
+from bartleby.analysis.patterns.coded_turns import (
+    CodedTurns,
+    cluster_warnings,
+    read_coded_turns,
+)
 from bartleby.analysis.patterns.course import course
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import make_design, read_formula
 from bartleby.analysis.rates.regression import regress
-from bartleby.analysis.sample.answer import fit_row
+from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
 from bartleby.analysis.tables.accounting import Accounting
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import as_names, check_settings
-from bartleby.analysis.tables.labels import group_prefix
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import as_names
 from bartleby.errors import SettingError
 
 __all__ = ["co_occurrence"]
@@ -40,7 +42,7 @@ Floats = npt.NDArray[np.float64]
 CELLS = ("both", "only_first", "only_second", "neither")
 
 
-@parameters_of(course)
+@estimator(course)
 def co_occurrence(
     turns: object,
     codes: Sequence[str],
@@ -96,41 +98,32 @@ def co_occurrence(
     Odds ratio: 3.00 (95% interval 1.99 to 4.52) (all 80 observations used; 20 clusters by
     conversation (no other cluster); items as a random sample).
     """
-    check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     names = as_names(codes)
     if len(names) < 2:
         raise SettingError(f"codes={list(names)!r}: must be two columns or more")
     table = read_coded_turns(
         turns, coded=None, conversation=conversation, turn=turn, cluster=cluster, by=by, flags=names
     )
-    rows: list[dict[str, Any]] = []
-    warnings = list(table.warnings)
+
+    def rows_of(part: CodedTurns) -> Iterator[Row | str]:
+        yield from cluster_warnings(part, ())
+        for pair in combinations(names, 2):
+            rows, notes = _pair_rows(_cells(part.rows, *pair), pair, level)
+            yield from ({"first": pair[0], "second": pair[1], **row} for row in rows)
+            yield from (f"{part.prefix}{' and '.join(pair)}: {text}" for text in notes)
+
+    estimates = answer(
+        table,
+        rows_of,
+        identify=["first", "second", "quantity"],
+        tested=lambda row: row["quantity"] == "odds_ratio",
+        family="all {} pairs of this call",
+        adjust=adjust,
+    )
     used = table.rows[list(names)].notna().sum(axis=1) >= 2
-    for key, part in table.split():
-        warnings += cluster_warnings(part, key, ())
-        for one, other in combinations(names, 2):
-            found, told = _pair_rows(_cells(part, one, other), (one, other), level)
-            rows += [{**key, "first": one, "second": other, **row} for row in found]
-            warnings += [f"{group_prefix(key)}{one} and {other}: {text}" for text in told]
-    tested = [row for row in rows if row["quantity"] == "odds_ratio"]
-    for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
-        row["p_adjusted"] = p
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": table.cluster,
-        "by": list(table.groups),
-        "adjust": adjust,
-        "family": f"all {len(tested)} pairs of this call",
-    }
     counts = {"two codes or more": float(used.sum()), "fewer": float((~used).sum())}
     words = {"two codes or more": "turns in which at least one pair was coded", "fewer": "left out: no pair"}
-    return Estimates(
-        estimate_frame(rows, [*table.groups, "first", "second", "quantity"]),
-        Accounting(counts, words, counts["two codes or more"]),
-        (*warnings, NOT_CORRECTED),
-        settings,
-    )
+    return replace(estimates, accounting=Accounting(counts, words, counts["two codes or more"]))
 
 
 def _cells(part: pd.DataFrame, one: str, other: str) -> Floats:
@@ -143,16 +136,16 @@ def _cells(part: pd.DataFrame, one: str, other: str) -> Floats:
     return cells
 
 
-def _pair_rows(cells: Floats, names: tuple[str, str], level: float) -> tuple[list[dict[str, Any]], list[str]]:
+def _pair_rows(cells: Floats, names: tuple[str, str], level: float) -> tuple[list[Row], list[str]]:
     total = cells.sum(axis=0)
     counts = dict(zip(CELLS, total.tolist(), strict=True))
     n, clusters = float(total.sum()), float(len(cells))
     common = {"term": f"{names[0]} and {names[1]}", "n": n, "n_clusters": clusters}
     margins = (total[0] + total[1], total[2] + total[3], total[0] + total[2], total[1] + total[3])
     if min(margins, default=0) <= 0:
-        told = ["one of them is always or never there, so nothing says how they go together"]
+        notes = ["one of them is always or never there, so nothing says how they go together"]
         nothing = {"level": level, "method": "undefined", "p_value": math.nan, **common, **counts}
-        return [{"quantity": name, **nothing} for name in ("odds_ratio", "phi", "kappa")], told
+        return [{"quantity": name, **nothing} for name in ("odds_ratio", "phi", "kappa")], notes
     ratio, warnings = _odds_ratio(cells, level)
     rows = [{"quantity": "odds_ratio", **ratio, **common, **counts}]
     for quantity, fit in (("phi", phi(cells, level, clustered=True)), ("kappa", _kappa(cells, level))):
@@ -161,7 +154,7 @@ def _pair_rows(cells: Floats, names: tuple[str, str], level: float) -> tuple[lis
     return rows, warnings
 
 
-def _odds_ratio(cells: Floats, level: float) -> tuple[dict[str, Any], list[str]]:
+def _odds_ratio(cells: Floats, level: float) -> tuple[Row, list[str]]:
     """Return the odds ratio of the second code given the first, from counts by cluster and first code."""
     data = pd.DataFrame({"given": np.tile([1.0, 0.0], len(cells))})
     events, n = cells[:, [0, 2]].ravel(), (cells[:, [0, 2]] + cells[:, [1, 3]]).ravel()

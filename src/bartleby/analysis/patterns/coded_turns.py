@@ -6,8 +6,8 @@ conversation, which turn, coded or not (missing where the coder said nothing), w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,20 +62,41 @@ class CodedTurns:
         What belongs together, in words.
     warnings
         What a reader must know.
+    key
+        The values that name the group, of a part.
+    lowest
+        The level of a graded code above which it is there.
     """
 
     rows: pd.DataFrame = field(repr=False)
     groups: tuple[str, ...]
     cluster: str
     warnings: tuple[str, ...]
+    key: Mapping[str, Any] = field(default_factory=dict)
+    lowest: float = 0.0
 
-    def split(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-        """Return the turns of each group, with clusters numbered from 0 in it."""
-        return [(key, _renumbered(part)) for key, part in split_groups(self.rows, self.groups)]
+    @property
+    def prefix(self) -> str:
+        """What a message about the group begins with."""
+        return group_prefix(self.key)
 
-    def accounting(self, lowest: float = 0.0) -> Accounting:
-        """Return how many turns were coded as what; above the lowest level of a graded code it is there."""
-        present, known = float((self.rows["_coded"] > lowest).sum()), float(self.rows["_coded"].notna().sum())
+    def split(self, groups: Sequence[str] | None = None) -> Iterator[CodedTurns]:
+        """Yield the turns of each group, with clusters numbered from 0 in it."""
+        for key, part in split_groups(self.rows, self.groups if groups is None else groups):
+            yield replace(self, rows=_renumbered(part), key=key)
+
+    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
+        """Return what must be known of how it was read."""
+        return self.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was used."""
+        return {"estimand": "new_items", "cluster": self.cluster, "by": list(self.groups)}
+
+    def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
+        """Return how many turns were coded as what."""
+        known = float(self.rows["_coded"].notna().sum())
+        present = float((self.rows["_coded"] > self.lowest).sum())
         return Accounting(
             {"present": present, "absent": known - present, "not coded": float(len(self.rows)) - known},
             {
@@ -84,6 +105,7 @@ class CodedTurns:
                 "not coded": "left out: the coder gave no value",
             },
             known,
+            bounds or {},
         )
 
 
@@ -264,24 +286,23 @@ def read_coded_turns(
     table = table.sort_values(["_conversation", "_turn"], kind="stable").reset_index(drop=True)
     _check_order(table, every[conversation], cluster=[found.column] if found.column else [])
     words = found.described if found.column else f"{conversation} (no other cluster)"
-    return CodedTurns(table, groups, words, warnings)
+    return CodedTurns(table, groups, words, (*warnings, NOT_CORRECTED))
 
 
-def cluster_warnings(
-    part: pd.DataFrame, key: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
-) -> list[str]:
+def cluster_warnings(part: CodedTurns, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return what one cluster, or a few where the code is rare, cannot say about others.
 
     Parameters
     ----------
-    part, key
-        The turns of a group and the values that name it.
+    part
+        The turns of a group.
     rows
         Its rows; those of shares are looked at.
     """
-    if (part["_cluster"] == part["_cluster"].iloc[0]).all():
-        return [f"{group_prefix(key)}one cluster only: there is no interval for new ones"]
-    return few_clusters((row for row in rows if row["quantity"] in SHARES), key)
+    cluster = part.rows["_cluster"]
+    if (cluster == cluster.iloc[0]).all():
+        return [f"{part.prefix}one cluster only: there is no interval for new ones"]
+    return few_clusters((row for row in rows if row["quantity"] in SHARES), part.key)
 
 
 def previous(values: pd.Series[Any], table: pd.DataFrame, lag: int) -> pd.Series[Any]:

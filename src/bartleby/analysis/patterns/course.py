@@ -9,7 +9,8 @@ must lie whatever those who left would have done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,15 @@ from bartleby.analysis.patterns.coded_conversations import (
     incidence_counts,
     staying_weights,
 )
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
-from bartleby.analysis.sample.answer import fit_row
+from bartleby.analysis.patterns.coded_turns import (
+    NOT_CORRECTED,
+    CodedTurns,
+    cluster_warnings,
+    read_coded_turns,
+)
+from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import check_settings
-from bartleby.analysis.tables.labels import group_prefix
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["course"]
@@ -44,6 +48,7 @@ ENOUGH_LABELS = 20
 """Labels of a turn from which on its prevalence is corrected."""
 
 
+@estimator()
 def course(
     turns: object,
     *,
@@ -127,7 +132,6 @@ def course(
     >>> course["estimate"].tolist()
     [0.0, 0.0, 0.35, 0.35]
     """
-    check_settings(level, "new_items")
     if horizon is not None and (isinstance(horizon, bool) or horizon < 1):
         raise SettingError(f"horizon={horizon!r}: must be a turn, 1 or more")
     if graded and label:
@@ -144,37 +148,31 @@ def course(
         flags=flags,
         graded=graded,
     )
-    rows: list[dict[str, Any]] = []
-    warnings = list(table.warnings)
     levels = _levels(table.rows["_coded"], coded) if graded else [0.0, 1.0]
-    for key, part in table.split():
-        last = int(part["_turn"].max())
+    table = replace(table, lowest=levels[0])
+    if label:
+        notes = [text for text in table.warnings if text != NOT_CORRECTED]
+        table = replace(
+            table, warnings=(*notes, f"`first_coded`, `left_first` and `had_all_stayed`: {NOT_CORRECTED}")
+        )
+
+    def rows_of(part: CodedTurns) -> Iterator[Row | str]:
+        turns, last = part.rows, int(part.rows["_turn"].max())
         upto = min(horizon or last, last)
-        found = _graded_rows(part, levels, upto, level) if graded else _curves(part, upto, level)
+        rows = _graded_rows(turns, levels, upto, level) if graded else _curves(turns, upto, level)
         if label:
-            found += _corrected_rows(part[part["_turn"] <= upto], label, level, group_prefix(key), warnings)
-        size = float(part["_conversation"].nunique())
-        warnings += [f"{group_prefix(key)}{text}" for text in _worst_warnings(found, size)]
-        rows += [{**key, **row} for row in found]
-        warnings += cluster_warnings(part, key, found)
-    warnings.append(
-        f"`first_coded`, `left_first` and `had_all_stayed`: {NOT_CORRECTED}" if label else NOT_CORRECTED
-    )
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": table.cluster,
-        "by": list(table.groups),
-        "graded": graded,
-        "exited": exited,
-        "label": label,
-        "horizon": horizon,
-    }
-    columns = [*table.groups, "quantity", *(["at_least"] if graded else []), "turn"]
-    return Estimates(estimate_frame(rows, columns), table.accounting(levels[0]), tuple(warnings), settings)
+            corrected, few = _corrected_rows(turns[turns["_turn"] <= upto], label, level)
+            rows += corrected
+            yield from (f"{part.prefix}{text}" for text in few)
+        size = float(turns["_conversation"].nunique())
+        yield from (f"{part.prefix}{text}" for text in _worst_warnings(rows, size))
+        yield from rows
+        yield from cluster_warnings(part, rows)
+
+    return answer(table, rows_of, identify=["quantity", *(["at_least"] if graded else []), "turn"])
 
 
-def _curves(part: pd.DataFrame, upto: int, level: float) -> list[dict[str, Any]]:
+def _curves(part: pd.DataFrame, upto: int, level: float) -> list[Row]:
     data = conversations(part)
     return [*incidence_rows(data, upto, level), *share_rows(data, upto, level)]
 
@@ -188,7 +186,7 @@ def _levels(values: pd.Series[Any], name: str) -> list[float]:
     return levels
 
 
-def _graded_rows(part: pd.DataFrame, levels: list[float], upto: int, level: float) -> list[dict[str, Any]]:
+def _graded_rows(part: pd.DataFrame, levels: list[float], upto: int, level: float) -> list[Row]:
     """Return the curves of each level and above, and the mean level by turn."""
     rows = []
     for least in levels[1:]:
@@ -198,7 +196,7 @@ def _graded_rows(part: pd.DataFrame, levels: list[float], upto: int, level: floa
     return rows + _mean_rows(part, levels, upto, level)
 
 
-def _mean_rows(part: pd.DataFrame, levels: list[float], upto: int, level: float) -> list[dict[str, Any]]:
+def _mean_rows(part: pd.DataFrame, levels: list[float], upto: int, level: float) -> list[Row]:
     """Return the mean level at each turn among those who had it, and its bounds whatever the others."""
     lowest, top = levels[0], levels[-1] - levels[0]
     everyone = part.groupby("_conversation")["_cluster"].first()
@@ -230,7 +228,7 @@ def _mean_fit(above: Floats, cluster: npt.NDArray[np.int64], top: float, level: 
     return mean_within(np.bincount(codes, above), n, variance=float(above.var()), top=top, level=level)
 
 
-def incidence_rows(data: Conversations, upto: int, level: float) -> list[dict[str, Any]]:
+def incidence_rows(data: Conversations, upto: int, level: float) -> list[Row]:
     """Return `first_coded` and `left_first` by turn."""
     sums = data.by_cluster(data.firsts())
     turns = data.code.shape[1]
@@ -248,7 +246,7 @@ def incidence_rows(data: Conversations, upto: int, level: float) -> list[dict[st
     return rows
 
 
-def share_rows(data: Conversations, upto: int, level: float) -> list[dict[str, Any]]:
+def share_rows(data: Conversations, upto: int, level: float) -> list[Row]:
     """Return `still_there` and `had_all_stayed` by turn, with worst-case bounds of the second."""
     known = ~np.isnan(data.code)
     shows = (data.code == 1).astype(float)
@@ -275,7 +273,7 @@ def share_rows(data: Conversations, upto: int, level: float) -> list[dict[str, A
     return rows
 
 
-def _worst(row: dict[str, Any], least: RateFit, most: RateFit, missing: float) -> dict[str, float]:
+def _worst(row: Row, least: RateFit, most: RateFit, missing: float) -> dict[str, float]:
     """Return worst-case bounds with their sampling error, and what a warning of them needs."""
     return {
         "worst_low": float(np.fmin(row["low"], least.low)),
@@ -286,7 +284,7 @@ def _worst(row: dict[str, Any], least: RateFit, most: RateFit, missing: float) -
     }
 
 
-def _worst_warnings(rows: list[dict[str, Any]], size: float) -> list[str]:
+def _worst_warnings(rows: list[Row], size: float) -> list[str]:
     """Return a warning where those gone could carry an estimate out of its interval; rows lose its data."""
     cases = []
     for row in rows:
@@ -297,22 +295,20 @@ def _worst_warnings(rows: list[dict[str, Any]], size: float) -> list[str]:
     return [text.replace("bound_low and bound_high", "worst_low and worst_high") for text in texts]
 
 
-def _corrected_rows(
-    part: pd.DataFrame, label: str, level: float, where: str, warnings: list[str]
-) -> list[dict[str, Any]]:
+def _corrected_rows(part: pd.DataFrame, label: str, level: float) -> tuple[list[Row], list[str]]:
+    """Return prevalence at each turn with enough labels, and which turns have too few."""
     known = part[part["_coded"].notna()]
     labels = known.groupby("_turn")[label].count()
     enough = labels.index[labels >= ENOUGH_LABELS]
-    if len(enough) < len(labels):
-        few = ", ".join(f"{turn:g}" for turn in labels.index.difference(enough)[:8])
-        warnings.append(f"{where}turns {few} have fewer than {ENOUGH_LABELS} labels and are not corrected")
+    few = ", ".join(f"{turn:g}" for turn in labels.index.difference(enough)[:8])
     rows = []
     for turn in enough:
         here = known.loc[known["_turn"] == turn, ["_coded", "_cluster", label]]
         one = prevalence(here, judge="_coded", label=label, cluster="_cluster", level=level).frame.iloc[0]
         row = {str(name): one[name] for name in one.index if name != "labels_to_halve"}
         rows.append({"quantity": "corrected", "turn": int(turn), **row, "term": f"corrected at turn {turn}"})
-    return rows
+    notes = [f"turns {few} have fewer than {ENOUGH_LABELS} labels and are not corrected"] if few else []
+    return rows, notes
 
 
 def _some(sizes: Floats) -> float:

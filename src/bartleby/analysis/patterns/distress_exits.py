@@ -6,9 +6,8 @@ the one among those who had the same turn and stayed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +15,17 @@ import pandas as pd
 
 from bartleby.analysis.exits.hazard import Baseline, hazard
 from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p, share_fit
-from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
+from bartleby.analysis.patterns.coded_turns import (
+    CodedTurns,
+    cluster_warnings,
+    previous,
+    read_coded_turns,
+)
 from bartleby.analysis.patterns.course import course
-from bartleby.analysis.sample.answer import fit_row
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import check_settings
-from bartleby.analysis.tables.labels import group_prefix
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
+from bartleby.analysis.tables.estimates import Estimates, records
 from bartleby.errors import SettingError
 
 __all__ = ["coded_before_exit"]
@@ -32,7 +33,7 @@ __all__ = ["coded_before_exit"]
 Floats = npt.NDArray[np.float64]
 
 
-@parameters_of(course)
+@estimator(course)
 def coded_before_exit(
     turns: object,
     *,
@@ -96,41 +97,36 @@ def coded_before_exit(
     Odds ratio: 1.00 (95% interval 0.42 to 2.37) (all 160 observations used; 10 clusters by scenario;
     items as a random sample).
     """
-    check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     if within is not None and within < 1:
         raise SettingError(f"within={within!r}: must be 1 turn or more, or None for all")
     table = read_coded_turns(
         turns, coded=coded, conversation=conversation, turn=turn, exited=exited, cluster=cluster, by=by
     )
-    rows: list[dict[str, Any]] = []
-    warnings = list(table.warnings)
-    for key, part in table.split():
-        later = _later_turns(part, within)
-        where = group_prefix(key)
+
+    def rows_of(part: CodedTurns) -> Iterator[Row | str]:
+        later = _later_turns(part.rows, within)
         if not later["_exited"].any():
-            warnings += [f"{where}nobody left after a first turn, so nothing is estimated"]
-            warnings += cluster_warnings(part, key, ())
-            continue
-        found, told = _hazard_rows(later, baseline, level)
-        found += _share_rows(later, level)
-        warnings += [*(f"{where}{text}" for text in told), *cluster_warnings(part, key, found)]
-        rows += [{**key, **row} for row in found]
-        first = int((part["_exited"] & (part["_turn"] == 1)).sum())
+            yield f"{part.prefix}nobody left after a first turn, so nothing is estimated"
+            yield from cluster_warnings(part, ())
+            return
+        rows, notes = _hazard_rows(later, baseline, level)
+        rows += _share_rows(later, level)
+        yield from (f"{part.prefix}{text}" for text in notes)
+        yield from cluster_warnings(part, rows)
+        yield from rows
+        first = int((part.rows["_exited"] & (part.rows["_turn"] == 1)).sum())
         if first:
-            warnings.append(f"{where}{first} left at their first turn, before which there is none")
-    _adjust(rows, adjust)
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": table.cluster,
-        "by": list(table.groups),
-        "within": within,
-        "baseline": baseline,
-        "adjust": adjust,
-        "family": "hazards and excesses of all groups of this call",
-    }
-    frame = estimate_frame(rows, [*table.groups, "quantity"])
-    return Estimates(frame, table.accounting(), (*warnings, NOT_CORRECTED), settings)
+            yield f"{part.prefix}{first} left at their first turn, before which there is none"
+
+    estimates = answer(
+        table,
+        rows_of,
+        identify=["quantity"],
+        tested=lambda row: row["quantity"] in {"coefficient", "excess"},
+        family="the {} hazards and excesses of this call",
+        adjust=adjust,
+    )
+    return replace(estimates, frame=_with_odds_ratios(estimates.frame))
 
 
 def _later_turns(part: pd.DataFrame, within: int | None) -> pd.DataFrame:
@@ -147,9 +143,7 @@ def _later_turns(part: pd.DataFrame, within: int | None) -> pd.DataFrame:
     return made[part["_turn"] > part["_turn"].groupby(by).transform("min")].reset_index(drop=True)
 
 
-def _hazard_rows(
-    later: pd.DataFrame, baseline: Baseline, level: float
-) -> tuple[list[dict[str, Any]], list[str]]:
+def _hazard_rows(later: pd.DataFrame, baseline: Baseline, level: float) -> tuple[list[Row], list[str]]:
     known = later[later["before_coded"].notna()]
     if len(set(known["before_coded"])) < 2:
         return [], ["the turn before had the code always or never, so its hazard cannot be told"]
@@ -163,11 +157,10 @@ def _hazard_rows(
     )
     fit = hazard(data, ["before_coded"], baseline=baseline, cluster="cluster", level=level)
     frame = fit.frame[fit.frame["term"] == "before_coded"]
-    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    return rows, list(fit.warnings)
+    return records(frame), list(fit.warnings)
 
 
-def _share_rows(later: pd.DataFrame, level: float) -> list[dict[str, Any]]:
+def _share_rows(later: pd.DataFrame, level: float) -> list[Row]:
     """Return how many exits were preceded, how many would be by the turn alone, and the excess."""
     sums = _sums(later)
     found = curve_jackknife(sums, _shares)
@@ -218,7 +211,7 @@ def _shares(sums: Floats) -> Floats:
     return np.stack([share, expected, compared - expected], axis=-1)
 
 
-def _afterwards(later: pd.DataFrame, level: float) -> dict[str, Any]:
+def _afterwards(later: pd.DataFrame, level: float) -> Row:
     ends = later[later["last"] & (later["preceded"] == 1)]
     codes = pd.factorize(ends["_cluster"])[0]
     count = np.bincount(codes).astype(float)
@@ -227,15 +220,13 @@ def _afterwards(later: pd.DataFrame, level: float) -> dict[str, Any]:
     return {"quantity": "left_afterwards", "term": "left, of those with the code before", **own}
 
 
-def _columns(fit: RateFit, n: float, clusters: float, level: float) -> dict[str, Any]:
+def _columns(fit: RateFit, n: float, clusters: float, level: float) -> Row:
     return fit_row(fit, n=n, n_clusters=clusters, level=level)
 
 
-def _adjust(rows: list[dict[str, Any]], adjust: Adjustment | None) -> None:
-    """Adjust over hazards and excesses; an odds ratio has the adjusted p value of its coefficient."""
-    tested = [row for row in rows if row["quantity"] in {"coefficient", "excess"}]
-    for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
-        row["p_adjusted"] = p
-    for earlier, row in pairwise(rows):
-        if row["quantity"] == "odds_ratio" and earlier["quantity"] == "coefficient":
-            row["p_adjusted"] = earlier["p_adjusted"]
+def _with_odds_ratios(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the adjusted p value of a coefficient at its odds ratio, the row after it."""
+    if "p_adjusted" not in frame:
+        return frame
+    before = frame["p_adjusted"].shift(1).where(frame["quantity"].shift(1) == "coefficient")
+    return frame.assign(p_adjusted=frame["p_adjusted"].where(frame["quantity"] != "odds_ratio", before))

@@ -7,7 +7,7 @@ last is told by the chance of going on, given that the model is still there, and
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p
-from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import clustered_rate
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, previous, read_coded_turns
+from bartleby.analysis.patterns.coded_turns import (
+    CodedTurns,
+    cluster_warnings,
+    previous,
+    read_coded_turns,
+)
 from bartleby.analysis.patterns.course import course
-from bartleby.analysis.sample.answer import fit_row
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import as_names, check_settings
+from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import as_names
 from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
 
@@ -158,7 +163,7 @@ def episode_kinds(table: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     return kinds.sort_values("episodes", ascending=False, kind="stable").reset_index()
 
 
-@parameters_of(course)
+@estimator(course)
 def episodes(
     turns: object,
     *,
@@ -211,32 +216,26 @@ def episodes(
     Any episode: 0.350 (95% interval 0.208 to 0.534) (all 160 observations used; 10 clusters by
     scenario; items as a random sample).
     """
-    check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     table = read_coded_turns(
         turns, coded=coded, conversation=conversation, turn=turn, exited=exited, cluster=cluster, by=by
     )
-    rows: list[dict[str, Any]] = []
-    warnings = list(table.warnings)
-    for key, part in table.split():
-        found = _rows(part, level, leaving=exited is not None)
-        warnings += cluster_warnings(part, key, found)
-        rows += [{**key, **row} for row in found]
-    tested = [row for row in rows if "p_value" in row]
-    for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
-        row["p_adjusted"] = p
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": table.cluster,
-        "by": list(table.groups),
-        "adjust": adjust,
-        "family": f"clustering in all {len(tested)} groups of this call",
-    }
-    frame = estimate_frame(rows, [*table.groups, "quantity"])
-    return Estimates(frame, table.accounting(), (*warnings, NOT_CORRECTED), settings)
+
+    def rows_of(part: CodedTurns) -> Iterator[Row | str]:
+        rows = _rows(part.rows, level, leaving=exited is not None)
+        yield from rows
+        yield from cluster_warnings(part, rows)
+
+    return answer(
+        table,
+        rows_of,
+        identify=["quantity"],
+        tested=lambda row: "p_value" in row,
+        family="clustering in all {} groups of this call",
+        adjust=adjust,
+    )
 
 
-def _rows(part: pd.DataFrame, level: float, *, leaving: bool) -> list[dict[str, Any]]:
+def _rows(part: pd.DataFrame, level: float, *, leaving: bool) -> list[Row]:
     before = previous(part["_coded"], part, 1)
     now = part["_coded"]
     shows = now == 1
@@ -257,7 +256,7 @@ def _rows(part: pd.DataFrame, level: float, *, leaving: bool) -> list[dict[str, 
     return rows
 
 
-def _rate(quantity: str, values: pd.Series[Any], cluster: pd.Series[Any], level: float) -> dict[str, Any]:
+def _rate(quantity: str, values: pd.Series[Any], cluster: pd.Series[Any], level: float) -> Row:
     codes = pd.factorize(cluster)[0]
     n = np.bincount(codes).astype(float)
     fit = clustered_rate(np.bincount(codes, values.to_numpy(dtype=float), len(n)), n, level)
@@ -265,9 +264,7 @@ def _rate(quantity: str, values: pd.Series[Any], cluster: pd.Series[Any], level:
     return {"quantity": quantity, "term": quantity.replace("_", " "), **row}
 
 
-def _clustering(
-    now: pd.Series[Any], before: pd.Series[Any], cluster: pd.Series[Any], level: float
-) -> dict[str, Any]:
+def _clustering(now: pd.Series[Any], before: pd.Series[Any], cluster: pd.Series[Any], level: float) -> Row:
     """Return the chance of the code after a turn with it, less that after a turn without it."""
     codes = pd.factorize(cluster)[0]
     size = int(codes.max()) + 1 if len(codes) else 0
@@ -287,7 +284,7 @@ def _difference(sums: Floats) -> Floats:
     return gap[..., None]
 
 
-def _mean_length(going_on: dict[str, Any]) -> dict[str, Any]:
+def _mean_length(going_on: Row) -> Row:
     """Return the mean length of an episode, 1 / (1 - chance of going on); infinite where none ever ebbs."""
 
     def length(chance: float) -> float:

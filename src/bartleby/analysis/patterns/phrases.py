@@ -20,14 +20,12 @@ import pandas as pd
 from scipy import sparse
 from scipy.special import stdtr
 
-from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import critical_value
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, read_coded_turns
+from bartleby.analysis.patterns.coded_turns import CodedTurns, read_coded_turns
 from bartleby.analysis.patterns.course import course
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import check_settings
-from bartleby.analysis.tables.labels import group_prefix
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.sample.answer import Row, adjusted, answer, estimator
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import SettingError
 
 __all__ = ["Contrasted", "log_odds", "phrases", "tokens"]
@@ -54,7 +52,7 @@ class Contrasted:
     df: Floats
 
 
-@parameters_of(course)
+@estimator(course)
 def phrases(
     turns: object,
     *,
@@ -124,7 +122,6 @@ def phrases(
     intervals above 0: 5, below it: 4 (all 160 observations used; 10 clusters by scenario; items as a
     random sample).
     """
-    check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     if longest < 1 or least < 1 or not prior_size > 0:
         raise SettingError(
             f"longest={longest!r}, least={least!r}, prior_size={prior_size!r}: must be 1 or more, "
@@ -133,37 +130,23 @@ def phrases(
     table = read_coded_turns(
         turns, coded=coded, conversation=conversation, turn=turn, cluster=cluster, by=by, others=[text]
     )
-    rows: list[dict[str, Any]] = []
-    warnings = list(table.warnings)
-    for key, part in table.split():
-        known = part[part["_coded"].notna()]
-        where = group_prefix(key)
+
+    def rows_of(part: CodedTurns) -> Iterator[Row | str]:
+        known = part.rows[part.rows["_coded"].notna()]
         if known["_coded"].nunique() < 2:
-            warnings.append(f"{where}all turns are coded alike, so nothing sets them apart")
-            continue
-        found = [
+            yield f"{part.prefix}all turns are coded alike, so nothing sets them apart"
+            return
+        rows = [
             row
             for length in range(1, longest + 1)
             for row in _rows(known, text, length, (least, prior_size, level))
         ]
-        if not found:
-            warnings.append(f"{where}no phrase was said {least} times or more")
-        adjusted = adjust_p([row["p_value"] for row in found], adjust)
-        told = [{**key, **row, "p_adjusted": p} for row, p in zip(found, adjusted, strict=True)]
-        rows += sorted(told, key=lambda row: (-row["estimate"] / row["std_error"], row["term"]))
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": table.cluster,
-        "by": list(table.groups),
-        "longest": longest,
-        "least": least,
-        "prior_size": prior_size,
-        "adjust": adjust,
-        "family": "all phrases of a group",
-    }
-    frame = estimate_frame(rows, table.groups)
-    return Estimates(frame, table.accounting(), (*warnings, NOT_CORRECTED), settings)
+        if not rows:
+            yield f"{part.prefix}no phrase was said {least} times or more"
+        adjusted(rows, adjust)
+        yield from sorted(rows, key=lambda row: (-row["estimate"] / row["std_error"], row["term"]))
+
+    return answer(table, rows_of, settings={"family": "all phrases of a group"})
 
 
 def tokens(text: str) -> list[str]:

@@ -13,12 +13,12 @@ from typing import Literal
 import pandas as pd
 
 from bartleby.analysis.inference.families import Adjustment, adjust_p
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, CodedTurns, previous, read_coded_turns
+from bartleby.analysis.patterns.coded_turns import CodedTurns, previous, read_coded_turns
 from bartleby.analysis.patterns.course import course
 from bartleby.analysis.rates.effects import effects
+from bartleby.analysis.sample.answer import estimator
 from bartleby.analysis.tables.estimates import Estimates
-from bartleby.analysis.tables.grouping import as_names, check_settings
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.grouping import as_names
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["precedents"]
@@ -26,7 +26,7 @@ __all__ = ["precedents"]
 ADJUSTED_FOR = ("Intercept", "before_coded", "turn")
 
 
-@parameters_of(course)
+@estimator(course)
 def precedents(
     turns: object,
     behaviours: str | Sequence[str],
@@ -104,7 +104,6 @@ def precedents(
     Odds ratio: press 1.18 (95% interval 0.28 to 4.69), before_coded 131 (9 to 151217), turn 1.28
     (0.53 to 3.11) (all 120 observations used; 10 clusters by scenario; items as a random sample).
     """
-    check_settings(level, "new_items", adjust=(adjust, ("holm", "bh", None)))
     steps = sorted({lags} if isinstance(lags, int) else set(lags))
     if not steps or steps[0] < 0:
         raise SettingError(f"lags={lags!r}: must be numbers of turns, 0 or more")
@@ -139,13 +138,12 @@ def precedents(
     )
     frame = _adjusted(fit.frame, tested, adjust)
     without = len(data) - len(kept)
-    told = (f"{without} turns have not so many turns before them, or an empty column, and are left out",)
-    warnings = (*table.warnings, *fit.warnings, *(told if without else ()), NOT_CORRECTED)
+    lost = (f"{without} turns have not so many turns before them, or an empty column, and are excluded",)
+    warnings = (*table.warnings, *fit.warnings, *(lost if without else ()))
     settings = {
         **fit.settings,
         "cluster": " and ".join([table.cluster, *ways[1:]]),
         "lags": steps,
-        "adjust": adjust,
         "family": f"{', '.join(tested)}, in every group of this call",
     }
     return dataclasses.replace(fit, frame=frame, warnings=warnings, settings=settings)

@@ -7,24 +7,25 @@ with turns anyhow does not (`precedents` adjusts for the turn).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p, means
-from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import clustered_rate
 from bartleby.analysis.inference.jackknife import Jackknife
-from bartleby.analysis.patterns.coded_turns import NOT_CORRECTED, cluster_warnings, read_coded_turns
+from bartleby.analysis.patterns.coded_turns import (
+    CodedTurns,
+    cluster_warnings,
+    read_coded_turns,
+)
 from bartleby.analysis.patterns.course import course
-from bartleby.analysis.sample.answer import fit_row
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import check_settings
-from bartleby.analysis.tables.labels import group_prefix
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import SettingError
 
 __all__ = ["TriggerBy", "around_trigger"]
@@ -33,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 TriggerBy: TypeAlias = Literal["user", "model"]
 
 
-@parameters_of(course)
+@estimator(course)
 def around_trigger(
     turns: object,
     trigger: str | Sequence[str],
@@ -104,9 +105,6 @@ def around_trigger(
     0 0.350 (0.208 to 0.534), offset 1 0.350 (0.208 to 0.534) (all 160 observations used; 10 clusters
     by scenario; items as a random sample).
     """
-    check_settings(
-        level, "new_items", by_whom=(by_whom, ("user", "model")), adjust=(adjust, ("holm", "bh", None))
-    )
     if before < 1 or after < 1:
         raise SettingError(f"before={before!r}, after={after!r}: must be 1 turn or more on each side")
     triggers = [trigger] if isinstance(trigger, str) else list(trigger)
@@ -114,39 +112,29 @@ def around_trigger(
         turns, coded=coded, conversation=conversation, turn=turn, exited=exited, cluster=cluster, by=by,
         flags=triggers,
     )  # fmt: skip
-    rows: list[dict[str, Any]] = []
-    warnings = list(table.warnings)
-    for key, part in table.split():
-        own: list[dict[str, Any]] = []
+
+    def rows_of(part: CodedTurns) -> Iterator[Row | str]:
+        rows: list[Row] = []
         for name in triggers:
-            aligned = _aligned(part, name)
-            where = f"{group_prefix(key)}{name}: "
+            aligned = _aligned(part.rows, name)
             if aligned.empty:
-                warnings.append(f"{where}no conversation has it, so nothing is estimated")
+                yield f"{part.prefix}{name}: no conversation has it, so nothing is estimated"
                 continue
-            found = _offset_rows(aligned, range(-before, after + 1), level)
             sides = _sides(aligned, (before, after), by_whom)
-            found += _paired_rows(sides, level, where, warnings)
-            own += [{**key, "trigger": name, **row} for row in found]
-        warnings += cluster_warnings(part, key, own)
-        rows += own
-    tested = [row for row in rows if "p_value" in row]
-    for row, p in zip(tested, adjust_p([row["p_value"] for row in tested], adjust), strict=True):
-        row["p_adjusted"] = p
-    warnings.append(NOT_CORRECTED)
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": table.cluster,
-        "by": list(table.groups),
-        "by_whom": by_whom,
-        "before": before,
-        "after": after,
-        "adjust": adjust,
-        "family": f"all {len(tested)} differences of this call",
-    }
-    frame = estimate_frame(rows, [*table.groups, "trigger", "quantity", "offset"])
-    return Estimates(frame, table.accounting(), tuple(warnings), settings)
+            yield from (f"{part.prefix}{name}: {text}" for text in _lost(sides))
+            found = [*_offset_rows(aligned, range(-before, after + 1), level), *_paired_rows(sides, level)]
+            rows += [{"trigger": name, **row} for row in found]
+        yield from rows
+        yield from cluster_warnings(part, [{**part.key, **row} for row in rows])
+
+    return answer(
+        table,
+        rows_of,
+        identify=["trigger", "quantity", "offset"],
+        tested=lambda row: "p_value" in row,
+        family="all {} differences of this call",
+        adjust=adjust,
+    )
 
 
 def _aligned(part: pd.DataFrame, trigger: str) -> pd.DataFrame:
@@ -156,7 +144,7 @@ def _aligned(part: pd.DataFrame, trigger: str) -> pd.DataFrame:
     return kept.assign(_offset=kept["_turn"] - kept["_conversation"].map(first))
 
 
-def _offset_rows(aligned: pd.DataFrame, offsets: range, level: float) -> list[dict[str, Any]]:
+def _offset_rows(aligned: pd.DataFrame, offsets: range, level: float) -> list[Row]:
     rows = []
     for offset in offsets:
         here = aligned[(aligned["_offset"] == offset) & aligned["_coded"].notna()]
@@ -170,20 +158,30 @@ def _offset_rows(aligned: pd.DataFrame, offsets: range, level: float) -> list[di
     return rows
 
 
-def _paired_rows(sides: pd.DataFrame, level: float, where: str, warnings: list[str]) -> list[dict[str, Any]]:
-    """Return the means before and after and their difference, of conversations with turns on both sides."""
-    both = sides.dropna(subset=["before", "after"])
-    lost = sides[sides["before"].notna() & sides["after"].isna()]
-    gone = lost[lost["left"]]
-    told = len(sides) - len(both)
-    if told:
-        warnings.append(
-            f"{where}{told} of {len(sides)} conversations with it have no coded turn on one side ("
-            f"{len(gone)} because the model left) and say nothing about the difference"
+def _lost(sides: pd.DataFrame) -> list[str]:
+    """Return which conversations have no turns on one side."""
+    both, lost = _both_sides(sides), sides[sides["before"].notna() & sides["after"].isna()]
+    notes = []
+    if len(both) < len(sides):
+        notes.append(
+            f"{len(sides) - len(both)} of {len(sides)} conversations with it have no coded turn on one side "
+            f"({lost['left'].sum()} because the model left) and say nothing about the difference"
         )
     if both.empty:
-        warnings.append(f"{where}no conversation has turns on both sides, so there is no difference")
+        notes.append("no conversation has turns on both sides, so there is no difference")
+    return notes
+
+
+def _both_sides(sides: pd.DataFrame) -> pd.DataFrame:
+    return sides.dropna(subset=["before", "after"])
+
+
+def _paired_rows(sides: pd.DataFrame, level: float) -> list[Row]:
+    """Return the means before and after and their difference, of conversations with turns on both sides."""
+    both = _both_sides(sides)
+    if both.empty:
         return []
+    gone = sides[sides["before"].notna() & sides["after"].isna() & sides["left"]]
     codes = pd.factorize(both["_cluster"])[0]
     count = np.bincount(codes).astype(float)
     sums = {name: np.bincount(codes, both[name].to_numpy(dtype=float)) for name in ("before", "after")}
@@ -227,7 +225,7 @@ def _difference(sides: pd.DataFrame) -> Jackknife:
     return curve_jackknife(sums, means).at(0)
 
 
-def _bounds(both: pd.DataFrame, gone: pd.DataFrame, row: dict[str, Any], level: float) -> dict[str, float]:
+def _bounds(both: pd.DataFrame, gone: pd.DataFrame, row: Row, level: float) -> dict[str, float]:
     """Return bounds had those who left shown the code at no turn after the trigger, and at all of them.
 
     They reach as far as the intervals of both.

@@ -9,105 +9,143 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, wraps
-from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import RateFit
-from bartleby.analysis.sample.sample import Sample
-from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
+from bartleby.analysis.tables.accounting import Accounting, WorstCase, bound_warnings
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import level_problems
-from bartleby.analysis.tables.outcomes import missing_warnings
+from bartleby.analysis.tables.labels import group_label
 from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
-__all__ = ["EXTREMES", "Row", "RowsOf", "adjusted", "answer", "estimator", "fit_row", "one_sided_problems"]
+__all__ = ["EXTREMES", "Part", "Row", "adjusted", "answer", "estimator", "fit_row", "one_sided_problems"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result", bound=Estimates)
 Row: TypeAlias = dict[str, Any]
 """One row of a table of estimates."""
-RowsOf: TypeAlias = Callable[[Sample], Iterable[Row | str]]
-"""What an estimator is: it yields the rows of one group, and warnings."""
 EXTREMES = "_extremes"
 """In a row with bounds: the two estimates had the missing trials all gone one way or all the other."""
 
 
+class Part(Protocol):
+    """A table that was read, or a group of it."""
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """The values that name the group."""
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """Columns that split the table."""
+
+    def split(self, groups: Sequence[str] | None = None) -> Iterable[Self]:
+        """Yield each group, in the order of its values."""
+
+    def notes(self, groups: Sequence[str], *, bounded: bool) -> Iterable[str]:
+        """Return what must be known of how it was read, by group where estimates are bounded."""
+
+    def accounting(self, bounds: dict[str, tuple[float, float]]) -> Accounting:
+        """Return how everything in it was counted."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was used: estimand, clusters, groups."""
+
+
+Read = TypeVar("Read", bound=Part)
+
+
 def answer(
-    sample: Sample,
-    rows_of: RowsOf,
+    table: Read,
+    rows_of: Callable[[Read], Iterable[Row | str]],
     *,
     groupings: Sequence[Sequence[str]] | None = None,
     identify: Sequence[str] = (),
     compared: str | None = None,
+    tested: Callable[[Row], bool] = lambda row: "reference" in row and "p_value" in row,
+    family: str = "all {} comparisons of this call",
     adjust: Adjustment | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Estimates:
-    """Return the estimates of every group of a sample.
+    """Return the estimates of every group of a table.
 
     Parameters
     ----------
-    sample
+    table
         What was read.
     rows_of
-        The rows of one group, and warnings about it.
+        What an estimator is: it yields the rows of one group, and warnings.
     groupings
-        Several ways to split the sample, whose rows follow each other; None takes that of the sample.
+        Several ways to split the table, whose rows follow each other; None takes its own.
     identify
         Columns that say which row it is, beside those of groups.
     compared
         A column whose values are compared: rows name one of them, and its `reference`.
+    tested, family
+        Which rows' p values are one family, and what this is called.
     adjust
-        For the p values of all comparisons, which are one family.
+        How they are adjusted.
     settings
         What was used, beside what was asked for.
     """
-    splits = [list(groups) for groups in ([sample.groups] if groupings is None else groupings)]
+    splits = [list(groups) for groups in ([table.groups] if groupings is None else groupings)]
     groups = list(dict.fromkeys(name for split in splits for name in split))
     rows: list[Row] = []
     notes: list[str] = []
     bounds: dict[str, tuple[float, float]] = {}
     cases: list[WorstCase] = []
-    for part in (part for split in splits for part in sample.split(split)):
+    for part in (part for split in splits for part in table.split(split)):
         for found in rows_of(part):
             if isinstance(found, str):
                 notes.append(found)
                 continue
-            cases += _worst_case(found, part, bounds)
+            cases += _worst_case(found, part.key, bounds)
             rows.append({**dict.fromkeys(groups, "all"), **part.key, **found})
+    family_rows = adjusted([row for row in rows if tested(row)], adjust)
     further = [compared] if compared else []
-    lacking = [text for split in splits for text in missing_warnings(sample, [*split, *further])]
-    family = [row for row in rows if "reference" in row and "p_value" in row]
-    adjusted(family, adjust)
+    read = [text for split in splits for text in table.notes([*split, *further], bounded=bool(bounds))]
     lead = [*groups, *([compared, "reference"] if compared else []), *identify]
     return Estimates(
         estimate_frame(rows, dict.fromkeys(lead)),
-        sample.accounting(bounds),
-        tuple(dict.fromkeys([*(lacking if bounds else sample.warnings), *notes, *bound_warnings(cases)])),
+        table.accounting(bounds),
+        tuple(dict.fromkeys([*read, *notes, *bound_warnings(cases)])),
         {
-            "estimand": sample.estimand,
-            "level": sample.level,
-            "cluster": sample.clusters.described,
-            "by": groups,
-            **({"family": f"all {len(family)} comparisons of this call"} if adjust or family else {}),
+            **table.settings(),
+            **({"by": groups} if groupings else {}),
+            **({"family": family.format(len(family_rows))} if family_rows else {}),
             **(settings or {}),
         },
     )
 
 
-def _worst_case(row: Row, part: Sample, bounds: dict[str, tuple[float, float]]) -> list[WorstCase]:
+def _worst_case(row: Row, key: Mapping[str, Any], bounds: dict[str, tuple[float, float]]) -> list[WorstCase]:
     """Note the bounds of a row, and return its worst case; none where it has no bounds."""
-    if "bound_low" not in row:
+    extremes = row.pop(EXTREMES, None)
+    if "bound_low" not in row or extremes is None:
         return []
-    label, total = part.label(row["term"]), row["n"] + row["missing"]
+    label, total = group_label(row["term"], key), row["n"] + row["missing"]
     bounds[label] = (row["bound_low"], row["bound_high"])
-    return [WorstCase(label, row["low"], row["high"], row.pop(EXTREMES), row["missing"], total)]
+    return [WorstCase(label, row["low"], row["high"], extremes, row["missing"], total)]
 
 
-def adjusted(rows: Sequence[Row], adjust: Adjustment | None) -> None:
-    """Write `p_adjusted` into rows that are one family."""
+def adjusted(rows: list[Row], adjust: Adjustment | None) -> list[Row]:
+    """Write `p_adjusted` into rows that are one family, and return them."""
     for row, p in zip(rows, adjust_p([row["p_value"] for row in rows], adjust), strict=True):
         row["p_adjusted"] = p
+    return rows
 
 
 def fit_row(fit: RateFit, *, n: float, n_clusters: float, level: float) -> Row:
@@ -152,9 +190,7 @@ def estimator(
             asked = {name: value for name, value in bound.arguments.items() if name != table}
             _check(asked, function)
             estimates = function(*args, **kwargs)
-            defaults = _signature(function).parameters
-            made = {name: asked[name] for name in asked if not asked[name] is defaults[name].default is None}
-            return replace(estimates, settings={**_plain(made), **estimates.settings})
+            return replace(estimates, settings={**_plain(asked, function), **estimates.settings})
 
         return parameters_of(*explained_by)(estimated)
 
@@ -206,9 +242,18 @@ def one_sided_problems(level: Any) -> list[str]:  # noqa: ANN401
     return [] if 0.5 < level < 1 else [f"level={level!r}: a one-sided bound needs a level between 0.5 and 1"]
 
 
-def _plain(asked: Mapping[str, object]) -> dict[str, object]:
-    """Return the settings that can be written down; a table is none."""
-    return {name: _written(value) for name, value in asked.items() if _can_be_written(value)}
+def _plain(asked: Mapping[str, object], function: Callable[..., Any]) -> dict[str, object]:
+    """Return the settings that can be written down: no table, and nothing that is off unless asked for.
+
+    The outcome is not among them: the terms of a table name it.
+    """
+    defaults = _signature(function).parameters
+    off = {name for name, value in asked.items() if value is None and defaults[name].default is None}
+    return {
+        name: _written(value)
+        for name, value in asked.items()
+        if name not in {*off, "outcome"} and _can_be_written(value)
+    }
 
 
 def _can_be_written(value: object) -> bool:

@@ -25,7 +25,7 @@ from bartleby.analysis.tables.grouping import (
     split_groups,
 )
 from bartleby.analysis.tables.labels import group_label, natural_order
-from bartleby.analysis.tables.outcomes import EventTable, Refusals, read_events
+from bartleby.analysis.tables.outcomes import EventTable, Refusals, missing_warnings, read_events
 from bartleby.errors import DataError, SettingError
 
 __all__ = [
@@ -242,6 +242,19 @@ class Sample(EventTable):
     def arms(self, role: str, *values: object) -> list[Sample]:
         """Return the rows that have each of some values in a column."""
         return [self.where(self[role] == value) for value in values]
+
+    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
+        """Return what must be known of how it was read, by group where estimates are bounded."""
+        return missing_warnings(self, groups) if bounded else self.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was used."""
+        return {
+            "estimand": self.estimand,
+            "level": self.level,
+            "cluster": self.clusters.described,
+            "by": list(self.groups),
+        }
 
     def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
         """Return how all trials were counted, the excluded ones too."""
