@@ -41,6 +41,7 @@ from .verbs.logs import read as read
 from .verbs.logs import status as status
 from .verbs.reporting import report as report
 from .verbs.research import init as init
+from .verbs.research import new as new
 from .verbs.running import check as check
 from .verbs.running import collect as collect
 from .verbs.running import run as run

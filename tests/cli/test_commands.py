@@ -170,15 +170,18 @@ def test_every_estimator_reads_an_exported_table(
     assert json.loads(out)["estimates"]
 
 
-def test_init_lays_out_the_four_places_and_keeps_what_is_there(run: Run, tmp_path: Path) -> None:
+def test_init_lays_out_a_lean_folder_and_keeps_what_is_there(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    code, _, _ = run("init", folder)
-    made = {path.relative_to(folder).parts[0] for path in folder.rglob("*") if path.is_file()}
-    assert (code, made) == (0, {"studies", "analysis", "notebooks", "data"})
-    kept = folder / "studies" / "task_preferences.py"
+    code, out, _ = run("init", folder)
+    made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert (code, len(made)) == (0, 8)
+    assert {"README.md", "pyproject.toml", "requirements.lock", "studies/first_study.py"} < set(made)
+    assert "bartleby check studies/first_study.py" in out
+    kept = folder / "studies" / "first_study.py"
     kept.write_text("# mine now\n")
-    run("init", folder)
+    run("init", folder, "--examples")
     assert kept.read_text() == "# mine now\n"
+    assert (folder / "studies" / "task_preferences.py").is_file()
 
 
 def test_studies_are_listed(run: Run) -> None:

@@ -1,8 +1,9 @@
-"""`bartleby init`, `bartleby studies` and `bartleby wordings`."""
+"""`bartleby init`, `new`, `studies` and `wordings`."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command
@@ -21,10 +22,24 @@ def add_commands(commands: Commands) -> None:
         commands,
         "init",
         _init,
-        "lay out a research folder of your own, with one working study",
+        "lay out a research folder of your own, with one study that runs at once",
         "bartleby init my_research",
     )
     init.add_argument("folder", help="folder to make; what is there already is left as it is")
+    _add_paradigm(init)
+    init.add_argument(
+        "--examples", action="store_true", help="also write the studies that come with Bartleby"
+    )
+    new = add_command(
+        commands,
+        "new",
+        _new,
+        "write a study of your own that runs at once: declaration, items, analysis, notebook",
+        "bartleby new my_study --paradigm exit",
+    )
+    new.add_argument("name", help="name of the study and of its files")
+    _add_paradigm(new)
+    new.add_argument("--folder", default=".", metavar="DIR", help="research folder (default: this one)")
     add_command(
         commands,
         "studies",
@@ -52,12 +67,34 @@ def _wordings(options: argparse.Namespace) -> int:
     return 0
 
 
-def _init(options: argparse.Namespace) -> int:
-    from bartleby.verbs.research import init
+def _add_paradigm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--paradigm",
+        default="choice",
+        metavar="KIND",
+        help="choice (two tasks, one is taken), opt-out (a task that can be declined), exit (a conversation "
+        "that can be left), self-report (the same, with questions before and after) (default: choice)",
+    )
 
-    for path in init(options.folder):
+
+def _init(options: argparse.Namespace) -> int:
+    from bartleby.verbs.research import FIRST, init
+
+    for path in init(options.folder, paradigm=options.paradigm, examples=options.examples):
         say(path)
-    say(f"\nnext: cd {options.folder} && bartleby check studies/task_preferences.py")
+    folder = shlex.quote(options.folder)
+    say(f"\nnext: cd {folder} && bartleby check studies/{FIRST}.py --model local/smollm2")
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    from bartleby.verbs.research import new
+
+    made = new(options.name, options.paradigm, folder=options.folder)
+    for path in made:
+        say(path)
+    study, analysis = (shlex.quote(str(path)) for path in (made[0], made[-2]))
+    say(f"\nnext: bartleby check {study} --model local/smollm2, or at once: python {analysis}")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Protocol
 
 from bartleby.errors import DataError
@@ -128,6 +129,18 @@ def _is_allowed(name: str, value: object, allowed: tuple[str, ...]) -> bool:
     return name in NUMERIC and isinstance(value, (int, float)) and math.isfinite(value)
 
 
+def _is_item(item: object) -> bool:
+    return not isinstance(item, type) and all(hasattr(item, name) for name in ("id", "text", "to_dict"))
+
+
+def _not_an_item(place: int, item: object) -> str:
+    if isinstance(item, type):
+        made = f"{item.__name__}('name', 'what is asked')"
+        return f"item {place} is the class {item.__name__}; make one of it: {made}"
+    kind, allowed = type(item).__name__, "bb.Task('name', 'what is asked'), bb.Scenario(...)"
+    return f"item {place} is the {'text' if kind == 'str' else kind} {str(item)[:60]!r}; allowed: {allowed}"
+
+
 def check_items(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return the items of a study, after checking that their ids, and the texts of tasks, are distinct.
 
@@ -139,7 +152,16 @@ def check_items(items: Iterable[Item]) -> tuple[Item, ...]:
     DataError
         If there is none, or an id or a task's text occurs twice.
     """
+    if isinstance(items, (str, Path)):
+        loaders = "bb.load_tasks or bb.load_scenarios"
+        raise DataError(f"items is the text {str(items)!r}; a file is loaded with {loaders}")
+    if hasattr(items, "columns") or not isinstance(items, Iterable):
+        kind = type(items).__name__
+        raise DataError(f"items is a {kind}; allowed: a list of bb.Task or bb.Scenario")
     kept = tuple(items)
+    strange = [_not_an_item(place, item) for place, item in enumerate(kept, start=1) if not _is_item(item)]
+    if strange:
+        raise DataError(strange)
     problems = [] if kept else ["there are no items; a study needs at least one"]
     for name in ("id", "text"):
         seen: dict[str, str] = {}

@@ -17,6 +17,7 @@ from bartleby.outcome import Outcome
 from bartleby.studies.caps import Caps
 from bartleby.studies.items import Item, check_items
 from bartleby.studies.paradigms.base import Conversational, Paradigm, Scripted, Settling, Worded
+from bartleby.studies.scenarios import Scenario
 from bartleby.studies.trial import Showing, Trial
 from bartleby.visible import Printed
 
@@ -89,6 +90,7 @@ class Study(Printed):
     other_models: OtherModels = "excluded"
 
     def __post_init__(self) -> None:
+        _require_made(self)
         object.__setattr__(self, "items", check_items(self.items))
         factors = self.paradigm.factors()
         problems = _problems(self, factors)
@@ -294,6 +296,43 @@ class Study(Printed):
             yield Trial(identity, showing.items, conditions, sample, template)
 
 
+def _require_made(study: Study) -> None:
+    """Raise where a class stands in place of what is made of it, or a mapping in place of a value."""
+    paradigm: object = study.paradigm
+    problems = []
+    if isinstance(paradigm, type):
+        name = paradigm.__name__
+        problems.append(f"paradigm is the class {name}; write it with brackets: {name}()")
+    elif not all(hasattr(paradigm, name) for name in ("factors", "present", "read")):
+        allowed = "bb.TaskChoice(), bb.OptOut(), bb.EndConversation(), or one of your own"
+        problems.append(f"paradigm is {paradigm!r}; allowed: {allowed}")
+    for name in ("samples", "seed"):
+        value = getattr(study, name)
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            problems.append(f"{name} is {value!r}; allowed: a whole number")
+    for name, kind in (("settings", Settings), ("caps", Caps)):
+        value = getattr(study, name)
+        if not isinstance(value, kind):
+            problems.append(f"{name} is {value!r}; allowed: bb.{kind.__name__}(...)")
+    conditions: object = study.conditions
+    if not isinstance(conditions, Mapping):
+        problems.append(f"conditions is {study.conditions!r}; allowed: lists of levels by condition")
+    if problems:
+        raise StudyError("\n".join(f"study {study.name!r}: {problem}" for problem in problems))
+
+
+def _misplaced(study: Study) -> list[str]:
+    """Return which scenarios are in a paradigm that would say nothing but their first line."""
+    if isinstance(study.paradigm, Conversational):
+        return []
+    return [
+        f"item {item.id!r} is a scenario, and {study.paradigm.name} shows one text and no conversation; "
+        "allowed: bb.Task, or the paradigm bb.EndConversation()"
+        for item in study.items
+        if isinstance(item, Scenario)
+    ]
+
+
 def _can_take(exit_channel: str, supported: Sequence[str]) -> bool:
     """Whether a model that supports these answer channels can take an exit."""
     return exit_channel != "tool" or "tool" in supported
@@ -305,8 +344,8 @@ def _repair(condition: str, levels: Sequence[str]) -> str:
 
 
 def _problems(study: Study, factors: Mapping[str, tuple[str, ...]]) -> list[str]:
-    problems = []
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", study.name):
+    problems = _misplaced(study)
+    if not isinstance(study.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", study.name):
         problems.append(f"name is {study.name!r}; allowed: letters, digits, '_', '-' and '.'")
     if study.samples < 1:
         problems.append(f"samples is {study.samples}; allowed: 1 or more")

@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 
 from bartleby.errors import StudyError
 
-__all__ = ["FRAMINGS", "LABEL_SETS", "check_template", "template_clashes", "text_clashes"]
+__all__ = [
+    "FRAMINGS",
+    "LABEL_SETS",
+    "check_template",
+    "strange_texts",
+    "template_clashes",
+    "text_clashes",
+]
 
 FRAMINGS: Mapping[str, str] = {
     "prefer": "Here are two tasks.\n\n{first}\n{second}{exits}\n\nWhich of them would you prefer to do?",
@@ -44,6 +51,20 @@ LABEL_SETS: Mapping[str, tuple[str, ...]] = {
 
 NEITHER = "Neither of them"
 NO_PREFERENCE = "No preference"
+
+
+def strange_texts(name: str, texts: object, kind: type = str) -> list[str]:
+    """Return what is wrong with texts by name: none, no mapping, or of another kind."""
+    allowed = f"at least one {'text' if kind is str else kind.__name__} by name"
+    if not isinstance(texts, Mapping):
+        return [f"{name} is {texts!r}; allowed: {allowed}"]
+    if not texts:
+        return [f"{name} is empty; allowed: {allowed}"]
+    return [
+        f"{name}[{key!r}] is {text!r}; allowed: {allowed}"
+        for key, text in texts.items()
+        if not isinstance(text, kind)
+    ]
 
 
 def check_template(name: str, template: str, needed: tuple[str, ...] = ("first", "second")) -> None:

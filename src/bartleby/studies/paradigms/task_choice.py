@@ -23,6 +23,7 @@ from bartleby.studies.design.wordings import (
     NEITHER,
     NO_PREFERENCE,
     check_template,
+    strange_texts,
     template_clashes,
 )
 from bartleby.studies.items import Attribute, Item
@@ -88,8 +89,14 @@ class TaskChoice:
     name: ClassVar[str] = "task_choice"
 
     def __post_init__(self) -> None:
-        if not self.wordings:
-            raise StudyError("wordings is empty; allowed: at least one template by name")
+        graph: object = self.graph
+        if isinstance(graph, type) or not hasattr(graph, "pairs"):
+            shown = f"the class {graph.__name__}" if isinstance(graph, type) else repr(graph)
+            allowed = "AllPairs(), SparsePairs(degree), SwissRounds(rounds)"
+            raise StudyError(f"graph is {shown}; allowed: {allowed}")
+        strange = strange_texts("wordings", self.wordings)
+        if strange:
+            raise StudyError("\n".join(strange))
         for name, template in self.wordings.items():
             check_template(name, template)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from bartleby.errors import StudyError
 from bartleby.exchange import Settings
 from bartleby.outcome import Outcome
 from bartleby.studies.batteries import Battery, Statement
@@ -57,6 +58,9 @@ class ExitParadigm:
     rounds: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        battery: object = self.battery
+        if battery is not None and not isinstance(battery, Battery):
+            raise StudyError(f"battery is {battery!r}; allowed: bb.self_reports.Battery([...]), or None")
         check_texts(self.wordings, self.effects, self.tool_names, self.exit_string)
 
     @property

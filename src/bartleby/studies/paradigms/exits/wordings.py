@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bartleby.errors import StudyError
+from bartleby.studies.design.wordings import strange_texts
 
 __all__ = [
     "CHAT_EFFECTS",
@@ -190,11 +191,9 @@ def check_texts(
     StudyError
         Naming all of them at once.
     """
-    problems = [
-        f"{name} is empty; allowed: at least one text by name"
-        for name, given in (("wordings", wordings), ("effects", effects))
-        if not given
-    ]
+    problems = strange_texts("wordings", wordings, ExitWording) + strange_texts("effects", effects)
+    if any("by name" in problem and "empty" not in problem for problem in problems):
+        raise StudyError("\n".join(problems))
     if not tool_names:
         problems.append("tool_names is empty; allowed: at least one name")
     problems += [
