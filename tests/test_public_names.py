@@ -69,3 +69,10 @@ def test_the_package_is_imported_without_anything_heavy() -> None:
     script = f"import bartleby, sys; print({heavy!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_name_that_is_in_a_namespace_is_said_to_be_there() -> None:
+    with pytest.raises(AttributeError, match=r"there is bartleby\.leaving\.hazard$"):
+        _ = bartleby.hazard  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"attribute nonsense$"):
+        _ = bartleby.nonsense  # type: ignore[attr-defined]

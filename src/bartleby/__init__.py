@@ -39,4 +39,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("bartleby")
-    return _lazy(name)
+    try:
+        return _lazy(name)
+    except AttributeError as error:
+        spaces = [] if name.startswith("_") else [space for space in __all__ if space.islower()]
+        inside = next((space for space in spaces if name in getattr(_lazy(space), "__all__", ())), None)
+        hint = "" if inside is None else f"; there is bartleby.{inside}.{name}"
+        raise AttributeError(f"{error}{hint}") from None

@@ -24,7 +24,9 @@ HIDDEN = re.compile(
 _NAME = r"[^\s/\\'\"<>|:;,()\[\]]++"
 _PLACE = re.compile(
     r"(?:\bfile://|(?<=\w)/|(?<![\w./~\\]))"
-    rf"(?:/(?:home|Users)/{_NAME}(?![/\\])"  # a home and nothing in it: its last part is a person's name
+    # A person's name may have spaces; and where a home is all, its last part is that name.
+    rf"(?:(?:/(?:home|Users)|[A-Za-z]:[/\\]+Users)[/\\]+{_NAME}(?: {_NAME}){{1,2}}[/\\]+(?:{_NAME}[/\\]+)*"
+    rf"|/(?:home|Users)/{_NAME}(?![/\\])"
     rf"|(?:/(?!/)|[A-Za-z]:[/\\]+|\\\\)(?:{_NAME}[/\\]+)+)"
 )
 """An absolute path but for its last part: of POSIX, of Windows, or as an address; no address of a server."""

@@ -141,6 +141,8 @@ PLACE = "/home/ann/My studies/runs/x.db"
         ("log /home/ann/runs/x.db: full", "log …/x.db: full"),
         ("in '/home/ann', or /Users/Zoë", "in '…/', or …/"),
         ("(file:///tmp/a/b.py:12)", "(…/b.py:12)"),
+        ("in /home/eva lin/x.db, /Users/J. R. Ø/my/x.db", "in …/x.db, …/x.db"),
+        (r"C:\Users\Eva Lin\runs\x.csv", "…/x.csv"),
         (r"C:\Users\Ann\x.csv, D:/x.csv, \\server\share\y.csv", "…/x.csv, D:/x.csv, …/y.csv"),
         ("put to local//root/models/x.gguf", "put to local…/x.gguf"),
         ("https://host.org/a/b, and/or 1/2, ./a/b, ~/a/b, openai/x@http://h:1/v1/y", None),

@@ -75,6 +75,13 @@ def test_columns_that_look_like_outcomes_are_named_if_they_say_something() -> No
     assert not any("look like outcomes" in text for text in rate(TRIALS, "opted_out").warnings)
 
 
+def test_counts_of_refusals_beside_an_outcome_are_no_unused_outcome() -> None:
+    table = TRIALS.assign(refusals=[1, 0] * 4)
+    assert not any("look like outcomes" in text for text in rate(table, "opted_out").warnings)
+    column = table.drop(columns="outcome").assign(left=[1, 0] * 4)
+    assert any("not used: refusals" in text for text in rate(column, "left").warnings)
+
+
 def test_choices_warn_of_unused_outcomes_too() -> None:
     pairs = pd.DataFrame(
         {"first": ["a", "b"], "second": ["b", "a"], "outcome": "chose_first", "timeout": [True, False]}

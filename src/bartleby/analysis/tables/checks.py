@@ -49,6 +49,8 @@ _LIKE_OUTCOMES = re.compile(
     r"|refus\w*|safety_filtered|content_filter\w*)($|_)",
     re.IGNORECASE,
 )
+_BESIDE_OUTCOME = ("refused", "refusals", "refusals_before")
+"""What a trial table of ours has beside `outcome`, which says what became of these trials."""
 _NOTHING = {
     "",
     "0",
@@ -120,7 +122,7 @@ def unused_outcomes(frame: Frame, used: Collection[str]) -> list[str]:
         Columns that were.
     """
     names = column_names(frame)
-    known = {*used, *(["refused"] if "outcome" in used else [])}
+    known = {*used, *(_BESIDE_OUTCOME if "outcome" in used else [])}
     unused = [
         name
         for name in names
