@@ -22,7 +22,7 @@ from scipy.special import expit
 
 from bartleby.analysis.inference.intervals import critical_value
 from bartleby.analysis.patterns.co_occurrence import co_occurrence
-from bartleby.analysis.patterns.distress_exits import coded_before_exit
+from bartleby.analysis.patterns.codes_before_exit import coded_before_exit
 from bartleby.analysis.patterns.episodes import episodes
 from bartleby.analysis.patterns.phrases import log_odds
 from bartleby.analysis.patterns.precedents import precedents

@@ -31,12 +31,12 @@ from bartleby.analysis.coding.judge_error import Proportion, effective, predicti
 from bartleby.analysis.coding.judged import JudgedUnits
 from bartleby.analysis.coding.prevalence_rows import prevalence_rows
 from bartleby.analysis.inference.intervals import clustered_rate, critical_value
+from bartleby.analysis.patterns.by_turn import share_rows
 from bartleby.analysis.patterns.coded_conversations import (
     Conversations,
     aalen_johansen,
     incidence_counts,
 )
-from bartleby.analysis.patterns.course import share_rows
 
 LEVEL = 0.95
 SENSITIVITY, SPECIFICITY = 0.8, 0.95

@@ -20,8 +20,8 @@ from benchmarks.coverage_more import mean_rate
 from benchmarks.coverage_table import Covered, Scenario, main, one_by_one
 from scipy.special import expit
 
-from bartleby.analysis.exits.branches import branch_contrast
-from bartleby.analysis.exits.contrasts import corrected_rate
+from bartleby.analysis.exits.branch_contrast import branch_contrast
+from bartleby.analysis.exits.corrected_rate import corrected_rate
 from bartleby.analysis.exits.expectedness import specificity
 from bartleby.analysis.exits.order import order_effect
 from bartleby.analysis.exits.rules import last_resort

@@ -12,7 +12,7 @@ from . import tables as tables
 from .analysis.choice.model import choice_model as choice_model
 from .analysis.coding.coder_agreement import coder_agreement as coder_agreement
 from .analysis.coding.prevalence import prevalence as prevalence
-from .analysis.exits.rates import exits as exits
+from .analysis.exits.exit_rates import exits as exits
 from .analysis.rates.differences import difference as difference
 from .analysis.rates.effects import effects as effects
 from .analysis.rates.means import mean as mean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bartleby.analysis.coding.coded import judge_codings, units_table
+from bartleby.analysis.coding.judge_codings import judge_codings, units_table
 from bartleby.analysis.coding.label_next import label_next
 from bartleby.collectors.turn_texts import read_turns
 from bartleby.studies.codebook import load_codebook

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bartleby.analysis.exits.branches import branch_contrast
-from bartleby.analysis.exits.contrasts import corrected_rate
+from bartleby.analysis.exits.branch_contrast import branch_contrast
+from bartleby.analysis.exits.corrected_rate import corrected_rate
 from bartleby.analysis.exits.expectedness import absent_where, specificity, wrong_exits
 from bartleby.analysis.exits.hazard import hazard
 from bartleby.analysis.exits.margins import exit_margins

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bartleby.analysis.exits.rates import exits
+from bartleby.analysis.exits.exit_rates import exits
 from bartleby.analysis.tables.files import write_table
 from bartleby.cli import main
 from tests.analysis.exit_tables import simulated

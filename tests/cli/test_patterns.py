@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.co_occurrence import co_occurrence
-from bartleby.analysis.patterns.course import course
-from bartleby.analysis.patterns.distress_exits import coded_before_exit
+from bartleby.analysis.patterns.codes_before_exit import coded_before_exit
 from bartleby.analysis.patterns.episodes import episodes
 from bartleby.analysis.patterns.phrases import phrases
 from bartleby.analysis.patterns.precedents import precedents

@@ -396,7 +396,7 @@ def _effects(options: argparse.Namespace) -> int:
 
 
 def _exits(options: argparse.Namespace) -> int:
-    from bartleby.analysis.exits.rates import exits
+    from bartleby.analysis.exits.exit_rates import exits
 
     estimates = exits(
         _table(options),

@@ -60,7 +60,7 @@ TURNS = {"type": int, "default": 3, "metavar": "N"}
 
 PATTERNS = {
     "course": Pattern(
-        "course", "course", "how a code goes on over the turns, where some conversations end by leaving",
+        "by_turn", "course", "how a code goes on over the turns, where some conversations end by leaving",
         "--coded distress --exited exited --by expected",
         {
             "--horizon": {"type": int, "metavar": "N", "help": "last turn (default: of the longest)"},
@@ -112,7 +112,7 @@ PATTERNS = {
         exits=False, adjust="bh",
     ),
     "coded_exits": Pattern(
-        "distress_exits", "coded_before_exit", "whether turns with a code come before leaving",
+        "codes_before_exit", "coded_before_exit", "whether turns with a code come before leaving",
         "--coded distress --exited exited",
         {
             "--within": {"type": int, "metavar": "N", "help": "turns before the exit (default: all)"},

@@ -89,7 +89,7 @@ def read_codings(codings: Codings) -> pd.DataFrame:
 
 
 def _from_file(path: Path) -> pd.DataFrame:
-    from bartleby.analysis.coding.coded import judge_codings
+    from bartleby.analysis.coding.judge_codings import judge_codings
     from bartleby.analysis.tables.files import read_table
 
     if path.suffix != ".db":

@@ -163,8 +163,8 @@ def code(
     Returns
     -------
     DataFrame
-        Codings, one row a unit, code, coder and sample: see `bartleby.analysis.coding.coded.CODING_COLUMNS`,
-        and `codebook` (its hash).
+        Codings, one row a unit, code, coder and sample: see
+        `bartleby.analysis.coding.judge_codings.CODING_COLUMNS`, and `codebook` (its hash).
 
     Raises
     ------
@@ -187,7 +187,7 @@ def code(
         return found[found["code"].isin([each.name for each in book.codes])].assign(codebook=book.hash)
     if log is None:
         raise DataError("log: a judge's replies are kept; name a file, such as log='runs/judge.db'")
-    from bartleby.analysis.coding.coded import judge_codings
+    from bartleby.analysis.coding.judge_codings import judge_codings
     from bartleby.verbs.logs import read
     from bartleby.verbs.running import run
 

@@ -16,7 +16,7 @@ from bartleby.analysis.figures.confusion import confusion, plot_confusion
 from bartleby.analysis.figures.course import plot_around_trigger, plot_course
 from bartleby.analysis.figures.prevalence import plot_prevalence
 from bartleby.analysis.figures.style import Width, save
-from bartleby.analysis.patterns.course import course
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.triggers import around_trigger
 from bartleby.errors import DataError, SettingError
 from tests.analysis.coded_tables import simulated_turns

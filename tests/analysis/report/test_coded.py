@@ -85,7 +85,7 @@ def test_prevalence_is_told_before_and_after_correction(sections: dict[str, Sect
 
 
 def test_estimates_are_those_of_the_functions(part: CodedPart, sections: dict[str, Section]) -> None:
-    from bartleby.analysis.patterns.distress_exits import coded_before_exit
+    from bartleby.analysis.patterns.codes_before_exit import coded_before_exit
 
     table = part.data.coded(["distress"])
     own = coded_before_exit(table, coded="distress", cluster="item", baseline="linear").frame

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bartleby.analysis.exits.rates import ExitFit, exits
+from bartleby.analysis.exits.exit_rates import ExitFit, exits
 from bartleby.analysis.report.exit_behaviour import after_requests, by_branch, by_reason, self_reported
 from bartleby.analysis.report.exit_data import ExitData, attempt
 from bartleby.analysis.report.exit_reader import exit_reader, reader_of

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.exits.exit_rates import exits
+from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.rates.rates import bounded_rate, rare_warnings, rate_row
 from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row, one_sided_problems

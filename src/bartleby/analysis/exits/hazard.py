@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.exits.cloglog import regress_cloglog
-from bartleby.analysis.exits.rates import exits
+from bartleby.analysis.exits.exit_rates import exits
 from bartleby.analysis.rates.counted import counted_cells
 from bartleby.analysis.rates.formulas import Design, as_predictors, read_formula
 from bartleby.analysis.rates.regression import regress

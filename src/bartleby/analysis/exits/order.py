@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.exits.exit_rates import exits
+from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import p_from_interval
 from bartleby.analysis.inference.sandwich import cluster_covariance

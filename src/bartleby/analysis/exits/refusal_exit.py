@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.exits.exit_rates import exits
+from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.association import dependence, phi
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import RateFit, undefined

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import exit_outcome, read_exits
+from bartleby.analysis.exits.exit_rates import exits
+from bartleby.analysis.exits.exit_times import exit_outcome, read_exits
 from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.unit_means import Clusters, mean_within

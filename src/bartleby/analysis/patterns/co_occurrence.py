@@ -20,12 +20,12 @@ from bartleby.analysis.inference.association import phi
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.jackknife import jackknife, scaled_interval
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.coded_turns import (
     CodedTurns,
     cluster_warnings,
     read_coded_turns,
 )
-from bartleby.analysis.patterns.course import course
 from bartleby.analysis.rates.counted import Counted
 from bartleby.analysis.rates.formulas import make_design, read_formula
 from bartleby.analysis.rates.regression import regress

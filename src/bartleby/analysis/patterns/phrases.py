@@ -22,8 +22,8 @@ from scipy.special import stdtr
 
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import critical_value
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.coded_turns import CodedTurns, read_coded_turns
-from bartleby.analysis.patterns.course import course
 from bartleby.analysis.sample.answer import Row, adjusted, answer, estimator
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import SettingError

@@ -13,8 +13,8 @@ from typing import Literal
 import pandas as pd
 
 from bartleby.analysis.inference.families import Adjustment, adjust_p
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.coded_turns import CodedTurns, previous, read_coded_turns
-from bartleby.analysis.patterns.course import course
 from bartleby.analysis.rates.effects import effects
 from bartleby.analysis.sample.answer import estimator
 from bartleby.analysis.tables.estimates import Estimates

@@ -18,12 +18,12 @@ from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, 
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import clustered_rate
 from bartleby.analysis.inference.jackknife import Jackknife
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.coded_turns import (
     CodedTurns,
     cluster_warnings,
     read_coded_turns,
 )
-from bartleby.analysis.patterns.course import course
 from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import SettingError

@@ -8,9 +8,9 @@ from bartleby.analysis.figures.course import plot_around_trigger, plot_course
 from bartleby.analysis.figures.estimates import plot_estimates
 from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.figures.style import Picture
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.co_occurrence import co_occurrence
-from bartleby.analysis.patterns.course import course
-from bartleby.analysis.patterns.distress_exits import coded_before_exit
+from bartleby.analysis.patterns.codes_before_exit import coded_before_exit
 from bartleby.analysis.patterns.episodes import episodes
 from bartleby.analysis.patterns.phrases import phrases
 from bartleby.analysis.patterns.precedents import precedents

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.coding.coded import units_table
 from bartleby.analysis.coding.coder_agreement import coder_agreement
+from bartleby.analysis.coding.judge_codings import units_table
 from bartleby.analysis.coding.prevalence import prevalence
 from bartleby.analysis.figures.agreement import plot_agreement
 from bartleby.analysis.figures.confusion import confusion, plot_confusion

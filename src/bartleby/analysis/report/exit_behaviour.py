@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.exits.branches import branch_contrast
+from bartleby.analysis.exits.branch_contrast import branch_contrast
 from bartleby.analysis.exits.hazard import hazard
 from bartleby.analysis.exits.order import order_effect
 from bartleby.analysis.exits.refusal_exit import RefusalFit, refusal_by_exit

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.exits.rates import ExitFit, exits
+from bartleby.analysis.exits.exit_rates import ExitFit, exits
 from bartleby.analysis.figures.roles import UNKNOWN, roles_of
 from bartleby.analysis.report.sections import Section
 from bartleby.analysis.tables.estimates import Estimates

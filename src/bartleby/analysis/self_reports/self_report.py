@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.exits.rates import exits
+from bartleby.analysis.exits.exit_rates import exits
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.inference.unit_means import Units, mean_of
 from bartleby.analysis.rates.rates import FEW

@@ -11,7 +11,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
 from bartleby.analysis.tables.outcomes import read_events

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from bartleby.analysis.exits.rates import ExitFit, exits
+from bartleby.analysis.exits.exit_rates import ExitFit, exits
 from bartleby.analysis.rates.rates import rate
 from bartleby.errors import DataError, SettingError
 from tests.analysis.exit_tables import conversations, simulated

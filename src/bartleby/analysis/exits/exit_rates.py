@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bartleby.analysis.exits.exit_times import exit_outcome, extremes, read_exits, stays
+from bartleby.analysis.exits.exit_warnings import abandoned_warnings, exit_warnings
 from bartleby.analysis.exits.survival import Curve, Stays, kaplan_meier
-from bartleby.analysis.exits.table import exit_outcome, extremes, read_exits, stays
-from bartleby.analysis.exits.warnings import abandoned_warnings, exit_warnings
 from bartleby.analysis.inference.intervals import undefined
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.sample.answer import Row, estimator, fit_row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bartleby.analysis.exits.rates import exits
+from bartleby.analysis.exits.exit_rates import exits
 from tests.analysis.exit_tables import conversations
 
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 import narwhals as nw
 from scipy.special import bdtr
 
-from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.exits.exit_rates import exits
+from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.rates.differences import compared
 from bartleby.analysis.sample.answer import Row, estimator

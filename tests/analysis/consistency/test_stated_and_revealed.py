@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.consistency.commitment import stated_and_revealed
+from bartleby.analysis.consistency.stated_and_revealed import stated_and_revealed
 from bartleby.errors import DataError
 from tests.analysis.repeat_tables import by_term, ladder, repeated
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.patterns.distress_exits import coded_before_exit
+from bartleby.analysis.patterns.codes_before_exit import coded_before_exit
 from bartleby.errors import SettingError
 from tests.analysis.coded_tables import simulated_turns, spelled
 

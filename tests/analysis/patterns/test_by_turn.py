@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bartleby.analysis.inference.intervals import clustered_rate
-from bartleby.analysis.patterns.course import course
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.errors import DataError, SettingError
 from tests.analysis.coded_tables import simulated_turns, spelled
 

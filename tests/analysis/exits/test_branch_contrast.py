@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from bartleby.analysis.exits.branches import branch_contrast, mcnemar
-from bartleby.analysis.exits.rates import exits
+from bartleby.analysis.exits.branch_contrast import branch_contrast, mcnemar
+from bartleby.analysis.exits.exit_rates import exits
 from bartleby.analysis.rates.differences import difference
 from bartleby.errors import DataError
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import narwhals as nw
 
-from bartleby.analysis.exits.rates import exits
-from bartleby.analysis.exits.table import exit_outcome
+from bartleby.analysis.exits.exit_rates import exits
+from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.rates.differences import compared
 from bartleby.analysis.sample.answer import adjusted, estimator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bartleby.analysis.coding.coded import CODING_COLUMNS, judge_codings, units_table
+from bartleby.analysis.coding.judge_codings import CODING_COLUMNS, judge_codings, units_table
 from bartleby.analysis.coding.prevalence import prevalence
 from bartleby.errors import DataError
 

@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from bartleby.analysis.exits.contrasts import corrected_rate
+from bartleby.analysis.exits.corrected_rate import corrected_rate
 from bartleby.analysis.rates.differences import difference
 from bartleby.errors import DataError, SettingError
 

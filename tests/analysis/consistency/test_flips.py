@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bartleby.analysis.consistency.framing import flips, permutation_p
+from bartleby.analysis.consistency.flips import flips, permutation_p
 from bartleby.errors import DataError, SettingError
 from tests.analysis.repeat_tables import ladder, repeated, tournament
 

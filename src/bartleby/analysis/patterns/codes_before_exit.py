@@ -17,13 +17,13 @@ from bartleby.analysis.exits.hazard import Baseline, hazard
 from bartleby.analysis.inference.curves import curve_jackknife, difference_fit, difference_p, share_fit
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate
+from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.coded_turns import (
     CodedTurns,
     cluster_warnings,
     previous,
     read_coded_turns,
 )
-from bartleby.analysis.patterns.course import course
 from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
 from bartleby.analysis.tables.estimates import Estimates, records
 from bartleby.errors import SettingError
