@@ -76,3 +76,9 @@ def test_a_name_that_is_in_a_namespace_is_said_to_be_there() -> None:
         _ = bartleby.hazard  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"attribute nonsense$"):
         _ = bartleby.nonsense  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("module", ["analysis.choice.result", "progress", "collectors.collector"])
+def test_any_module_can_be_imported_first(module: str) -> None:
+    code = f"import bartleby.{module}; from bartleby import errors"
+    subprocess.run([sys.executable, "-c", code], check=True)

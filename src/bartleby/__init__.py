@@ -28,6 +28,8 @@ Six verbs, the same here and on the command line: `load`, `check`, `run` (`colle
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import lazy_loader
 
 _lazy, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
@@ -42,7 +44,9 @@ def __getattr__(name: str) -> object:
     try:
         return _lazy(name)
     except AttributeError as error:
-        spaces = [] if name.startswith("_") else [space for space in __all__ if space.islower()]
+        # Python asks for a module here before it imports it; looking for hints then would import in a circle.
+        module = name.startswith("_") or find_spec(f"{__name__}.{name}") is not None
+        spaces = [] if module else [space for space in __all__ if space.islower()]
         inside = next((space for space in spaces if name in getattr(_lazy(space), "__all__", ())), None)
         hint = "" if inside is None else f"; there is bartleby.{inside}.{name}"
         raise AttributeError(f"{error}{hint}") from None
