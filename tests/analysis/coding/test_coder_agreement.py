@@ -166,14 +166,14 @@ def test_perfect_agreement_still_has_a_lower_bound_below_one() -> None:
 def test_one_value_only_is_undefined_and_said_so() -> None:
     found = coder_agreement(long(((0,) * 9,) * 2), unit="unit", coder="coder", value="value")
     assert np.isnan(found.frame["estimate"].iloc[0])
-    assert "only one value" in found.warnings[0]
+    assert any("only one value" in text for text in found.warnings)
 
 
 def test_agreement_that_is_mostly_negatives_is_warned_of() -> None:
     one = [0] * 97 + [1, 1, 0]
     other = [0] * 97 + [1, 0, 1]
     found = coder_agreement(long((tuple(one), tuple(other))), unit="unit", coder="coder", value="value")
-    assert "98.0% of codings are 0" in found.warnings[0]
+    assert any("98.0% of codings are 0" in text for text in found.warnings)
 
 
 def test_one_unit_has_no_interval() -> None:

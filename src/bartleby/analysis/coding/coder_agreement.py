@@ -7,17 +7,16 @@ coders agree; how often they agree says little where nearly everything is coded 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bartleby.analysis.coding.alpha import (
-    METRICS,
     Alpha,
     Metric,
     cohen_kappa,
@@ -28,7 +27,7 @@ from bartleby.analysis.coding.alpha import (
     unit_counts,
     weighted_kappa,
 )
-from bartleby.analysis.coding.codings import Codings, read_codings
+from bartleby.analysis.coding.codings import Codings, CodingTable, read_codings
 from bartleby.analysis.inference.intervals import (
     RateFit,
     clustered_rate,
@@ -43,10 +42,8 @@ from bartleby.analysis.inference.jackknife import (
     jackknife,
     scaled_interval,
 )
-from bartleby.analysis.tables.accounting import Accounting
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import check_settings
-from bartleby.analysis.tables.labels import group_prefix
+from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["WEIGHTED", "Options", "agreement_rows", "coder_agreement"]
@@ -59,6 +56,7 @@ MOSTLY_ONE = 0.9
 """Above this share of one value, a warning says how much agreement is due to it."""
 
 
+@estimator()
 def coder_agreement(
     codings: object,
     *,
@@ -144,43 +142,17 @@ def coder_agreement(
     Krippendorff's alpha: 0.76 (95% interval -1.00 to 0.99) (all 16 observations used; trials taken as
     independent).
     """
-    check_settings(level, "new_items", metric=(metric, METRICS), method=(method, ("jackknife", "bootstrap")))
     if replicates < 100:
         raise SettingError(f"replicates={replicates}: must be 100 or more")
     table = read_codings(
         codings, unit=unit, coder=coder, value=value, cluster=cluster, by=by, numbers=metric != "nominal"
     )
     options = Options(metric, level, method, replicates, seed, reference)
-    rows: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    for key, part in table.split():
-        found, told = _rows(part, options, group_prefix(key))
-        rows += [{**key, **row} for row in found]
-        warnings += told
-    settings = {
-        "metric": metric,
-        "level": level,
-        "cluster": table.cluster,
-        "reference": reference,
-        "method": method,
-        "replicates": replicates if method == "bootstrap" else None,
-        "seed": seed,
-    }
-    used, single = table.pairable()
-    accounting = Accounting(
-        {"coded with others": used, "coded by one": single, "not coded": table.missing},
-        {
-            "coded with others": "codings of units that two coders or more have coded",
-            "coded by one": "left out: nothing to compare",
-            "not coded": "left out: no value",
-        },
-        used,
-    )
-    return Estimates(
-        estimate_frame(rows, [*table.groups, "coder", "other", "value"]),
-        accounting,
-        (*warnings, *table.warnings),
-        settings,
+    return answer(
+        table,
+        lambda part: _agreement(part, options),
+        identify=["coder", "other", "value"],
+        settings={"replicates": replicates if method == "bootstrap" else None},
     )
 
 
@@ -196,20 +168,23 @@ class Options:
     reference: str | None
 
 
-def _rows(part: Codings, options: Options, where: str) -> tuple[list[dict[str, Any]], list[str]]:
+def _agreement(table: CodingTable, options: Options) -> Iterator[Row | str]:
+    """Yield the rows of one group, and what must be known of them."""
+    part = table.coded()
     if len(part.coders) < 2:
-        raise DataError(f"{where}one coder only ({part.coders[0]!r}): agreement needs two or more")
+        raise DataError(f"{table.prefix}one coder only ({part.coders[0]!r}): agreement needs two or more")
     counts = unit_counts(part.unit, part.value, part.n_units, len(part.values))
     together = counts.sum(axis=1) >= 2
     if not together.any():
-        raise DataError(f"{where}no unit was coded by two coders, so there is nothing to compare")
+        raise DataError(f"{table.prefix}no unit was coded by two coders, so there is nothing to compare")
     rows = agreement_rows(part, options)
     if options.reference is not None:
-        rows += _reference_rows(part, options, where)
-    return rows, _warnings(counts[together], part, rows, where)
+        rows += _reference_rows(part, options, table.prefix)
+    yield from rows
+    yield from (f"{table.prefix}{text}" for text in _warnings(counts[together], part, rows))
 
 
-def agreement_rows(part: Codings, options: Options) -> list[dict[str, Any]]:
+def agreement_rows(part: Codings, options: Options) -> list[Row]:
     """Return alpha, and the kappas and intraclass correlations that go with its metric, of one group."""
     counts = unit_counts(part.unit, part.value, part.n_units, len(part.values))
     together = counts.sum(axis=1) >= 2
@@ -233,7 +208,7 @@ class _Statistic:
 
 def _nominal_rows(
     counts: Floats, part: Codings, options: Options, together: npt.NDArray[np.bool_]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     size = len(part.values)
     features = Alpha(part.numbers(), "nominal").features(counts)
     agree = _Statistic(
@@ -254,7 +229,7 @@ def _nominal_rows(
     return rows
 
 
-def _graded_rows(part: Codings, options: Options) -> list[dict[str, Any]]:
+def _graded_rows(part: Codings, options: Options) -> list[Row]:
     values = part.numbers()
     rows = []
     for one, other in combinations(range(len(part.coders)), 2):
@@ -275,7 +250,7 @@ def _graded_rows(part: Codings, options: Options) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(statistic: _Statistic, part: Codings, options: Options) -> dict[str, Any]:
+def _row(statistic: _Statistic, part: Codings, options: Options) -> Row:
     """Return one estimate with its interval over the clusters of the units that are used."""
     _, cluster = np.unique(part.cluster[statistic.used], return_inverse=True)
     n_clusters = int(cluster.max()) + 1
@@ -323,7 +298,7 @@ def _all_agree(statistic: _Statistic, part: Codings, n_clusters: int, level: flo
     return max(1 - worst / differ, 0.0) if differ > 0 else 0.0, 1.0
 
 
-def _reference_rows(part: Codings, options: Options, where: str) -> list[dict[str, Any]]:
+def _reference_rows(part: Codings, options: Options, where: str) -> list[Row]:
     names = [str(name) for name in part.coders]
     if str(options.reference) not in names:
         raise DataError(
@@ -354,7 +329,7 @@ def _rate_row(
     options: Options,
     *,
     clustered: bool,
-) -> dict[str, Any]:
+) -> Row:
     _, code = np.unique(cluster, return_inverse=True)
     n = np.bincount(code).astype(float)
     fit: RateFit = (
@@ -362,35 +337,24 @@ def _rate_row(
         if clustered
         else independent_rate(float(right.sum()), float(len(right)), options.level)
     )
-    return {
-        "term": term,
-        "estimate": fit.estimate,
-        "std_error": fit.std_error,
-        "low": fit.low,
-        "high": fit.high,
-        "level": options.level,
-        "n": float(len(right)),
-        "n_clusters": float(len(n)),
-        "method": fit.method,
-        "df": fit.df,
-    }
+    return {"term": term, **fit_row(fit, n=float(len(right)), n_clusters=float(len(n)), level=options.level)}
 
 
-def _warnings(counts: Floats, part: Codings, rows: list[dict[str, Any]], where: str) -> list[str]:
+def _warnings(counts: Floats, part: Codings, rows: list[Row]) -> list[str]:
     share = counts.sum(axis=0) / counts.sum()
     largest = int(np.argmax(share))
-    told = []
+    notes = []
     if share[largest] == 1:
-        told.append(
-            f"{where}only one value was given ({part.values[largest]!r}), so alpha and kappa are undefined: "
+        notes.append(
+            f"only one value was given ({part.values[largest]!r}), so alpha and kappa are undefined: "
             "coders who always say the same agree without having looked"
         )
     elif share[largest] > MOSTLY_ONE:
-        told.append(
-            f"{where}{share[largest]:.1%} of codings are {part.values[largest]!r}: coders who gave it as "
+        notes.append(
+            f"{share[largest]:.1%} of codings are {part.values[largest]!r}: coders who gave it as "
             f"often at random would agree {float(np.sum(share**2)):.1%} of the time, so agreement is high "
             "because nearly everything is coded alike; read alpha and kappa instead"
         )
     if any(row["n_clusters"] < 2 for row in rows if row["term"] == "alpha"):
-        told.append(f"{where}one unit or cluster only: there is no interval")
-    return told
+        notes.append("one unit or cluster only: there is no interval")
+    return notes

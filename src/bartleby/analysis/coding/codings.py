@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.coding.unit_clusters import cluster_candidates, find_clusters
+from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names, count_rows
 from bartleby.analysis.tables.grouping import as_names, group_names, split_groups
-from bartleby.analysis.tables.labels import natural_order
+from bartleby.analysis.tables.labels import group_prefix, natural_order
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["CodingTable", "Codings", "read_codings"]
@@ -98,6 +99,8 @@ class CodingTable:
         What belongs together, in words.
     warnings
         What a reader must know.
+    key
+        The values that name the group, of a part.
     """
 
     rows: pd.DataFrame
@@ -105,18 +108,48 @@ class CodingTable:
     missing: float
     cluster: str
     warnings: tuple[str, ...]
+    key: Mapping[str, Any] = field(default_factory=dict)
 
-    def split(self) -> list[tuple[dict[str, Any], Codings]]:
-        """Return the codings of each group with the values that name it, in their order."""
-        return [(key, self._coded(part)) for key, part in split_groups(self.rows, self.groups)]
+    @property
+    def prefix(self) -> str:
+        """What a message about the group begins with."""
+        return group_prefix(self.key)
 
-    def pairable(self) -> tuple[float, float]:
-        """Return codings of units that several coders have coded, and of those that one has."""
+    def split(self, groups: Sequence[str] | None = None) -> Iterator[CodingTable]:
+        """Yield the codings of each group, in the order of its values."""
+        for key, part in split_groups(self.rows, self.groups if groups is None else groups):
+            yield replace(self, rows=part, key=key)
+
+    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
+        """Return what must be known of how it was read."""
+        return self.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was used."""
+        return {"cluster": self.cluster, "by": list(self.groups)}
+
+    def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
+        """Return how codings were counted: those of units that several coders have coded can be compared."""
         coders = self.rows.groupby([*self.groups, "unit"], dropna=False)["coder"].transform("size")
         several = float((coders >= 2).sum())
-        return several, float(len(self.rows)) - several
+        return Accounting(
+            {
+                "coded with others": several,
+                "coded by one": float(len(self.rows)) - several,
+                "not coded": self.missing,
+            },
+            {
+                "coded with others": "codings of units that two coders or more have coded",
+                "coded by one": "left out: nothing to compare",
+                "not coded": "left out: no value",
+            },
+            several,
+            bounds or {},
+        )
 
-    def _coded(self, part: pd.DataFrame) -> Codings:
+    def coded(self) -> Codings:
+        """Return the codings of one group as codes."""
+        part = self.rows
         values, coders = natural_order(part["value"].unique()), natural_order(part["coder"].unique())
         unit, names = pd.factorize(part["unit"])
         cluster = np.zeros(len(names), dtype=np.int64)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.coding.unit_clusters import cluster_candidates, find_clusters
+from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.checks import READ_BY, refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.grouping import group_names, split_groups
@@ -71,6 +72,8 @@ class JudgedTable:
         What belongs together, in words.
     warnings
         What a reader must know.
+    key
+        The values that name the group, of a part.
     """
 
     rows: pd.DataFrame
@@ -78,12 +81,39 @@ class JudgedTable:
     not_judged: float
     cluster: str
     warnings: tuple[str, ...]
+    key: Mapping[str, Any] = field(default_factory=dict)
 
-    def split(self) -> list[tuple[dict[str, Any], JudgedUnits]]:
-        """Return the units of each group with the values that name it, in their order."""
-        return [(key, self._coded(part)) for key, part in split_groups(self.rows, self.groups)]
+    def split(self, groups: Sequence[str] | None = None) -> Iterator[JudgedTable]:
+        """Yield the units of each group, in the order of its values."""
+        for key, part in split_groups(self.rows, self.groups if groups is None else groups):
+            yield replace(self, rows=part, key=key)
 
-    def _coded(self, part: pd.DataFrame) -> JudgedUnits:
+    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
+        """Return what must be known of how it was read."""
+        return self.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was used."""
+        return {"estimand": "new_items", "cluster": self.cluster, "by": list(self.groups)}
+
+    def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
+        """Return how units were counted."""
+        labelled = float(self.rows["label"].notna().sum())
+        judged = float(len(self.rows)) - labelled
+        return Accounting(
+            {"judged and labelled": labelled, "judged only": judged, "not judged": self.not_judged},
+            {
+                "judged and labelled": "labels, and what the judge is held against",
+                "judged only": "the judge's word, corrected",
+                "not judged": "left out: the judge said nothing",
+            },
+            labelled + judged,
+            bounds or {},
+        )
+
+    def units(self) -> JudgedUnits:
+        """Return the units of one group as arrays."""
+        part = self.rows
         label = part["label"].to_numpy(dtype=float)
         return JudgedUnits(
             part["judge"].to_numpy(dtype=float),

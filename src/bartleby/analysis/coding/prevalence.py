@@ -6,19 +6,19 @@ have labelled, the count is corrected and the interval carries what the labels l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bartleby.analysis.coding.corrected_rows import CORRECTIONS, Correction, Validity, elsewhere_rows
+from bartleby.analysis.coding.corrected_rows import Correction, Validity, elsewhere_rows
 from bartleby.analysis.coding.judge_error import Proportion
 from bartleby.analysis.coding.judged import JudgedTable, JudgedUnits, read_judged
 from bartleby.analysis.coding.prevalence_rows import prevalence_rows
 from bartleby.analysis.coding.unit_clusters import few_clusters
-from bartleby.analysis.tables.accounting import Accounting
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import check_settings
+from bartleby.analysis.sample.answer import Row, answer, estimator
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.labels import group_prefix
 from bartleby.errors import SettingError
 
@@ -31,6 +31,7 @@ ELSEWHERE = (
 )
 
 
+@estimator()
 def prevalence(
     units: object,
     *,
@@ -120,33 +121,23 @@ def prevalence(
     ['sensitivity', 0.92], ['specificity', 0.98], ['positive_predictive_value', 0.92],
     ['negative_predictive_value', 0.98]]
     """
-    check_settings(level, "new_items", correction=(correction, CORRECTIONS))
     validity = _validity(label, stratum, sensitivity, specificity)
     table = read_judged(
         units, judge=judge, label=label, cluster=cluster, stratum=stratum, by=by, threshold=threshold
     )
-    rows: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    for key, part in table.split():
-        found = (
-            prevalence_rows(part, level, correction)
+
+    def rows_of(part: JudgedTable) -> Iterator[Row | str]:
+        own = part.units()
+        rows = (
+            prevalence_rows(own, level, correction)
             if validity is None
-            else elsewhere_rows(part, validity, level, correction)
+            else elsewhere_rows(own, validity, level, correction)
         )
-        rows += [{**key, **row} for row in found]
-        warnings += _warnings({row["term"]: row for row in found}, part, key)
-    warnings += [*([] if validity is None else [ELSEWHERE]), *table.warnings]
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": table.cluster,
-        "stratum": stratum,
-        "threshold": threshold,
-        "correction": correction,
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-    }
-    return Estimates(estimate_frame(rows, table.groups), _accounting(table), tuple(warnings), settings)
+        yield from rows
+        yield from _warnings({row["term"]: row for row in rows}, own, part.key)
+
+    elsewhere = () if validity is None else (ELSEWHERE,)
+    return answer(replace(table, warnings=(*elsewhere, *table.warnings)), rows_of)
 
 
 def _validity(
@@ -187,20 +178,6 @@ def _is_count(value: object) -> bool:
     right, total = value
     numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in value)
     return numbers and 0 <= right <= total and total >= 1 and right % 1 == 0 and total % 1 == 0
-
-
-def _accounting(table: JudgedTable) -> Accounting:
-    labelled = float(table.rows["label"].notna().sum())
-    judged = float(len(table.rows)) - labelled
-    return Accounting(
-        {"judged and labelled": labelled, "judged only": judged, "not judged": table.not_judged},
-        {
-            "judged and labelled": "labels, and what the judge is held against",
-            "judged only": "the judge's word, corrected",
-            "not judged": "left out: the judge said nothing",
-        },
-        labelled + judged,
-    )
 
 
 def _warnings(rows: Mapping[str, Mapping[str, Any]], part: JudgedUnits, key: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +19,13 @@ from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched
 from bartleby.analysis.inference.few_clusters import with_room
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.unit_means import Units, share_of
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.labels import group_label
+from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
+from bartleby.analysis.tables.estimates import Estimates
 
 __all__ = ["agreement", "excess_row", "unit_row"]
 
 
+@estimator()
 def agreement(
     trials: object,
     *,
@@ -81,27 +82,13 @@ def agreement(
     sim/averse: opposite_order 0.619 (95% interval 0.563 to 0.672), 2 are undefined (all 614 trials
     used; 307 clusters by pair; items as a random sample).
     """
-    repeats = read_repeats(trials, by=by, cluster=cluster, within=within, level=level)
-    rows: list[dict[str, Any]] = []
-    warnings = list(repeats.warnings)
-    for key, part in repeats.table.split():
-        for row, note in _rows(item_choices(part, repeats.keys), repeats, level):
-            rows.append({**key, **row})
-            if note:
-                warnings.append(f"{group_label(row['term'], key)}: {note}")
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": repeats.described,
-        "within": list(repeats.within),
-        "by": [name for name in repeats.table.groups if name != "model"],
-    }
-    return Estimates(
-        estimate_frame(rows, repeats.table.groups), repeats.accounting(), tuple(warnings), settings
-    )
+    repeats = read_repeats(trials, by=by, cluster=cluster, within=within)
+    return answer(repeats, lambda part: _agreement(part, level))
 
 
-def _rows(cells: pd.DataFrame, repeats: Repeats, level: float) -> list[tuple[dict[str, Any], str]]:
+def _agreement(repeats: Repeats, level: float) -> Iterator[Row | str]:
+    """Yield the rows of one group, and why they are undefined."""
+    cells = item_choices(repeats.cells, repeats.keys)
     again = cells[cells["n"] >= 2]
     same = repeat_agreement(again["low"], again["n"])
     units = units_of(again, same, again["n"] // 2, repeats.cluster)
@@ -117,13 +104,15 @@ def _rows(cells: pd.DataFrame, repeats: Repeats, level: float) -> list[tuple[dic
         "no pair was asked in both orders under the same conditions, so it is undefined",
         "no pair was asked twice in each order under the same conditions, so it is undefined",
     )
-    rows = (first, second, third)
-    return [(row, _note(row, missing)) for row, missing in zip(rows, why, strict=True)]
+    for row, missing in zip((first, second, third), why, strict=True):
+        yield row
+        if note := _note(row, missing):
+            yield f"{repeats.label(row['term'])}: {note}"
 
 
 def unit_row(
     term: str, units: Units, repeats: Repeats, level: float, *, n: float, fit: RateFit | None = None
-) -> dict[str, Any]:
+) -> Row:
     """Return a row of estimates: the mean of a value over cells.
 
     Parameters
@@ -139,24 +128,11 @@ def unit_row(
         fit = share_of(units, level, by_item=repeats.by_item)
         if not repeats.by_item:
             fit = with_room(fit, units.n_clusters(by_item=False), level)
-    return {
-        "term": term,
-        "estimate": fit.estimate,
-        "std_error": fit.std_error,
-        "low": fit.low,
-        "high": fit.high,
-        "level": level,
-        "n": n,
-        "n_clusters": units.n_clusters(by_item=repeats.by_item),
-        "method": fit.method,
-        "df": fit.df,
-        "cells": len(units.value),
-    }
+    row = fit_row(fit, n=n, n_clusters=units.n_clusters(by_item=repeats.by_item), level=level)
+    return {"term": term, **row, "cells": len(units.value)}
 
 
-def excess_row(
-    term: str, cells: pd.DataFrame, fewest: npt.ArrayLike, repeats: Repeats, level: float
-) -> dict[str, Any]:
+def excess_row(term: str, cells: pd.DataFrame, fewest: npt.ArrayLike, repeats: Repeats, level: float) -> Row:
     """Return a row of estimates: how much oftener answers differ between two cells than within them.
 
     Parameters

@@ -7,8 +7,8 @@ counts is how much oftener answers differ between two framings than within one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -19,10 +19,10 @@ import pandas as pd
 from bartleby.analysis.consistency.agreement import agreement, excess_row, unit_row
 from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement, repeat_agreement
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
-from bartleby.analysis.inference.families import Adjustment, adjust_p
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.labels import group_label, natural_order
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.inference.families import Adjustment
+from bartleby.analysis.sample.answer import Row, answer, estimator
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["flips", "permutation_p"]
@@ -32,13 +32,13 @@ _BATCH = 4_000_000
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     between: str
     level: float
     draws: int
 
 
-@parameters_of(agreement)
+@estimator(agreement)
 def flips(
     trials: object,
     between: str = "wording",
@@ -112,48 +112,26 @@ def flips(
     """
     if draws < 1:
         raise SettingError(f"draws={draws!r}: must be 1 or more")
-    repeats = read_repeats(
-        trials,
-        by=by,
-        cluster=cluster,
-        within=within,
-        extra=(between,),
-        not_by=(between,),
-        level=level,
-    )
-    found = natural_order(repeats.table.cells[between].dropna().unique())
-    if len(found) < 2:
+    repeats = read_repeats(trials, by=by, cluster=cluster, within=within, extra=(between,), not_by=(between,))
+    values = natural_order(repeats.cells[between].dropna().unique())
+    if len(values) < 2:
         raise DataError(
-            f"between: column {between!r} has {len(found)} values and needs two to compare: "
-            f"{', '.join(map(repr, found)) or 'none'}"
+            f"between: column {between!r} has {len(values)} values and needs two to compare: "
+            f"{', '.join(map(repr, values)) or 'none'}"
         )
-    asked = _Asked(between, level, draws)
-    rng = np.random.default_rng(seed)
-    rows: list[dict[str, Any]] = []
-    warnings = list(repeats.warnings)
-    for key, part in repeats.table.split():
-        there = natural_order(part[between].dropna().unique())
-        for one, other in combinations(there, 2):
-            compared = _compare(part, (one, other), repeats, asked, rng)
-            rows += [{**key, **row} for row in compared]
-            warnings += _notes(compared, key)
-    for row, p in zip(rows, adjust_p([row["p_value"] for row in rows], adjust), strict=True):
-        row["p_adjusted"] = p
-    known = sum(not math.isnan(row["p_value"]) for row in rows)
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "between": between,
-        "cluster": repeats.described,
-        "within": list(repeats.within),
-        "by": [name for name in repeats.table.groups if name != "model"],
-        "adjust": adjust,
-        "family": f"the {known} comparisons of this call",
-        "draws": draws,
-        "seed": seed,
-    }
-    frame = estimate_frame(rows, [*repeats.table.groups, between, "reference"])
-    return Estimates(frame, repeats.accounting(), tuple(warnings), settings)
+    options, rng = _Options(between, level, draws), np.random.default_rng(seed)
+
+    def rows_of(part: Repeats) -> Iterator[Row | str]:
+        for pair in combinations(natural_order(part.cells[between].dropna().unique()), 2):
+            rows = _compare(part, pair, options, rng)
+            yield from rows
+            yield from _notes(rows, part)
+
+    estimates = answer(repeats, rows_of, compared=between, adjust=adjust)
+    known = int(estimates.frame["p_value"].notna().sum())
+    return replace(
+        estimates, settings={**estimates.settings, "family": f"the {known} comparisons of this call"}
+    )
 
 
 def permutation_p(cells: pd.DataFrame, draws: int, rng: np.random.Generator) -> float:
@@ -201,14 +179,14 @@ def _mean_square(
 
 
 def _compare(
-    part: pd.DataFrame,
-    values: tuple[object, object],
     repeats: Repeats,
-    asked: _Asked,
+    values: tuple[object, object],
+    options: _Options,
     rng: np.random.Generator,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Return the three rows of two values of the condition."""
-    one, other = (item_choices(part[part[asked.between] == value], repeats.keys) for value in values)
+    cells = repeats.cells
+    one, other = (item_choices(cells[cells[options.between] == value], repeats.keys) for value in values)
     cells = matched(one, other, ["forward", *repeats.keys])
     fewest = np.minimum(cells["n_x"], cells["n_y"])
     flipped = 1 - cross_agreement(cells["low_x"], cells["n_x"], cells["low_y"], cells["n_y"])
@@ -223,29 +201,29 @@ def _compare(
 
     every = np.ones(len(cells), dtype=bool)
     rows = [
-        unit_row("flip_rate", units(flipped, every), repeats, asked.level, n=n),
-        unit_row("repetition", units(alone, known), repeats, asked.level, n=n_again),
-        excess_row("excess", cells, fewest, repeats, asked.level),
+        unit_row("flip_rate", units(flipped, every), repeats, options.level, n=n),
+        unit_row("repetition", units(alone, known), repeats, options.level, n=n_again),
+        excess_row("excess", cells, fewest, repeats, options.level),
     ]
-    p = (math.nan, math.nan, permutation_p(again, asked.draws, rng))
-    lead = {asked.between: values[1], "reference": values[0]}
+    p = (math.nan, math.nan, permutation_p(again, options.draws, rng))
+    lead = {options.between: values[1], "reference": values[0]}
     return [{**lead, **row, "p_value": each} for row, each in zip(rows, p, strict=True)]
 
 
-def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[str]:
+def _notes(rows: Sequence[Row], part: Repeats) -> list[str]:
     """Return why rows of one comparison are undefined."""
     first, _, excess = rows
     between = next(iter(first))
-    where = group_label(f"{first[between]} against {first['reference']}", key)
+    term = part.label(f"{first[between]} against {first['reference']}")
     if first["cells"] == 0:
-        return [f"{where}: no pair was shown in the same order under both, so nothing is compared"]
+        return [f"{term}: no pair was shown in the same order under both, so nothing is compared"]
     if excess["cells"] == 0:
         return [
-            f"{where}: no pair was asked twice under each, so nothing tells a change of framing from chance: "
+            f"{term}: no pair was asked twice under each, so nothing tells a change of framing from chance: "
             "ask for samples=2 or more"
         ]
     return [
-        f"{where}: {row['term']}: no interval: {row['method'].removeprefix('undefined, ')}"
+        f"{term}: {row['term']}: no interval: {row['method'].removeprefix('undefined, ')}"
         for row in rows
         if np.isnan(row["low"])
     ]

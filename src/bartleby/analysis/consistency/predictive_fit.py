@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,9 @@ from bartleby.analysis.consistency.held_out import HeldOut, cross_validate
 from bartleby.analysis.consistency.repeats import Repeats
 from bartleby.analysis.inference.intervals import clustered_variance, critical_value
 from bartleby.analysis.inference.unit_means import item_degrees, shared_item_variance
-from bartleby.analysis.tables.accounting import Accounting
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.labels import group_label
+from bartleby.analysis.sample.answer import Row, answer, estimator
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import as_names
 from bartleby.errors import SettingError
 
 __all__ = ["predictive_fit"]
@@ -33,7 +33,7 @@ TESTS = ("deviance", "pair_dispersion")
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     cluster: str
     level: float
     folds: int
@@ -41,6 +41,7 @@ class _Asked:
     has_pair_column: bool
 
 
+@estimator()
 def predictive_fit(
     trials: object,
     *,
@@ -102,39 +103,27 @@ def predictive_fit(
     Gain in log loss over position alone, nats a choice, sim/averse: 0.072 (95% interval 0.015 to
     0.129) (all 614 trials used; 307 clusters by pair; items as a random sample).
     """
-    _check(cluster, level, folds, draws)
-    groups = (by,) if isinstance(by, str) else tuple(by or ())
+    _check(cluster, folds, draws)
     clusters = pair_cluster(trials, cluster)
     held = clusters.column or "pair"
-    table = read_choices(trials, by=groups, clusters=(held,))
-    asked = _Asked(held, level, folds, draws, "pair" in table.cells.columns)
+    table = read_choices(trials, by=as_names(by), clusters=(held,))
+    options = _Options(held, level, folds, draws, "pair" in table.cells.columns)
     rng = np.random.default_rng(seed)
-    rows: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    for key, part in table.split():
-        found, notes = _group_rows(part, asked, rng)
-        rows += [{**key, **row} for row in found]
-        warnings += [f"{group_label('', key).strip()} {note}".strip() for note in notes]
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "cluster": clusters.described,
-        "by": list(groups),
-        "folds": folds,
-        "draws": draws,
-        "seed": seed,
-    }
-    return Estimates(estimate_frame(rows, table.groups), _accounting(table), tuple(warnings), settings)
+
+    def rows_of(part: Repeats) -> Iterator[Row | str]:
+        rows, notes = _group_rows(part.cells, options, rng)
+        yield from rows
+        yield from (f"{part.label('').strip()} {note}".strip() for note in notes)
+
+    return answer(Repeats(table, (), None, described=clusters.described), rows_of)
 
 
-def _check(cluster: object, level: float, folds: int, draws: int) -> None:
+def _check(cluster: object, folds: int, draws: int) -> None:
     problems = []
     if cluster is not None and not isinstance(cluster, str):
         problems.append(
             f"cluster={cluster!r}: must be 'pair', 'item', a column, or None to look for one: it is held out"
         )
-    if not 0 < level < 1:
-        problems.append(f"level={level!r}: must lie between 0 and 1, such as 0.95")
     if folds < 2:
         problems.append(f"folds={folds!r}: must be 2 or more")
     if draws < 0 or 0 < draws < 100:
@@ -143,19 +132,15 @@ def _check(cluster: object, level: float, folds: int, draws: int) -> None:
         raise SettingError("\n".join(problems))
 
 
-def _accounting(table: Any) -> Accounting:  # noqa: ANN401
-    return Repeats(table, (), None).accounting()
-
-
 def _group_rows(
-    part: pd.DataFrame, asked: _Asked, rng: np.random.Generator
-) -> tuple[list[dict[str, Any]], list[str]]:
-    held = "pair" if asked.cluster == "item" else asked.cluster
-    options = ChoiceOptions(clusters=(held,))
-    own_pairs = asked.has_pair_column and asked.cluster != "item"
-    data = choice_data(part, options, has_pair_column=own_pairs)
-    names = (*LOSSES, *(TESTS if asked.draws else ()))
-    base = {"level": asked.level, "n": data.used, "n_clusters": _n_clusters(data, asked)}
+    part: pd.DataFrame, options: _Options, rng: np.random.Generator
+) -> tuple[list[Row], list[str]]:
+    held = "pair" if options.cluster == "item" else options.cluster
+    clustered = ChoiceOptions(clusters=(held,))
+    own_pairs = options.has_pair_column and options.cluster != "item"
+    data = choice_data(part, clustered, has_pair_column=own_pairs)
+    names = (*LOSSES, *(TESTS if options.draws else ()))
+    base = {"level": options.level, "n": data.used, "n_clusters": _n_clusters(data, options)}
     if data.used == 0:
         rows = [{**base, "term": name, "method": "undefined, no choice"} for name in names]
         return rows, ["no trial ended in a choice, so there is nothing to predict"]
@@ -163,31 +148,32 @@ def _group_rows(
         rows = [{**base, "term": name, "method": "undefined, one cluster"} for name in LOSSES]
         notes = [f"one cluster ({held}), so nothing can be held out and predicted from the rest"]
     else:
-        result = cross_validate(data, asked.folds, rng)
-        rows = [{**base, **row} for row in _loss_rows(result, data, asked)]
+        result = cross_validate(data, options.folds, rng)
+        rows = [{**base, **row} for row in _loss_rows(result, data, options)]
         notes = _loss_notes(result)
-    if asked.draws:
-        tests, more = _test_rows(data, asked, rng)
+    if options.draws:
+        tests, more = _test_rows(data, options, rng)
         rows += [{**base, **row} for row in tests]
         notes += more
     return rows, notes
 
 
-def _n_clusters(data: ChoiceData, asked: _Asked) -> float:
-    if asked.cluster == "item":
+def _n_clusters(data: ChoiceData, options: _Options) -> float:
+    if options.cluster == "item":
         return float(np.sum(data.trials_of_items > 0))
     return float(data.n_clusters)
 
 
-def _loss_rows(result: HeldOut, data: ChoiceData, asked: _Asked) -> list[dict[str, Any]]:
+def _loss_rows(result: HeldOut, data: ChoiceData, options: _Options) -> list[Row]:
     coin = result.n * math.log(2)
     sums = (result.model, result.slot, coin, result.slot - result.model, coin - result.model)
     method = f"{result.folds}-fold cross-validation"
     rows = []
     for term, values in zip(LOSSES, sums, strict=True):
         mean = float(values.sum() / result.n.sum())
-        error, df = _error(values, result.n, data, asked) if term != "log_loss_coin" else (math.nan, math.nan)
-        half = critical_value(asked.level, df) * error if error > 0 else math.nan
+        known = term == "log_loss_coin"
+        error, df = (math.nan, math.nan) if known else _error(values, result.n, data, options)
+        half = critical_value(options.level, df) * error if error > 0 else math.nan
         rows.append(
             {
                 "term": term,
@@ -195,16 +181,16 @@ def _loss_rows(result: HeldOut, data: ChoiceData, asked: _Asked) -> list[dict[st
                 "std_error": error,
                 "low": mean - half,
                 "high": mean + half,
-                "method": "known: log 2" if term == "log_loss_coin" else f"{method}; t by {asked.cluster}",
+                "method": "known: log 2" if known else f"{method}; t by {options.cluster}",
                 "df": df,
             }
         )
     return rows
 
 
-def _error(values: Floats, n: Floats, data: ChoiceData, asked: _Asked) -> tuple[float, float]:
+def _error(values: Floats, n: Floats, data: ChoiceData, options: _Options) -> tuple[float, float]:
     """Return the standard error of a mean a choice, and its degrees of freedom; NaN if nothing varies."""
-    if asked.cluster == "item":
+    if options.cluster == "item":
         items = np.stack([data.first[data.row_cell], data.second[data.row_cell]], axis=1)
         size = len(np.unique(items))
         residual = values - n * values.sum() / n.sum()
@@ -228,12 +214,10 @@ def _loss_notes(result: HeldOut) -> list[str]:
     return notes
 
 
-def _test_rows(
-    data: ChoiceData, asked: _Asked, rng: np.random.Generator
-) -> tuple[list[dict[str, Any]], list[str]]:
+def _test_rows(data: ChoiceData, options: _Options, rng: np.random.Generator) -> tuple[list[Row], list[str]]:
     fit = fit_plain(data)
-    found = goodness_of_fit(fit, asked.draws, asked.level, rng)
-    rows: list[dict[str, Any]] = []
+    found = goodness_of_fit(fit, options.draws, options.level, rng)
+    rows: list[Row] = []
     notes: list[str] = []
     for term, each in zip(TESTS, found, strict=True):
         row: Mapping[str, Any] = {

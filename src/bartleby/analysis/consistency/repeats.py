@@ -6,7 +6,7 @@ items, under the same conditions, in one cluster; in the same order or in the op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -18,7 +18,8 @@ from bartleby.analysis.choice.table import ChoiceTable, pair_cluster, read_choic
 from bartleby.analysis.inference.unit_means import Units
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.outcomes import as_names
+from bartleby.analysis.tables.grouping import Estimand, as_names
+from bartleby.analysis.tables.labels import group_label
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import CHOICES, Outcome
 
@@ -47,6 +48,10 @@ class Repeats:
         What was noticed while reading.
     described
         The clusters in words, for the settings of a result.
+    key
+        The values that name the group, of a part.
+    estimand
+        What is asked of it.
     """
 
     table: ChoiceTable
@@ -55,6 +60,42 @@ class Repeats:
     warnings: tuple[str, ...] = ()
     _columns: tuple[str, ...] = field(default=(), repr=False)
     described: str = ""
+    key: Mapping[str, Any] = field(default_factory=dict)
+    estimand: Estimand = "new_items"
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """The counted choices, or those of the group."""
+        return self.table.cells
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Columns that split the table."""
+        return self.table.groups
+
+    def label(self, term: str) -> str:
+        """Return a term with the values that name the group."""
+        return group_label(term, self.key)
+
+    def split(self, groups: Sequence[str] | None = None) -> Iterator[Repeats]:
+        """Yield the choices of each group, in the order of its values."""
+        table = self.table if groups is None else replace(self.table, groups=tuple(groups))
+        for key, part in table.split():
+            yield replace(self, table=replace(table, cells=part), key=key)
+
+    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
+        """Return what must be known of how it was read."""
+        return self.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was used; `model` splits every table."""
+        by = [name for name in self.groups if name != "model"]
+        return {
+            "estimand": self.estimand,
+            "cluster": self.described,
+            "within": list(self.within),
+            "by": by,
+        }
 
     @property
     def by_item(self) -> bool:
@@ -66,13 +107,14 @@ class Repeats:
         """Columns that keep repeats apart, besides items and order."""
         return [*self.within, *self._columns]
 
-    def accounting(self) -> Accounting:
+    def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
         """Return how each outcome was counted: choices of an item are, and nothing else is."""
-        counts = self.table.cells.groupby("outcome")["count"].sum()
+        counts = self.cells.groupby("outcome")["count"].sum()
         ordered = {str(name): float(counts[name]) for name in Outcome if name in counts.index}
-        told = {str(name): "a choice of that item" for name in CHOICES}
-        used = sum(ordered.get(name, 0.0) for name in CHOICES)
-        return Accounting(ordered, {name: told.get(name, "left out") for name in ordered}, used)
+        choices = {str(name): "a choice of that item" for name in CHOICES}
+        used = sum(ordered.get(name, 0.0) for name in choices)
+        counted_as = {name: choices.get(name, "left out") for name in ordered}
+        return Accounting(ordered, counted_as, used, bounds or {})
 
 
 def read_repeats(
@@ -83,7 +125,6 @@ def read_repeats(
     within: str | Sequence[str] | None = None,
     extra: Sequence[str] = (),
     not_by: Sequence[str] = (),
-    level: float = 0.95,
 ) -> Repeats:
     """Check and count a table of paired choices, keeping what tells repeats apart.
 
@@ -102,16 +143,12 @@ def read_repeats(
         Further columns that are needed.
     not_by
         Columns that do not split the table even if it would be by default.
-    level
-        Checked with the rest.
 
     Raises
     ------
     DataError, SettingError
         Naming everything that is wrong.
     """
-    if not 0 < level < 1:
-        raise SettingError(f"level={level!r}: must lie between 0 and 1, such as 0.95")
     if cluster is not None and cluster is not False and not isinstance(cluster, str):
         raise SettingError(
             f"cluster={cluster!r}: must be 'pair', 'item', a column, None to look for one, or False for none"

@@ -8,8 +8,8 @@ the column `said` has what was taken before.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,9 @@ from bartleby.analysis.consistency.agreement import agreement, excess_row, unit_
 from bartleby.analysis.consistency.excess import cross_agreement, excess_disagreement
 from bartleby.analysis.consistency.kappa import kappa_of
 from bartleby.analysis.consistency.repeats import Repeats, item_choices, matched, read_repeats, units_of
+from bartleby.analysis.sample.answer import Row, answer, estimator
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.labels import group_label
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.estimates import Estimates
 from bartleby.errors import DataError
 from bartleby.outcome import CHOICES, Outcome
 
@@ -31,7 +30,7 @@ __all__ = ["stated_and_revealed"]
 Floats = npt.NDArray[np.float64]
 
 
-@parameters_of(agreement)
+@estimator(agreement)
 def stated_and_revealed(
     trials: object,
     *,
@@ -96,31 +95,19 @@ def stated_and_revealed(
     """
     names = column_names(as_frame(trials))
     extra = (commitment, *(("said",) if "said" in names else ()))
-    repeats = read_repeats(
-        trials, by=by, cluster=cluster, within=within, extra=extra, not_by=extra, level=level
-    )
-    _check_values(repeats.table.cells, commitment, (stated, revealed))
-    rows: list[dict[str, Any]] = []
-    warnings = list(repeats.warnings)
-    for key, part in repeats.table.split():
-        kinds = (part[part[commitment] == stated], part[part[commitment] == revealed])
-        found = _compared(kinds, repeats, level)
+    repeats = read_repeats(trials, by=by, cluster=cluster, within=within, extra=extra, not_by=extra)
+    _check_values(repeats.cells, commitment, (stated, revealed))
+
+    def rows_of(part: Repeats) -> Iterator[Row | str]:
+        cells = part.cells
+        kinds = (cells[cells[commitment] == stated], cells[cells[commitment] == revealed])
+        rows = _compared(kinds, part, level)
         if "said" in names:
-            found += _before_work(kinds, repeats, level)
-        rows += [{**key, **row} for row in found]
-        warnings += _notes(found, key)
-    settings = {
-        "estimand": "new_items",
-        "level": level,
-        "commitment": commitment,
-        "stated": stated,
-        "revealed": revealed,
-        "cluster": repeats.described,
-        "within": list(repeats.within),
-        "by": [name for name in repeats.table.groups if name != "model"],
-    }
-    frame = estimate_frame(rows, repeats.table.groups)
-    return Estimates(frame, repeats.accounting(), tuple(warnings), settings)
+            rows += _before_work(kinds, part, level)
+        yield from rows
+        yield from _notes(rows, part)
+
+    return answer(repeats, rows_of)
 
 
 def _check_values(cells: pd.DataFrame, column: str, values: Sequence[str]) -> None:
@@ -134,9 +121,7 @@ def _check_values(cells: pd.DataFrame, column: str, values: Sequence[str]) -> No
         raise DataError(problems)
 
 
-def _compared(
-    kinds: tuple[pd.DataFrame, pd.DataFrame], repeats: Repeats, level: float
-) -> list[dict[str, Any]]:
+def _compared(kinds: tuple[pd.DataFrame, pd.DataFrame], repeats: Repeats, level: float) -> list[Row]:
     says, does = item_choices(kinds[0], repeats.keys), item_choices(kinds[1], repeats.keys)
     cells = matched(says, does, ["forward", *repeats.keys])
     fewest = np.asarray(np.minimum(cells["n_x"], cells["n_y"]), dtype=float)
@@ -166,9 +151,7 @@ def _first_shares(cells: pd.DataFrame) -> tuple[Floats, Floats]:
     return np.where(forward, low, 1 - low), np.where(forward, low_y, 1 - low_y)
 
 
-def _before_work(
-    kinds: tuple[pd.DataFrame, pd.DataFrame], repeats: Repeats, level: float
-) -> list[dict[str, Any]]:
+def _before_work(kinds: tuple[pd.DataFrame, pd.DataFrame], repeats: Repeats, level: float) -> list[Row]:
     """Return agreement with what was taken before the work, and how often the work was refused."""
     stated, revealed = kinds
     says = item_choices(stated, repeats.keys)
@@ -187,7 +170,8 @@ def _before_work(
     return [first, unit_row("work_refused", units, repeats, level, n=float(every["n"].sum()))]
 
 
-def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[str]:
+def _notes(rows: Sequence[Row], part: Repeats) -> list[str]:
+    """Return why rows of one group are undefined."""
     why = {
         "agreement": "no pair was shown in the same order under both kinds of commitment",
         "kappa": "no pair was compared, or every choice was in one place, so chance agrees as well",
@@ -198,9 +182,9 @@ def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[st
     }
     notes = []
     for row in rows:
-        where = group_label(str(row["term"]), key)
+        term = part.label(str(row["term"]))
         if math.isnan(row["estimate"]):
-            notes.append(f"{where}: {why[str(row['term'])]}, so it is undefined")
+            notes.append(f"{term}: {why[str(row['term'])]}, so it is undefined")
         elif math.isnan(row["low"]):
-            notes.append(f"{where}: no interval: {row['method'].removeprefix('undefined, ')}")
+            notes.append(f"{term}: no interval: {row['method'].removeprefix('undefined, ')}")
     return notes

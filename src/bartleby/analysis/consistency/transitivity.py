@@ -7,8 +7,8 @@ level. So the share of circles is held against both: against coins, and against 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,10 @@ from bartleby.analysis.consistency.triads import (
     largest_cyclic_share,
     number_of_triads,
 )
+from bartleby.analysis.sample.answer import Row, answer, estimator
 from bartleby.analysis.tables.accounting import Accounting
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.outcomes import Estimand, check_settings
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import SettingError
 from bartleby.outcome import Outcome
 
@@ -40,7 +40,7 @@ _PRIOR = 3.0
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     level: float
     estimand: Estimand
     draws: int
@@ -64,6 +64,7 @@ class _Group:
         return chance
 
 
+@estimator()
 def transitivity(
     trials: object,
     *,
@@ -126,35 +127,26 @@ def transitivity(
     Consistency, sim/averse: 0.414 (95% interval 0.268 to 0.571) (all 614 trials used; 80 clusters by
     item; items as a random sample).
     """
-    check_settings(level, estimand)
     if draws < 100:
         raise SettingError(f"draws={draws!r}: must be 100 or more")
-    repeats = read_repeats(trials, by=by, cluster=False, within=(), level=level)
-    asked = _Asked(level, estimand, draws)
-    rng = np.random.default_rng(seed)
-    rows: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    for key, part in repeats.table.split():
-        group = _group(part)
-        rows += [{**key, **row} for row in _rows(group, asked, rng)]
-        warnings += [f"{group_label('', key).strip()} {note}".strip() for note in _notes(group)]
-    settings = {
-        "estimand": estimand,
-        "level": level,
-        "cluster": "item" if estimand == "new_items" else "none: these pairs asked again",
-        "by": [name for name in repeats.table.groups if name != "model"],
-        "draws": draws,
-        "seed": seed,
-    }
-    frame = estimate_frame(rows, repeats.table.groups)
-    return Estimates(frame, _accounting(repeats), tuple(warnings), settings)
+    repeats = read_repeats(trials, by=by, cluster=False, within=())
+    options, rng = _Options(level, estimand, draws), np.random.default_rng(seed)
+
+    def rows_of(part: Repeats) -> Iterator[Row | str]:
+        group = _group(part.cells)
+        yield from _rows(group, options, rng)
+        yield from (f"{part.label('').strip()} {note}".strip() for note in _notes(group))
+
+    clusters = "item" if estimand == "new_items" else "none: these pairs asked again"
+    estimates = answer(replace(repeats, warnings=(), estimand=estimand, described=clusters), rows_of)
+    return replace(estimates, accounting=_with_ties(estimates.accounting))
 
 
-def _accounting(repeats: Repeats) -> Accounting:
-    told = repeats.accounting()
+def _with_ties(accounting: Accounting) -> Accounting:
+    """Return the accounting with indifference, which is half a choice of each item."""
     tie = str(Outcome.INDIFFERENT)
-    counted = {**told.counted_as, tie: "half a choice of each item"}
-    return Accounting(told.counts, counted, told.used + told.counts.get(tie, 0.0))
+    counted_as = {**accounting.counted_as, tie: "half a choice of each item"}
+    return Accounting(accounting.counts, counted_as, accounting.used + accounting.counts.get(tie, 0.0))
 
 
 def _group(part: pd.DataFrame) -> _Group | None:
@@ -178,53 +170,52 @@ def _group(part: pd.DataFrame) -> _Group | None:
     )
 
 
-def _rows(group: _Group | None, asked: _Asked, rng: np.random.Generator) -> list[dict[str, Any]]:
+def _rows(group: _Group | None, options: _Options, rng: np.random.Generator) -> list[Row]:
     if group is None or group.triads == 0:
         names = ("cyclic_share", "consistency", "zeta", "by_chance", "by_model")
-        nothing = {"n": 0.0, "n_clusters": 0.0 if group is None else float(group.tournament.n_items)}
+        nothing: Row = {"n": 0.0, "n_clusters": 0.0 if group is None else float(group.tournament.n_items)}
         return [
-            {"term": name, "level": asked.level, **nothing, "method": "undefined, no triad"} for name in names
+            {"term": name, "level": options.level, **nothing, "method": "undefined, no triad"}
+            for name in names
         ]
     tournament, triads = group.tournament, group.triads
     items = np.unique(np.concatenate([tournament.low, tournament.high]))
-    base = {"level": asked.level, "n": triads, "n_clusters": float(len(items))}
+    base = {"level": options.level, "n": triads, "n_clusters": float(len(items))}
     share = group.cyclic / triads
-    row = _share_row(group, share, len(items), asked, rng)
+    row = _share_row(group, share, len(items), options, rng)
     bounds = (row["low"], row["high"])
-    chance = _simulated(group, np.full(len(group.first), 0.5), asked.draws, rng)
-    model = _simulated(group, group.modelled, asked.draws, rng)
+    chance = _simulated(group, np.full(len(group.first), 0.5), options.draws, rng)
+    model = _simulated(group, group.modelled, options.draws, rng)
     rows = [
         {**base, **row},
         {**base, **_turned("consistency", share, bounds, 0.25, row)},
         {**base, **_zeta(group, share, bounds, row)},
-        {**base, **_range_row("by_chance", chance, asked.level, "coins, simulated")},
-        {**base, **_range_row("by_model", model, asked.level, "fitted Bradley-Terry model, simulated")},
+        {**base, **_range_row("by_chance", chance, options.level, "coins, simulated")},
+        {**base, **_range_row("by_model", model, options.level, "fitted Bradley-Terry model, simulated")},
     ]
-    rows[3]["p_value"] = (np.sum(chance <= share + 1e-12) + 1) / (asked.draws + 1)
-    rows[4]["p_value"] = (np.sum(model >= share - 1e-12) + 1) / (asked.draws + 1)
+    rows[3]["p_value"] = (np.sum(chance <= share + 1e-12) + 1) / (options.draws + 1)
+    rows[4]["p_value"] = (np.sum(model >= share - 1e-12) + 1) / (options.draws + 1)
     if not group.fit.converged:
         rows[4] |= dict.fromkeys(("estimate", "low", "high", "p_value"), math.nan)
     return rows
 
 
-def _share_row(
-    group: _Group, share: float, n_items: int, asked: _Asked, rng: np.random.Generator
-) -> dict[str, Any]:
+def _share_row(group: _Group, share: float, n_items: int, options: _Options, rng: np.random.Generator) -> Row:
     """Return the share of cyclic triads with its interval."""
     fallback = math.sqrt(group.triads * max(n_items / 3, 1.0))
-    if asked.estimand == "new_items":
+    if options.estimand == "new_items":
         variance, df = cyclic_share_variance(group.tournament.matrix(group.first), group.tournament.asked)
         method = "triads that share items"
     else:
-        again = _simulated(group, _asked_again(group), asked.draws, rng)
+        again = _simulated(group, _asked_again(group), options.draws, rng)
         variance, df, method = float(np.var(again)), math.inf, "pairs asked again"
     if math.isnan(variance):
         nothing = dict.fromkeys(("std_error", "low", "high"), math.nan)
         return {"term": "cyclic_share", "estimate": share, **nothing, "method": "undefined, too few items"}
-    bounded = asked.estimand == "new_items" or group.tournament.complete
+    bounded = options.estimand == "new_items" or group.tournament.complete
     most = largest_cyclic_share(n_items) if bounded else 1.0
     fit = cyclic_share_interval(
-        share, variance, df, level=asked.level, fallback=fallback, most=most, method=method
+        share, variance, df, level=options.level, fallback=fallback, most=most, method=method
     )
     return {
         "term": "cyclic_share",
@@ -239,7 +230,7 @@ def _share_row(
 
 def _turned(
     term: str, share: float, bounds: tuple[float, float], largest: float, row: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> Row:
     """Return 1 - share / largest with the interval of the share turned round."""
     return {
         "term": term,
@@ -252,13 +243,13 @@ def _turned(
     }
 
 
-def _zeta(group: _Group, share: float, bounds: tuple[float, float], row: Mapping[str, Any]) -> dict[str, Any]:
+def _zeta(group: _Group, share: float, bounds: tuple[float, float], row: Mapping[str, Any]) -> Row:
     if not group.tournament.complete:
         return {"term": "zeta", "method": "undefined, not all pairs were asked: see consistency"}
     return _turned("zeta", share, bounds, largest_cyclic_count(group.tournament.n_items) / group.triads, row)
 
 
-def _range_row(term: str, simulated: Floats, level: float, method: str) -> dict[str, Any]:
+def _range_row(term: str, simulated: Floats, level: float, method: str) -> Row:
     low, high = np.quantile(simulated, [(1 - level) / 2, (1 + level) / 2])
     return {
         "term": term,
