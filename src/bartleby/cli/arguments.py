@@ -6,15 +6,20 @@ import argparse
 import inspect
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bartleby.docstrings import parameter_texts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from bartleby.analysis.tables.stored import StoredTable
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-__all__ = ["add_command", "add_options", "duration", "keywords_of", "levels"]
+__all__ = ["add_command", "add_options", "duration", "keywords_of", "levels", "table_of"]
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -55,6 +60,25 @@ def duration(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time; allowed: 90s, 30m, 8h, 1d")
     return seconds
+
+
+def table_of(file: str, **stated: Mapping[str, str]) -> StoredTable | pd.DataFrame:
+    """Return the table that an estimator is given: of a file or folder of tables, or of a log or some."""
+    from bartleby.analysis.tables.files import open_table, stated_table
+
+    if not _is_log(Path(file)):
+        return open_table(file, **stated)
+    from bartleby.verbs.logs import read
+
+    table = read(file)
+    return stated_table(table, file, **stated) if any(stated.values()) else table
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a path is a log, or a folder that has logs and no tables."""
+    if path.suffix == ".db":
+        return True
+    return path.is_dir() and any(path.rglob("*.db")) and not any(path.rglob("*.parquet"))
 
 
 METAVARS = {"max_cost": "DOLLARS", "max_time": "TIME", "user": "MODEL", "model": "MODEL", "baseline": "ITEM"}

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from bartleby.cli.arguments import add_command
+from bartleby.cli.arguments import add_command, table_of
 from bartleby.cli.printing import say
 
 if TYPE_CHECKING:
@@ -228,9 +228,7 @@ def _counts(given: list[int] | None) -> tuple[float, float] | None:
 
 
 def _table(options: argparse.Namespace) -> StoredTable | pd.DataFrame:
-    from bartleby.analysis.tables.files import open_table
-
-    return open_table(options.file)
+    return table_of(options.file)
 
 
 def _print(found: Estimates, options: argparse.Namespace) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bartleby.cli.arguments import add_command, add_options, keywords_of, levels
 from bartleby.cli.exit_codes import ABOUT, ABOUT_CHECK, FAILED, FINISHED, code_of_battery, code_of_run
@@ -27,6 +28,7 @@ OFFLINE = (
     "send nothing at all (else a provider that counts tokens for nothing is asked to, if a key is there)"
 )
 BATCH = "in batches: half the price, within a day (anthropic/...)"
+DEFAULT = "(default: that of [tool.bartleby])"
 MODEL = "sim/averse, local/smollm2, local/PATH.gguf, anthropic/MODEL, openai/MODEL, ..."
 
 
@@ -38,6 +40,7 @@ def add_commands(commands: Commands) -> None:
         commands, "status", _status, "say how far a run is", "bartleby status runs/smollm2.db"
     )
     status.add_argument("log", help=LOG)
+    _add_json(status)
     export = add_command(
         commands,
         "export",
@@ -87,10 +90,11 @@ def _add_check(commands: Commands) -> None:
         action="store_true",
         help="of a log: repair what can be; a copy is made first",
     )
-    check.add_argument("--model", help=MODEL)
+    check.add_argument("--model", help=f"{MODEL} {DEFAULT}")
     check.add_argument("--user", metavar="MODEL", help="model that plays the user, where one is played")
     check.add_argument("--log", help="log of the run: what was answered shows what the rest will take")
     _add_set(check)
+    _add_json(check)
     check.add_argument("--batch", action="store_true", help=BATCH)
     check.add_argument("--offline", action="store_true", help=OFFLINE)
     check.add_argument("--examples", action="store_true", help="show the first three trials as they will be")
@@ -106,17 +110,32 @@ def _add_run(commands: Commands) -> None:
         f"bartleby run studies/*.py --model local/smollm2 --model sim/averse --logs runs; {ABOUT}",
     )
     run.add_argument("study", nargs="+", help=STUDY)
-    run.add_argument("--model", required=True, action="append", help=f"{MODEL}; again for another one")
+    run.add_argument("--model", action="append", help=f"{MODEL}; again for another one {DEFAULT}")
     run.add_argument(
         "--user", metavar="MODEL", help="model that plays the user, where a study has one played"
     )
-    logs = run.add_mutually_exclusive_group(required=True)
+    logs = run.add_mutually_exclusive_group()
     logs.add_argument("--log", help="file that every reply is written to, for one study on one model")
-    logs.add_argument("--logs", metavar="DIR", help="folder with a log for each study on each model")
+    logs.add_argument(
+        "--logs", metavar="DIR", help=f"folder with a log for each study on each model {DEFAULT}"
+    )
     _add_set(run)
     add_options(run, RunOptions, ())
+    _add_json(run)
     run.add_argument("--dry-run", action="store_true", help="show three trials and the totals; ask nothing")
     run.add_argument("--offline", action="store_true", help=f"with --dry-run: {OFFLINE}")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _say(value: Any, options: argparse.Namespace) -> None:  # noqa: ANN401 - whatever prints itself
+    """Print something as a person reads it, or as JSON."""
+    if options.json:
+        say(json.dumps(value.to_dict(), ensure_ascii=False, default=str), json=True)
+    else:
+        say(value)
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -150,7 +169,8 @@ def _check(options: argparse.Namespace) -> int:
             f"--repair: {options.study} is no log; allowed: a file that ends in .db, or a folder of such"
         )
     study = _studies(options, [options.study])[0]
-    return _show_plan(options, study, options.model, examples=options.examples)
+    options.user = options.user or options.defaults.user
+    return _show_plan(options, study, options.model or options.defaults.model, examples=options.examples)
 
 
 def _check_logs(path: Path, options: argparse.Namespace) -> int:
@@ -168,7 +188,7 @@ def _check_logs(path: Path, options: argparse.Namespace) -> int:
             say(f"bartleby: error: {error}", error=True)
             code = FAILED
             continue
-        say(found)
+        _say(found, options)
         code = FAILED if found.faults else code
     return code
 
@@ -179,17 +199,27 @@ def _show_plan(options: argparse.Namespace, study: Study | str, model: str | Non
     plan = check(
         study, model, user=options.user, log=options.log, batch=options.batch, offline=options.offline
     )
-    say(plan)
-    if examples:
+    _say(plan, options)
+    if examples and not options.json:
         for number, example in enumerate(plan.examples, start=1):
             say(f"\n--- trial {number} ---\n{example}")
     return FAILED if plan.refusals else FINISHED
 
 
 def _run(options: argparse.Namespace) -> int:
+    if not (options.model or options.defaults.model):
+        raise SettingError("--model: no model is named; name one, or set model in [tool.bartleby]")
+    options.model = options.model or [options.defaults.model]
+    options.user = options.user or options.defaults.user
     if options.dry_run:
         pairs = product(_studies(options, options.study), options.model)
         return max(_show_plan(options, study, model, examples=True) for study, model in pairs)
+    if options.log is None and options.logs is None:
+        options.logs = options.defaults.logs
+        if options.logs is None:
+            raise SettingError(
+                "--log: no log is named; name a file, or --logs DIR, or set logs in [tool.bartleby]"
+            )
     if options.logs is not None:
         return _run_battery(options)
     if len(options.study) > 1 or len(options.model) > 1:
@@ -203,7 +233,7 @@ def _run(options: argparse.Namespace) -> int:
         user=options.user,
         **keywords_of(options, RunOptions),
     )
-    say(summary)
+    _say(summary, options)
     return code_of_run(summary)
 
 
@@ -216,9 +246,12 @@ def _run_battery(options: argparse.Namespace) -> int:
         logs=options.logs,
         user=options.user,
         **keywords_of(options, RunOptions),
-        told=say,
+        told=None if options.json else say,
     )
-    say(summary.last_line())
+    if options.json:
+        _say(summary, options)
+    else:
+        say(summary.last_line())
     return code_of_battery(summary)
 
 
@@ -230,7 +263,7 @@ def _status(options: argparse.Namespace) -> int:
 
     given = Path(options.log)
     for log in logs_in(given) if given.is_dir() else [given]:
-        say(status(log))
+        _say(status(log), options)
     return 0
 
 

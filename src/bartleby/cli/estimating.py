@@ -9,7 +9,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bartleby.cli import coding, patterns
-from bartleby.cli.arguments import add_command
+from bartleby.cli.arguments import add_command, table_of
 from bartleby.cli.printing import say
 from bartleby.errors import SettingError
 
@@ -27,8 +27,8 @@ def add_commands(commands: Commands) -> None:
     """Add `estimate` with one subcommand an estimator."""
     estimate = commands.add_parser(
         "estimate",
-        help="estimate from anybody's table of trials",
-        description="Estimate from a table of trials: a CSV, JSONL or Parquet file.",
+        help="estimate from a log, or from any table of trials",
+        description="Estimate from a log, or from a table of trials: a CSV, JSONL or Parquet file.",
         epilog="example: bartleby estimate choice trials.csv --baseline do-nothing --json",
     )
     estimators = estimate.add_subparsers(title="estimators", metavar="ESTIMATOR", required=True)
@@ -249,7 +249,9 @@ def _add_rules(estimators: Commands) -> None:
 
 
 def _add_shared(parser: argparse.ArgumentParser, before_options: tuple[str, str] | None = None) -> None:
-    parser.add_argument("file", help="table of trials: .csv, .jsonl or .parquet")
+    parser.add_argument(
+        "file", help="table of trials (.csv, .jsonl or .parquet, or a folder of such), or a log"
+    )
     if before_options is not None:
         parser.add_argument(before_options[0], help=before_options[1])
     _add_mapping(parser)
@@ -310,9 +312,7 @@ def _add_refusals(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(options: argparse.Namespace) -> StoredTable | pd.DataFrame:
-    from bartleby.analysis.tables.files import open_table
-
-    return open_table(options.file, columns=dict(options.columns), outcomes=dict(options.outcomes))
+    return table_of(options.file, columns=dict(options.columns), outcomes=dict(options.outcomes))
 
 
 def _print(estimates: Estimates, options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,14 @@ def add_commands(commands: Commands) -> None:
     new.add_argument("name", help="name of the study and of its files")
     _add_paradigm(new)
     new.add_argument("--folder", default=".", metavar="DIR", help="research folder (default: this one)")
-    add_command(
+    studies = add_command(
         commands,
         "studies",
         _studies,
         "list the studies of this folder and those that come with Bartleby",
         "bartleby studies",
     )
+    studies.add_argument("--json", action="store_true", help="print JSON")
     wordings = add_command(
         commands,
         "wordings",
@@ -98,16 +100,22 @@ def _new(options: argparse.Namespace) -> int:
     return 0
 
 
-def _studies(_: argparse.Namespace) -> int:
+def _studies(options: argparse.Namespace) -> int:
     from bartleby.studies.load import available, load
 
-    broken = []
+    broken, listed = [], []
     for file in available():
         try:
             study = load(file)
-            say(f"{study.name:<24}{study.count():>8,} trials  {study.title or ''}  ({file})")
+            about = {"name": study.name, "trials": study.count(), "title": study.title, "file": str(file)}
         except BartlebyError as error:
             broken.append(f"{file}: {error}")
+            continue
+        listed.append(about)
+        if not options.json:
+            say(f"{study.name:<24}{about['trials']:>8,} trials  {study.title or ''}  ({file})")
+    if options.json:
+        say(json.dumps({"studies": listed, "broken": broken}, ensure_ascii=False), json=True)
     if broken:
         raise StudyError("\n".join(broken))
     return 0

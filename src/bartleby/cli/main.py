@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from bartleby.cli import coding, collecting, estimating, files, labelling
+from bartleby.cli import coding, collecting, completion, estimating, files, labelling
+from bartleby.cli.configuration import configuration, prices_of
 from bartleby.cli.exit_codes import FAILED, INTERRUPTED
 from bartleby.cli.printing import Parser, log_lines, plain_warnings, say
 from bartleby.errors import BartlebyError
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see `cli.exit_codes`)."""
     try:
         options = build_parser().parse_args(arguments)
-        with in_lines(), plain_warnings(), log_lines():
+        options.defaults = configuration()
+        with in_lines(), plain_warnings(), log_lines(), prices_of(options.defaults):
             return int(options.run(options))
     except BartlebyError as error:
         say("".join(f"bartleby: error: {line}\n" for line in str(error).split("\n")), end="", error=True)
@@ -64,8 +66,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (files, collecting, coding, labelling, estimating):
+    for module in (files, collecting, coding, labelling, estimating, completion):
         module.add_commands(commands)
+    parser.set_defaults(parser=parser)
     return parser
 
 

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from bartleby.collectors.summary import RunSummary
 from bartleby.errors import BartlebyError, LogError, SettingError
@@ -106,6 +107,21 @@ class BatterySummary(Printed):
     def failed(self) -> list[PairSummary]:
         """Return the pairs that failed."""
         return [each for each in self.pairs if each.summary is None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summaries as JSON values: `runs`, each with its summary or why it failed."""
+        return {
+            "runs": [
+                {
+                    "study": each.pair.study.name,
+                    "model": each.pair.model,
+                    "log": str(each.pair.log),
+                    "summary": None if each.summary is None else each.summary.to_dict(),
+                    "failure": each.failure,
+                }
+                for each in self.pairs
+            ]
+        }
 
     def __str__(self) -> str:
         """Say it in one line a pair, and one for all."""

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,10 @@ class LogCheck(Printed):
     notes: tuple[str, ...] = ()
     repaired: tuple[Fault, ...] = ()
     copy: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was found as JSON values."""
+        return {**asdict(self), "log": str(self.log), "copy": None if self.copy is None else str(self.copy)}
 
     def __str__(self) -> str:
         """Say it in a line a fault."""

@@ -61,8 +61,8 @@ FREE = Price(0.0, 0.0, 0.0, 0.0)
 def price_of(model: str) -> Price | None:
     """Return the price of a model such as `anthropic/claude-opus-5-5`, or None where it is not known.
 
-    Local and simulated models cost nothing. A dated id has the price of its undated name,
-    and options after a question mark make no difference.
+    Local and simulated models cost nothing. A table names a model with its provider or without; a dated id
+    has the price of its undated name, and options after a question mark make no difference.
     """
     provider, _, name = model.partition("?")[0].partition("/")
     if provider in ("sim", "local"):
@@ -71,9 +71,9 @@ def price_of(model: str) -> Price | None:
     tables = ([load_prices(Path(own))] if own else []) + [load_prices(Path(__file__).with_name("prices.csv"))]
     undated = re.sub(r"-\d{8}$", "", name)
     for table in tables:
-        for each in (name, undated):
-            if each in table:
-                return table[each]
+        for known in (model.partition("?")[0], name, undated):
+            if known in table:
+                return table[known]
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,10 @@ class Status(Printed):
     stopped: str | None = None
     batches: BatchCounts = field(default_factory=BatchCounts)
     other_models: Mapping[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the status as JSON values."""
+        return {**asdict(self), "log": str(self.log), "ended": dict(self.ended)}
 
     def __str__(self) -> str:
         """Say it in one line."""

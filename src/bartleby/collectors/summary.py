@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from bartleby.collectors.status import Status
 from bartleby.visible import Printed
@@ -42,6 +43,10 @@ class RunSummary(Printed):
     cost: float | None
     stopped: str | None = None
     pilot_of: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON values, with the status of the log."""
+        return {**asdict(self), "status": self.status.to_dict()}
 
     def __str__(self) -> str:
         """Say it in a line or two."""

@@ -113,6 +113,14 @@ def open_table(
     return _with_meanings(table, outcomes, path) if outcomes else table
 
 
+def stated_table(
+    table: pd.DataFrame, name: str, columns: Mapping[str, str], outcomes: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return a table with our names for its columns and outcomes, as they are stated."""
+    renamed = labels_in_text(_renamed(table, columns, Path(name)))
+    return _with_meanings(renamed, outcomes, Path(name)) if outcomes else renamed
+
+
 def _opened(path: Path, columns: Mapping[str, str]) -> StoredTable | pd.DataFrame:
     """Return the table in a file or folder; one that is read at once has our names for its columns."""
     if path.suffix == ".parquet" or path.is_dir():
