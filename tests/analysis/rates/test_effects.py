@@ -213,14 +213,14 @@ def test_models_are_fitted_apart_unless_they_are_in_the_formula() -> None:
     assert "model[b]" in part(joint, "coefficient").index
 
 
-def test_missing_outcomes_and_predictors_are_left_out_and_told() -> None:
+def test_trials_without_an_outcome_or_a_predictor_are_excluded_with_a_warning() -> None:
     trials = study()
     trials["difficulty"] = trials["difficulty"].astype(float)
     trials.loc[:9, "difficulty"] = np.nan
     trials.loc[10:39, "outcome"] = "abandoned"
     found = effects(trials, "opted_out ~ difficulty")
     assert found.frame["n"].iloc[0] == 160
-    assert found.accounting.counts["no predictor"] == 10
+    assert found.accounting.counts["difficulty empty"] == 10
     assert found.accounting.counts["abandoned"] == 30
     assert any("difficulty: empty in 10 trials" in text for text in found.warnings)
     assert any("30 abandoned" in text for text in found.warnings)

@@ -7,8 +7,9 @@ class of the scenario, how often the model had declined before, or anything else
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +20,11 @@ from bartleby.analysis.exits.exit_rates import exits
 from bartleby.analysis.rates.counted import counted_cells
 from bartleby.analysis.rates.formulas import Design, as_predictors, read_formula
 from bartleby.analysis.rates.regression import regress
-from bartleby.analysis.tables.accounting import Accounting
+from bartleby.analysis.sample.answer import Row, answer, estimator
+from bartleby.analysis.sample.sample import Column, Sample, read_sample
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import (
-    Estimand,
-    as_names,
-    check_settings,
-    choose_cluster,
-    group_names,
-    split_groups,
-)
-from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.outcomes import read_events
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import Clusters, Estimand, as_names, choose_cluster, group_names
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["hazard"]
@@ -44,7 +36,7 @@ Floats = npt.NDArray[np.float64]
 _TURN = {"each_turn": "C({0})", "linear": "{0}", "log": "np.log({0})"}
 
 
-@parameters_of(exits)
+@estimator(exits)
 def hazard(
     turns: object,
     predictors: str | Sequence[str] = (),
@@ -110,13 +102,6 @@ def hazard(
     2.46 (1.70 to 3.55) for refusals_before; intervals above 1: 1, below it: 5 (all 1,053 observations
     used; 90 clusters by item; items as a random sample).
     """
-    check_settings(
-        level,
-        estimand,
-        baseline=(baseline, (*_TURN, "none")),
-        link=(link, ("logit", "cloglog")),
-        method=(method, ("auto", "logistic", "firth")),
-    )
     frame = as_frame(turns)
     names = column_names(frame)
     missing = [
@@ -129,52 +114,51 @@ def hazard(
         raise DataError(missing)
     formula = _formula(predictors, baseline, exited, turn)
     terms = read_formula(formula, names)
-    groups = group_names(names, by, not_by=terms.predictors)
-    clusters = choose_cluster(frame, cluster)
-    keys = list(
-        dict.fromkeys([*groups, turn, *terms.predictors, *([clusters.column] if clusters.column else [])])
-    )
+    clusters = Clusters(choose_cluster(frame, cluster))
+    columns = list(dict.fromkeys([turn, *terms.predictors]))
+    keys = [*group_names(names, by, not_by=terms.predictors), *columns, *clusters.columns, exited]
     # Turns that were had count, however their conversation ended: its outcome is not the turn's.
-    kept = frame.select(list(dict.fromkeys([*keys, exited, *(["count"] if "count" in names else [])])))
-    table = read_events(kept, exited, keys=keys, may_be_empty=[*groups, *terms.predictors])
-    warnings = [*table.warnings, *([clusters.warning] if clusters.warning else [])]
-    cells = _without_empty(table.cells, (*terms.predictors, turn), warnings)
-    data = as_predictors(cells, terms, frame)
-    rows: list[dict[str, Any]] = []
-    used = 0.0
-    for key, part in split_groups(cells, groups):
-        these = part[part["_event"].notna()]
+    kept = frame.select(list(dict.fromkeys([*keys, *(["count"] if "count" in names else [])])))
+    sample = read_sample(
+        kept,
+        exited,
+        *(Column(name, name, empty="keep") for name in columns),
+        by=by,
+        not_by=["model"] if "model" in terms.predictors else (),
+        cluster=clusters,
+        level=level,
+        estimand=estimand,
+    )
+    sample = sample.excluding(
+        sample.cells[columns].isna().any(axis=1),
+        "turn or predictor empty",
+        "{} turns in which the turn or a predictor is empty are excluded",
+    )
+    data = as_predictors(sample.cells, terms, frame)
+    used: list[float] = []
+
+    def rows_of(part: Sample) -> Iterator[Row | str]:
+        these = part.known
         if baseline == "each_turn":
-            these = _turns_with_exits(these, turn, key, warnings)
-        if these.empty or not (these["_event"] == 1).any():
-            warnings.append(f"{group_label('hazard', key)}: nobody left, so nothing is estimated")
-            continue
-        used += float(these["count"].sum())
-        by_cluster = (clusters.column,) if clusters.column else ()
-        counted = counted_cells(these, data.loc[these.index], terms, by_cluster, leave_out_constant=True)
-        warnings += _without_effect(counted.design, turn, key)
-        independent = estimand == "these_items"
+            these, notes = _turns_with_exits(these, turn)
+            yield from notes
+        if not these.events:
+            yield f"{part.label('hazard')}: nobody left, so nothing is estimated"
+            return
+        used.append(these.n)
+        own = data.loc[these.cells.index]
+        counted = counted_cells(these.cells, own, terms, clusters.columns, leave_out_constant=True)
+        yield from _without_effect(counted.design, turn, part)
         fit = (
-            regress(counted, method, repeats_independent=independent)
+            regress(counted, method, repeats_independent=part.stratified)
             if link == "logit"
-            else regress_cloglog(counted, repeats_independent=independent)
+            else regress_cloglog(counted, repeats_independent=part.stratified)
         )
-        warnings += [f"{group_label('hazard', key)}: {text}" for text in fit.warnings]
-        left = float(counted.events.sum())
-        rows += [{**key, **row, "exits": left} for row in fit.rows(level)]
-    settings = {
-        "formula": formula,
-        "baseline": baseline,
-        "link": link,
-        "estimand": estimand,
-        "level": level,
-        "cluster": clusters.described,
-        "by": list(groups),
-        "method": method,
-    }
-    whole = table.accounting()
-    accounting = Accounting(whole.counts, whole.counted_as, used)
-    return Estimates(estimate_frame(rows, [*groups, "quantity"]), accounting, tuple(warnings), settings)
+        yield from (f"{part.label('hazard')}: {text}" for text in fit.warnings)
+        yield from ({**row, "exits": float(counted.events.sum())} for row in fit.rows(level))
+
+    estimates = answer(sample, rows_of, identify=["quantity"], settings={"formula": formula})
+    return replace(estimates, accounting=replace(estimates.accounting, used=sum(used)))
 
 
 def _formula(predictors: str | Sequence[str], baseline: Baseline, exited: str, turn: str) -> str:
@@ -191,16 +175,7 @@ def _formula(predictors: str | Sequence[str], baseline: Baseline, exited: str, t
     return f"{exited} ~ {' + '.join([*right, *time]) or '1'}"
 
 
-def _without_empty(cells: pd.DataFrame, names: Sequence[str], warnings: list[str]) -> pd.DataFrame:
-    lacking = cells[list(dict.fromkeys(names))].isna().any(axis=1)
-    if not lacking.any():
-        return cells
-    lost = float(cells.loc[lacking, "count"].sum())
-    warnings.append(f"{lost:g} turns in which the turn or a predictor is empty are left out")
-    return cells[~lacking].reset_index(drop=True)
-
-
-def _without_effect(design: Design, turn: str, key: Mapping[str, Any]) -> list[str]:
+def _without_effect(design: Design, turn: str, part: Sample) -> list[str]:
     """Return a warning for each predictor whose effect is not in the model, because it does not vary."""
     single = [
         name
@@ -208,24 +183,23 @@ def _without_effect(design: Design, turn: str, key: Mapping[str, Any]) -> list[s
         if isinstance(values.dtype, pd.CategoricalDtype) and len(values.cat.categories) == 1 and name != turn
     ]
     return [
-        f"{group_label('hazard', key)}: {name} is the same at all turns that are used, so it has no effect "
-        "to estimate and is left out"
+        f"{part.label('hazard')}: {name} is the same at all turns that are used, so it has no effect "
+        "to estimate and is excluded"
         for name in (*design.left_out, *map(str, single))
     ]
 
 
-def _turns_with_exits(
-    part: pd.DataFrame, turn: str, key: Mapping[str, Any], warnings: list[str]
-) -> pd.DataFrame:
-    """Leave out turns at which nobody left, or everybody: their effect is infinite and tells nothing else."""
-    sums = part.assign(_y=part["_event"] * part["count"]).groupby(turn)[["_y", "count"]].sum()
+def _turns_with_exits(part: Sample, turn: str) -> tuple[Sample, list[str]]:
+    """Return the turns at which some left and some stayed: others' effects are infinite and say nothing."""
+    cells = part.cells.assign(_y=part.cells["_event"] * part.cells["count"])
+    sums = cells.groupby(turn)[["_y", "count"]].sum()
     informative = sums.index[(sums["_y"] > 0) & (sums["_y"] < sums["count"])]
-    none = sums.index.difference(informative)
-    if len(none) and len(informative):
-        shown = ", ".join(f"{value:g}" for value in list(none)[:8])
-        warnings.append(
-            f"{group_label('hazard', key)}: at turns {shown} nobody left, or everybody did; their effects "
-            "have no finite estimate, and they are left out"
-        )
-        return part[part[turn].isin(informative)]
-    return part
+    others = sums.index.difference(informative)
+    if not (len(others) and len(informative)):
+        return part, []
+    shown = ", ".join(f"{value:g}" for value in list(others)[:8])
+    warning = (
+        f"{part.label('hazard')}: at turns {shown} nobody left, or everybody did; their effects have no "
+        "finite estimate, and they are excluded"
+    )
+    return part.where(part.cells[turn].isin(informative)), [warning]

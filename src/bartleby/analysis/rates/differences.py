@@ -28,7 +28,7 @@ from bartleby.analysis.rates.contrasts import (
 )
 from bartleby.analysis.rates.means import UNLIMITED, Scale, mean, moments_by, scale_of, scale_text
 from bartleby.analysis.rates.rates import Side, rate, sums_by
-from bartleby.analysis.sample.answer import EXTREMES, Row, answer, estimator
+from bartleby.analysis.sample.answer import CASE, Row, answer, estimator, worst_case
 from bartleby.analysis.sample.sample import Column, Sample, Where, read_sample
 from bartleby.analysis.tables.checks import refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
@@ -274,8 +274,8 @@ def _difference(part: Sample, value: object, options: Comparison) -> Iterator[Ro
         "bound_low": float(np.fmin(row["low"], least[1])),
         "bound_high": float(np.fmax(row["high"], most[1])),
         "df": df,
-        EXTREMES: (least[0], most[0]),
     }
+    row[CASE] = worst_case(row, (least[0], most[0]))
     if options.margin is not None:
         test = tost_interval(interval, options.margin)
         equivalent = None if np.isnan(test.p_value) else bool(test.p_value < 1 - part.level)

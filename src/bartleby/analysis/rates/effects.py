@@ -9,9 +9,9 @@ kind of item is always refused, which is to be expected here) the fit is Firth's
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -24,20 +24,14 @@ from bartleby.analysis.rates.linear import regress_linear
 from bartleby.analysis.rates.means import Scale, mean, scale_of, scale_text
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.rates.regression import Regression, regress
-from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
+from bartleby.analysis.sample.answer import CASE, Row, answer, estimator
+from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.tables.accounting import WorstCase
 from bartleby.analysis.tables.checks import refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import (
-    Estimand,
-    check_settings,
-    choose_clusters,
-    group_names,
-    split_groups,
-)
-from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.outcomes import EventTable, Refusals, missing_warnings, read_events
-from bartleby.docstrings import parameters_of
+from bartleby.analysis.tables.estimates import Estimates
+from bartleby.analysis.tables.grouping import Estimand, choose_clusters
+from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import SettingError
 
 __all__ = ["effects"]
@@ -49,17 +43,15 @@ _UNKNOWN = EffectBounds(*(math.nan,) * 4)
 
 @dataclass(frozen=True)
 class _Options:
-    """How effects are to be estimated: cluster columns, settings, and the range of the outcome."""
+    """How effects are to be estimated: the formula, the method, and the range of the outcome."""
 
-    clusters: tuple[str, ...]
-    level: float
-    estimand: Estimand
+    terms: Terms
     method: Method
     scale: Scale
     bounded: bool
 
 
-@parameters_of(rate, mean)
+@estimator(rate, mean)
 def effects(
     trials: object,
     formula: str,
@@ -122,124 +114,112 @@ def effects(
     ... ].round(2).values.tolist()
     [[0.03, 0.0, 0.06], [0.29, 0.21, 0.37]]
     """
-    check_settings(
-        level,
-        estimand,
-        method=(method, ("auto", "logistic", "firth", "mixed", "linear")),
-        refusals=(refusals, ("counted", "left_out", "as_event")),
-    )
     frame = as_frame(trials)
-    names = column_names(frame)
-    terms = read_formula(formula, names)
+    terms = read_formula(formula, column_names(frame))
     for name in terms.predictors:
         refuse_confounded(frame, name)
-    groups = group_names(names, by, not_by=terms.predictors)
-    both = choose_clusters(frame, cluster)
-    clusters = both.first
-    keys = list(dict.fromkeys([*groups, *terms.predictors, *both.columns]))
-    may_be_empty = [*groups, *(name for name in terms.predictors if name not in both.columns)]
-    table = read_events(
-        frame, terms.outcome, keys=keys, may_be_empty=may_be_empty, refusals=refusals, numbers=True
+    clusters = choose_clusters(frame, cluster)
+    needed = clusters.columns
+    sample = read_sample(
+        frame,
+        terms.outcome,
+        *(Column(name, name, empty="refuse" if name in needed else "exclude") for name in terms.predictors),
+        by=by,
+        not_by=["model"] if "model" in terms.predictors else (),
+        cluster=clusters,
+        level=level,
+        estimand=estimand,
+        refusals=refusals,
+        numbers=True,
     )
-    linear = table.numeric or scale is not None or method == "linear"
+    linear = sample.numeric or scale is not None or method == "linear"
     if linear and method not in {"auto", "linear"}:
         raise SettingError(
             f"method={method!r} is for events, and {terms.outcome!r} is a number: use 'linear' or 'auto'"
         )
-    warnings = missing_warnings(table, groups) + ([clusters.warning] if clusters.warning else [])
-    table = _without_empty(table, terms, warnings)
-    data = as_predictors(table.cells, terms, frame)
-    ends = scale_of(table, scale) if linear else (0.0, 1.0)
-    bounded = scale is not None or not table.numeric
-    options = _Options(tuple(both.columns), level, estimand, "linear" if linear else method, ends, bounded)
-    rows: list[dict[str, Any]] = []
-    bounds: dict[str, tuple[float, float]] = {}
-    cases: list[WorstCase] = []
-    for key, part in split_groups(table.cells, groups):
-        if part["_event"].isna().all():
-            warnings.append(f"{group_label(terms.outcome, key)}: no usable trial, so nothing is estimated")
-            continue
-        fit, completed, worst = _fitted(part, data, terms, options)
-        warnings += [f"{group_label(terms.outcome, key)}: {text}" for text in fit.warnings]
-        warnings += _too_few(completed, key)
-        for row, case in zip(completed, worst, strict=True):
-            label = group_label(case.term, key)
-            bounds[label] = (row["bound_low"], row["bound_high"])
-            rows.append({**key, **row})
-            # The odds ratio says again what the coefficient says.
-            cases += [] if row["quantity"] == "odds_ratio" else [replace(case, term=label)]
-    warnings += bound_warnings(cases)
-    settings = {
-        "formula": formula,
-        "estimand": estimand,
-        "level": level,
-        "cluster": clusters.described,
-        "by": list(groups),
-        "method": method,
-        "reference": {
-            name: str(data[name].cat.categories[0])
-            for name in data
-            if isinstance(data[name].dtype, pd.CategoricalDtype)
-        },
-        "refusals": refusals,
-        **({"scale": scale_text(table, scale)} if linear else {}),
+    data = as_predictors(sample.cells, terms, frame)
+    options = _Options(
+        terms,
+        "linear" if linear else method,
+        scale_of(sample, scale) if linear else (0.0, 1.0),
+        scale is not None or not sample.numeric,
+    )
+    references = {
+        name: str(values.cat.categories[0])
+        for name, values in data.items()
+        if isinstance(values.dtype, pd.CategoricalDtype)
     }
-    return Estimates(
-        estimate_frame(rows, [*groups, "quantity"]), table.accounting(bounds), tuple(warnings), settings
+    return answer(
+        sample,
+        lambda part: _effects(part, data.loc[part.cells.index], options),
+        identify=["quantity"],
+        settings={
+            "reference": references,
+            **({"scale": scale_text(sample, scale)} if linear else {}),
+        },
     )
 
 
-def _too_few(rows: list[dict[str, Any]], key: Mapping[str, Any]) -> list[str]:
-    """Return a warning that names the coefficients without an interval for want of clusters."""
+def _effects(part: Sample, data: pd.DataFrame, options: _Options) -> Iterator[Row | str]:
+    """Yield the effects of one group, with the worst that its missing trials can do to them."""
+    outcome = options.terms.outcome
+    if not part.n:
+        yield f"{part.label(outcome)}: no usable trial, so nothing is estimated"
+        return
+    fit, rows = _fitted(part, data, options)
+    yield from (f"{part.label(outcome)}: {text}" for text in fit.warnings)
     names = [row["term"] for row in rows if TOO_FEW in row["method"] and row["quantity"] == "coefficient"]
-    if not names:
-        return []
-    advice = "state the lowest and the highest value with scale="
-    return [f"{group_label(', '.join(names), key)}: no interval: {TOO_FEW}; {advice}"]
+    if names:
+        advice = "state the lowest and the highest value with scale="
+        yield f"{part.label(', '.join(names))}: no interval: {TOO_FEW}; {advice}"
+    yield from rows
 
 
-def _fitted(
-    part: pd.DataFrame, data: pd.DataFrame, terms: Terms, options: _Options
-) -> tuple[Regression, list[dict[str, Any]], list[WorstCase]]:
-    """Return the fit of one group, its rows with the worst that the missing can do, and those worst cases."""
-    data = data.loc[part.index]
-    columns: Sequence[str] = options.clusters
-    independent = not columns or options.estimand == "these_items"
+def _fitted(part: Sample, data: pd.DataFrame, options: _Options) -> tuple[Regression, list[Row]]:
+    """Return the fit of one group, and its rows with the worst that the missing trials can do."""
+    cells, columns = part.cells, part.clusters.columns
+    independent = not columns or part.stratified
     if independent and options.method == "linear":
-        part, data = as_rows(part, data)
+        cells, data = as_rows(cells, data)
         columns = ["_row"]
-    used = part[part["_event"].notna()]
+    used = cells[cells["_event"].notna()]
 
     def fit_to(counted: Counted, method: str) -> Regression:
         if method == "linear":
             return regress_linear(counted, independent=independent, bounded=options.bounded)
-        return regress(counted, method, repeats_independent=options.estimand == "these_items")
+        return regress(counted, method, repeats_independent=part.stratified)
 
-    fit = fit_to(counted_cells(used, data.loc[used.index], terms, columns), options.method)
-    complete = _complete(part, data, terms, columns)
+    fit = fit_to(counted_cells(used, data.loc[used.index], options.terms, columns), options.method)
+    complete = _complete(cells, data, options.terms, columns)
     bounds: dict[tuple[str, str], EffectBounds] = {}
     if fit.bounded and complete is not None and complete.design.columns == fit.data.design.columns:
         method = "linear" if fit.link == "identity" else "firth" if fit.profile else "auto"
         complete = replace(complete, scale=options.scale)
-        bounds = effect_bounds(complete, lambda full: fit_to(full, method), options.level, link=fit.link)
-    return fit, *_with_bounds(fit.rows(options.level), bounds, complete)
+        bounds = effect_bounds(complete, lambda full: fit_to(full, method), part.level, link=fit.link)
+    return fit, list(_with_bounds(fit.rows(part.level), bounds, complete))
 
 
 def _with_bounds(
-    rows: list[dict[str, Any]], bounds: dict[tuple[str, str], EffectBounds], complete: Counted | None
-) -> tuple[list[dict[str, Any]], list[WorstCase]]:
-    """Return rows with the worst that the missing trials can do to each effect, and those worst cases."""
+    rows: list[Row], bounds: dict[tuple[str, str], EffectBounds], complete: Counted | None
+) -> Iterator[Row]:
+    """Yield rows with the worst that the missing trials can do to each effect."""
     lost = 0.0 if complete is None or complete.missing is None else float(complete.missing.sum())
-    completed, cases = [], []
     for row in rows:
         # Nothing missing: the interval is its own bound. Missing, and no bound known: undefined.
         alone = EffectBounds(row["estimate"], row["estimate"], row["low"], row["high"])
         worst = bounds.get((row["quantity"], row["term"]), alone if complete is None else _UNKNOWN)
         low, high = np.minimum(worst.low, row["low"]), np.maximum(worst.high, row["high"])
-        completed.append({**row, "bound_low": float(low), "bound_high": float(high)})
-        label, extremes = f"{row['quantity']} {row['term']}", (worst.least, worst.most)
-        cases.append(WorstCase(label, row["low"], row["high"], extremes, lost, row["n"] + lost))
-    return completed, cases
+        # The odds ratio says again what the coefficient says, so only one of them warns.
+        missing = 0.0 if row["quantity"] == "odds_ratio" else lost
+        case = WorstCase(
+            f"{row['quantity']} {row['term']}",
+            row["low"],
+            row["high"],
+            (worst.least, worst.most),
+            missing,
+            row["n"] + missing,
+        )
+        yield {**row, "bound_low": float(low), "bound_high": float(high), CASE: case}
 
 
 def _complete(part: pd.DataFrame, data: pd.DataFrame, terms: Terms, columns: Sequence[str]) -> Counted | None:
@@ -256,23 +236,3 @@ def _complete(part: pd.DataFrame, data: pd.DataFrame, terms: Terms, columns: Seq
         return None
     cells = part[possible]
     return counted_cells(cells, data.loc[cells.index], terms, columns)
-
-
-def _without_empty(table: EventTable, terms: Terms, warnings: list[str]) -> EventTable:
-    """Leave out trials that lack a predictor, and tell."""
-    if not terms.predictors:
-        return table
-    empty = table.cells[list(terms.predictors)].isna()
-    for name in terms.predictors:
-        if empty[name].any():
-            lost = table.cells.loc[empty[name], "count"].sum()
-            warnings.append(f"{name}: empty in {lost:g} trials, which are left out")
-    lacking = empty.any(axis=1)
-    if not lacking.any():
-        return table
-    cells = table.cells.copy()
-    cells.loc[lacking, "_event"] = np.nan
-    cells.loc[lacking, "_status"] = "no predictor"
-    return EventTable(
-        cells, table.event, {**table.counted_as, "no predictor": "left out: a predictor is empty"}
-    )

@@ -23,7 +23,7 @@ from bartleby.analysis.inference.means import (
 )
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.rates.two_way import two_way_covariance
-from bartleby.analysis.sample.answer import EXTREMES, Row, answer, estimator, fit_row
+from bartleby.analysis.sample.answer import CASE, Row, answer, estimator, fit_row, worst_case
 from bartleby.analysis.sample.sample import Sample, Where, read_sample
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand
@@ -153,7 +153,7 @@ def _bounded_mean(part: Sample, method: Method, scale: Scale, limits: Scale) -> 
     fit, *ends = (mean_fit(one, part.level, skewness=skewness, limits=limits) for one in (spread, *worst))
     row = fit_row(fit, n=part.n, n_clusters=spread.units, level=part.level)
     df = row.pop("df")
-    yield {
+    row = {
         "term": part.event,
         **row,
         "std_dev": _deviation(part.known.cells),
@@ -161,8 +161,8 @@ def _bounded_mean(part: Sample, method: Method, scale: Scale, limits: Scale) -> 
         "bound_low": float(np.fmin(fit.low, ends[0].low)),
         "bound_high": float(np.fmax(fit.high, ends[1].high)),
         "df": df,
-        EXTREMES: (worst[0].estimate, worst[1].estimate),
     }
+    yield {**row, CASE: worst_case(row, (worst[0].estimate, worst[1].estimate))}
     if math.isnan(fit.low):
         yield f"{part.label(part.event)}: no interval: {fit.method.removeprefix('undefined, ')}"
     elif spread.doubtful and not part.stratified:

@@ -16,7 +16,7 @@ import pandas as pd
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate, independent_rate
 from bartleby.analysis.inference.stratified import stratified_rate
 from bartleby.analysis.rates.two_way import crossed_rates
-from bartleby.analysis.sample.answer import EXTREMES, Row, answer, estimator, fit_row
+from bartleby.analysis.sample.answer import CASE, Row, answer, estimator, fit_row, worst_case
 from bartleby.analysis.sample.sample import Sample, Where, read_sample
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand
@@ -142,8 +142,8 @@ def bounded_rate(part: Sample, method: Method = "auto", side: Side | None = None
         "bound_low": float(np.fmin(row["low"], worst[0].low)) if worst else row["low"],
         "bound_high": float(np.fmax(row["high"], worst[1].high)) if worst else row["high"],
         "df": row.pop("df"),
-        EXTREMES: (part.events / part.total, (part.events + part.missing) / part.total),
     }
+    row[CASE] = worst_case(row, (part.events / part.total, (part.events + part.missing) / part.total))
     if side is not None:
         row[side] = _one_sided(part, method, side)
     yield row

@@ -31,14 +31,24 @@ from bartleby.analysis.tables.labels import group_label
 from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
-__all__ = ["EXTREMES", "Part", "Row", "adjusted", "answer", "estimator", "fit_row", "one_sided_problems"]
+__all__ = [
+    "CASE",
+    "Part",
+    "Row",
+    "adjusted",
+    "answer",
+    "estimator",
+    "fit_row",
+    "one_sided_problems",
+    "worst_case",
+]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result", bound=Estimates)
 Row: TypeAlias = dict[str, Any]
 """One row of a table of estimates."""
-EXTREMES = "_extremes"
-"""In a row with bounds: the two estimates had the missing trials all gone one way or all the other."""
+CASE = "_case"
+"""In a row with bounds: what the estimate would be had the missing trials all gone one way or the other."""
 
 
 class Part(Protocol):
@@ -132,13 +142,19 @@ def answer(
 
 
 def _worst_case(row: Row, key: Mapping[str, Any], bounds: dict[str, tuple[float, float]]) -> list[WorstCase]:
-    """Note the bounds of a row, and return its worst case; none where it has no bounds."""
-    extremes = row.pop(EXTREMES, None)
-    if "bound_low" not in row or extremes is None:
+    """Note the bounds of a row by its term and group, and return its worst case; none where it has none."""
+    case = row.pop(CASE, None)
+    if case is None:
         return []
-    label, total = group_label(row["term"], key), row["n"] + row["missing"]
+    label = group_label(case.term, key)
     bounds[label] = (row["bound_low"], row["bound_high"])
-    return [WorstCase(label, row["low"], row["high"], extremes, row["missing"], total)]
+    return [replace(case, term=label)]
+
+
+def worst_case(row: Row, extremes: tuple[float, float]) -> WorstCase:
+    """Return the worst case of a row, of which two estimates are the extremes."""
+    total = row["n"] + row["missing"]
+    return WorstCase(row["term"], row["low"], row["high"], extremes, row["missing"], total)
 
 
 def adjusted(rows: list[Row], adjust: Adjustment | None) -> list[Row]:

@@ -199,6 +199,10 @@ class Sample(EventTable):
         for name, count in lost.groupby(named)["count"].sum().items():
             excluded[str(name)] = excluded.get(str(name), 0.0) + float(count)
         said = [warning.format(f"{lost['count'].sum():g}")] if warning else []
+        if warning:
+            left = [part.key for part in self.where(~rows).split()]
+            gone = [part for part in self.split() if part.key not in left]
+            said += [f"{part.label('').strip()}: every trial is excluded" for part in gone]
         counted_as = {**self.counted_as, status: "excluded"}
         return replace(
             self,
