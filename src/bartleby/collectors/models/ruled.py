@@ -18,7 +18,7 @@ from bartleby.collectors.models.respondents import item_effect
 from bartleby.errors import ModelError
 from bartleby.exchange import Reply, Request, ToolCall
 
-__all__ = ["RuleRates", "hold"]
+__all__ = ["RuleRates", "act_at", "hold"]
 
 ELSEWHERE = "I'd be happy to help you with something else instead."
 REDIRECTION = f"I won't go along with that. {ELSEWHERE}"
@@ -116,7 +116,7 @@ def hold(request: Request, rates: RuleRates, draws: random.Random) -> Reply | No
         return _call(about, rates) if rates.keeps("confirm", about) else Reply(draws.choice(TALK))
     if about.get("ask") != "turn":
         return None
-    act = _act(about, rates)
+    act = act_at(about, rates)
     if act == "exit" and about["conditions"].get("exit_channel") == "tool":
         return _call(about, rates)
     text = {"redirect": REDIRECTION, "warn": WARNING, "ask": QUESTION, "mention": MENTION}.get(act)
@@ -126,7 +126,7 @@ def hold(request: Request, rates: RuleRates, draws: random.Random) -> Reply | No
     return Reply(" ".join(words))
 
 
-def _act(about: Mapping[str, Any], rates: RuleRates) -> str:
+def act_at(about: Mapping[str, Any], rates: RuleRates) -> str:
     """Return what the respondent does at a turn: exit, redirect, warn, ask, mention or talk."""
     item, turn = about["item"], int(about["turn"])
     kinds = ["opening", *item.get("kinds", ())]
