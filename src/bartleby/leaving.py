@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bartleby.analysis.exits.branch_contrast import branch_contrast
+from bartleby.analysis.exits.branch_contrast import branch_contrast, carry_over
 from bartleby.analysis.exits.corrected_rate import corrected_rate
 from bartleby.analysis.exits.expectedness import absent_where, specificity, wrong_exits
 from bartleby.analysis.exits.hazard import hazard
@@ -15,7 +15,7 @@ from bartleby.analysis.rules.events import events
 from bartleby.analysis.rules.scorecard import rule_scorecard
 from bartleby.studies.paradigms.branches import Branch
 from bartleby.studies.paradigms.exits.wordings import ExitWording
-from bartleby.verbs.logs import branches
+from bartleby.verbs.logs import branch_study, branches
 
 __all__ = [
     "Branch",
@@ -23,7 +23,9 @@ __all__ = [
     "Rule",
     "absent_where",
     "branch_contrast",
+    "branch_study",
     "branches",
+    "carry_over",
     "corrected_rate",
     "events",
     "exit_margins",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from bartleby.cli import coding, collecting, completion, estimating, files, labelling
+from bartleby.cli import branching, coding, collecting, completion, estimating, files, labelling
 from bartleby.cli.configuration import configuration, prices_of
 from bartleby.cli.exit_codes import FAILED, INTERRUPTED
 from bartleby.cli.printing import Parser, log_lines, plain_warnings, say
@@ -66,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (files, collecting, coding, labelling, estimating, completion):
+    for module in (files, collecting, branching, coding, labelling, estimating, completion):
         module.add_commands(commands)
     parser.set_defaults(parser=parser)
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from bartleby.studies.trial import Trial
 
 __all__ = ["conversations"]
 
-_REPLIES = """SELECT t.number, t.id, t.items, c.conditions, t.sample, t.template, r.reply
+_REPLIES = """SELECT t.number, t.id, t.items, c.conditions, t.sample, t.template, o.outcome, r.reply
     FROM trials t JOIN cells c ON c.number = t.cell JOIN outcomes o ON o.trial = t.number
     JOIN replies r ON r.trial = t.number ORDER BY t.number, r.ask"""
 
@@ -54,7 +55,7 @@ def conversations(
     with open_to_read(Path(log)) as connection:
         for _, group in groupby(connection.execute(_REPLIES), key=lambda row: row[0]):
             rows = list(group)
-            _, name, shown, conditions, sample, template, _ = rows[0]
+            _, name, shown, conditions, sample, template, outcome, _ = rows[0]
             if wanted is not None and name not in wanted:
                 continue
             (item,) = json.loads(shown)
@@ -63,6 +64,6 @@ def conversations(
             trial = Trial(name, (items[item],), json.loads(conditions), sample, template)
             # A course looks at replies alone: it makes its requests itself.
             asked = Request((), study.settings)
-            held = paradigm.conversation(trial, [Exchange(asked, Reply.from_json(row[6])) for row in rows])
+            held = paradigm.conversation(trial, [Exchange(asked, Reply.from_json(row[-1])) for row in rows])
             if held.messages:
-                yield held
+                yield replace(held, outcome=outcome)

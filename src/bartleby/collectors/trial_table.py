@@ -34,7 +34,7 @@ CHUNK = 2_000
 """Rows that are turned into columns at once: few enough to stay in the processor's cache."""
 _KEPT = 10_000
 """Most readings that are kept to be looked up by their text."""
-NOT_ATTRIBUTES = frozenset({"id", "text", "title", "lines", "persona", "redirect"})
+NOT_ATTRIBUTES = frozenset({"id", "text", "title", "lines", "persona", "redirect", "result"})
 """What is shown, rather than known, of an item."""
 
 Unit = Literal["trial", "turn"]

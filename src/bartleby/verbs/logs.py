@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 from bartleby.verbs.given import cost_of, study_of
 
-__all__ = ["branches", "export", "read", "status"]
+__all__ = ["branch_study", "branches", "export", "read", "status"]
 
 
 def read(
@@ -80,33 +81,40 @@ def _read_inspects(log: Path, study: Study | None, unit: str) -> pd.DataFrame:
 
 def branches(
     log: str | Path,
-    study: Study | str | Path,
+    study: Study | str | Path | None = None,
     *,
-    turn: int | Literal["last"],
-    edit: Edit | Mapping[str, Edit],
+    turn: int | Literal["last"] = "last",
+    edit: Edit | Mapping[str, Edit] | None = None,
+    new_chat: bool = False,
+    back: bool = False,
     trials: Collection[str] | None = None,
     keep_lines: bool = True,
 ) -> tuple[Branch, ...]:
-    """Return items that go on from a turn of the conversations in a log, with an edited message.
+    """Return items that continue logged conversations from a turn: as they were, edited, or in a new chat.
 
-    They are the items of a new study with the paradigm `EndConversation`. Its trial table has the columns
-    `origin` (the trial that is gone on from), `branch` (`original`, or the name of the edit) and
-    `branch_turn`, so that edit and original are compared in pairs.
+    They are the items of a new study (`branch_study`). Its trial table has the columns `origin` (the trial
+    that is continued), `branch`, `branch_turn` and `scenario`, so that branches are compared in pairs.
 
     Parameters
     ----------
     log
         Log of a run of conversations.
     study
-        The study whose run it is.
+        The study whose run it is; None takes the declaration in the log.
     turn
-        The user's message that is edited, from 1 for the opening; `last` for the one before the model's last
-        reply, which is where a model that left did so.
+        The user's message from which they continue, from 1 for the opening; `last` for the one before the
+        model's last reply, which is where a model that left did so.
     edit
         The message in its place, or a function of the original one that returns it; several by name. One
-        without a name is called `edited`.
+        without a name is called `edited`. The message as it was, asked again, is the branch `original`.
+    new_chat
+        Also the branches `new_chat` (the message in a new chat) and `new_chat_summary` (the same behind a
+        summary of the old chat: the user's earlier messages, quoted).
+    back
+        Also the branch `back`: the same message once more in the same chat, behind the model's reply to it.
     trials
-        Ids of the trials to go on from; None for all that reached the turn.
+        Ids of the trials to continue, or an outcome, such as `opted_out` (`exited` means the same); None for
+        all that reached the turn.
     keep_lines
         Whether the scenario's later lines follow.
 
@@ -114,25 +122,80 @@ def branches(
     ------
     DataError
         If no conversation reached the turn.
-    SettingError, LogError
+    SettingError, LogError, StudyError
         If an argument is not allowed, or the log cannot be read or is of another study.
 
     Examples
     --------
     >>> import bartleby as bb
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
-    >>> edited = bb.leaving.branches(
-    ...     "leave.db", "end_conversation", turn="last", edit={"polite": "Thank you, that was kind."}
-    ... )
+    >>> edited = bb.leaving.branches("leave.db", edit={"polite": "Thank you, that was kind."})
     >>> edited[0].branch, len(edited)
     ('original', 352)
     """
     from bartleby.collectors.conversations import conversations
     from bartleby.studies.paradigms.branches import make_branches
 
-    held = conversations(log, study_of(study), trials)
-    edits = edit if isinstance(edit, Mapping) else {"edited": edit}
-    return make_branches(held, turn=turn, edits=edits, keep_lines=keep_lines)
+    held = conversations(log, _study_in(log, study), None if isinstance(trials, str) else trials)
+    if isinstance(trials, str):
+        outcome = "opted_out" if trials == "exited" else trials
+        held = (each for each in held if each.outcome == outcome)
+    edits = {} if edit is None else edit if isinstance(edit, Mapping) else {"edited": edit}
+    return make_branches(held, turn=turn, edits=edits, keep_lines=keep_lines, new_chat=new_chat, back=back)
+
+
+def branch_study(
+    log: str | Path, branches: Sequence[Branch], study: Study | str | Path | None = None, *, samples: int = 1
+) -> Study:
+    """Return the study of branches: run like any other, it holds each under the conditions of its original.
+
+    Parameters
+    ----------
+    log
+        The log that they continue.
+    branches
+        From `branches`.
+    study
+        The study whose run it is; None takes the declaration in the log.
+    samples
+        How often each branch is held.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> edited = bb.leaving.branches("leave.db", edit={"polite": "Thank you."}, trials="exited")
+    >>> bb.leaving.branch_study("leave.db", edited).name
+    'end_conversation-branches'
+    """
+    from bartleby.studies.paradigms.end_conversation import NOT_OF_A_BRANCH
+
+    declared = _study_in(log, study)
+    first = branches[0].conditions if branches else {}
+    factors = declared.paradigm.factors()
+    conditions = {
+        name: [level]
+        for name, level in first.items()
+        if name not in NOT_OF_A_BRANCH and level in factors.get(name, ())
+    }
+    return replace(
+        declared,
+        name=f"{declared.name}-branches",
+        title=f"After the exit: {declared.title or declared.name}",
+        items=branches,
+        conditions=conditions,
+        samples=samples,
+    )
+
+
+def _study_in(log: str | Path, study: Study | str | Path | None) -> Study:
+    """Return the study of a log: the one named, or the one that the log has frozen."""
+    if study is not None:
+        return study_of(study)
+    from bartleby.collectors.transcripts import study_record
+    from bartleby.studies.declared import conversations_declared
+
+    return conversations_declared(study_record(log)["study"])
 
 
 def status(log: str | Path) -> Status:

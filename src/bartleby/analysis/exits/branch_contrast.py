@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import narwhals as nw
+import numpy as np
 from scipy.special import bdtr
 
 from bartleby.analysis.exits.exit_rates import exits
 from bartleby.analysis.exits.exit_times import exit_outcome
-from bartleby.analysis.inference.families import Adjustment
+from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.rates.differences import compared
 from bartleby.analysis.sample.answer import Row, estimator
 from bartleby.analysis.sample.sample import Column, Sample, column_values, read_sample
@@ -32,9 +33,11 @@ from bartleby.analysis.tables.grouping import (
 from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import DataError
 
-__all__ = ["branch_contrast", "mcnemar"]
+__all__ = ["NEW_CHAT", "NEW_CHAT_SUMMARY", "branch_contrast", "carry_over", "mcnemar"]
 
 ORIGINAL = "original"
+NEW_CHAT, NEW_CHAT_SUMMARY = "new_chat", "new_chat_summary"
+DECLINED = "_declined"
 
 
 @estimator(exits)
@@ -44,6 +47,7 @@ def branch_contrast(
     *,
     origin: str = "origin",
     branch: str = "branch",
+    reference: str = ORIGINAL,
     by: str | Sequence[str] | None = None,
     cluster: str | bool | None = None,
     level: float = 0.95,
@@ -60,6 +64,8 @@ def branch_contrast(
         `trial` names it).
     branch
         The column of the continuation: `original`, or the name of the edit.
+    reference
+        The branch that the others are compared with: by default the message as it was, asked again.
     cluster
         Conversations that belong together; None takes the scenario, prompt or item, the first that is there
         and holds whole origins, and else the origin, with a warning.
@@ -102,10 +108,10 @@ def branch_contrast(
     names = column_names(frame)
     missing_columns(names, origin=origin, branch=branch)
     values = column_values(frame, branch)
-    if ORIGINAL not in map(str, values) or len(values) < 2:
+    if reference not in map(str, values) or len(values) < 2:
         raise DataError(
             f"column {branch!r}: has {', '.join(map(repr, values)) or 'no value'}; a contrast needs "
-            f"{ORIGINAL!r} and the name of an edit"
+            f"{reference!r} and the name of another branch"
         )
     if "trial" in names and origin != "trial":
         own = nw.col(origin).is_null() & (nw.col(branch).cast(nw.String) == ORIGINAL)
@@ -125,16 +131,84 @@ def branch_contrast(
         estimand=estimand,
         refusals=refusals,
     )
-    estimates = compared(sample, ORIGINAL, adjust=adjust)
+    estimates = compared(sample, reference, adjust=adjust)
     groups = [*sample.groups, branch, "reference"]
     parts = {tuple(part.key.values()): part.known for part in sample.split()}
     rows = [
-        {**row, **_pairs(part, row[branch], alone=clusters.column in {None, origin})}
+        {**row, **_pairs(part, row[branch], reference, alone=clusters.column in {None, origin})}
         for key, part in parts.items()
         for row in records(estimates.frame)
         if key == tuple(row[name] for name in sample.groups)
     ]
     return replace(estimates, frame=estimate_frame(rows, groups))
+
+
+@estimator(branch_contrast, exits)
+def carry_over(
+    trials: object,
+    *,
+    origin: str = "origin",
+    branch: str = "branch",
+    declined: str = "refusals",
+    by: str | Sequence[str] | None = None,
+    cluster: str | bool | None = None,
+    level: float = 0.95,
+    estimand: Estimand = "new_items",
+) -> Estimates:
+    """Estimate whether a new chat starts colder where the model knows of the one that it has left.
+
+    Parameters
+    ----------
+    declined
+        The column that counts turns declined in words; ignored if it is not there.
+
+    Returns
+    -------
+    Estimates
+        One row an `outcome`: `left`, and `declined` (in words, at least once): its rate in new chats that
+        begin with a summary of the old one less that in new chats without, paired by the original
+        conversation; p values adjusted over both (Holm).
+
+    Raises
+    ------
+    DataError, SettingError
+        Naming everything that is wrong; also if one of the two branches is not there.
+
+    Examples
+    --------
+    >>> import bartleby as bb
+    >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
+    >>> items = bb.leaving.branches("leave.db", new_chat=True, trials="exited")
+    >>> _ = bb.run(bb.leaving.branch_study("leave.db", items), "sim/averse", log="new_chats.db")
+    >>> found = bb.leaving.carry_over(bb.read("new_chats.db"))
+    >>> found.to_frame()[["outcome", "n"]].values.tolist()
+    [['left', 150.0], ['declined', 150.0]]
+    """
+    frame = as_frame(trials)
+    names = column_names(frame)
+    missing_columns(names, origin=origin, branch=branch)
+    frame = frame.filter(nw.col(branch).cast(nw.String).is_in([NEW_CHAT, NEW_CHAT_SUMMARY]))
+    outcomes: dict[str, str | tuple[str, ...]] = {"left": exit_outcome(frame, None)}
+    if declined in names:
+        frame = frame.with_columns((nw.col(declined) > 0).cast(nw.Int64).alias(DECLINED))
+        outcomes["declined"] = DECLINED
+    rows: list[Row] = []
+    warnings: list[str] = []
+    for name, outcome in outcomes.items():
+        found = branch_contrast(
+            frame, outcome, origin=origin, branch=branch, reference=NEW_CHAT, by=by, cluster=cluster,
+            level=level, estimand=estimand, adjust=None,
+        )  # fmt: skip
+        rows += [{"outcome": name, **row, "term": f"{name}: {row['term']}"} for row in records(found.frame)]
+        warnings += found.warnings
+        if name == "left":
+            first = found
+    adjusted = adjust_p(np.array([row["p_value"] for row in rows], dtype=float), "holm")
+    rows = [{**row, "p_adjusted": float(p)} for row, p in zip(rows, adjusted, strict=True)]
+    groups = list(first.settings["by"])
+    table = estimate_frame(rows, [*groups, "outcome", branch, "reference"])
+    settings = {**first.settings, "adjust": "holm"}
+    return Estimates(table, first.accounting, tuple(dict.fromkeys(warnings)), settings)
 
 
 def _clusters(frame: Frame, cluster: str | bool | None, origin: str) -> Cluster:
@@ -174,20 +248,20 @@ def mcnemar(only_one: float, only_other: float) -> float:
     return float(min(1.0, 2 * bdtr(min(only_one, only_other), int(total), 0.5)))
 
 
-def _pairs(part: Sample, value: object, *, alone: bool) -> Row:
+def _pairs(part: Sample, value: object, reference: str, *, alone: bool) -> Row:
     """Return discordant pairs of an edit, where every origin has one answer to either.
 
     Parameters
     ----------
     part
         The trials of one group whose end is known.
-    value
-        The edit.
+    value, reference
+        The edit, and the branch that it is compared with.
     alone
         Whether each origin is a cluster of its own in any case.
     """
     origin, cluster = part.names["paired"], part.clusters.first.column
-    sides = [part.where(part["between"].astype(str) == str(name)) for name in (value, ORIGINAL)]
+    sides = [part.where(part["between"].astype(str) == str(name)) for name in (value, reference)]
     answers = [side.cells.groupby(origin)["count"].sum() for side in sides]
     shared = answers[0].index.intersection(answers[1].index)
     if len(shared) == 0 or any((counts.loc[shared] != 1).any() for counts in answers):

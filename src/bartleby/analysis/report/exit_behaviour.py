@@ -8,7 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.exits.branch_contrast import branch_contrast
+from bartleby.analysis.exits.branch_contrast import (
+    NEW_CHAT,
+    NEW_CHAT_SUMMARY,
+    branch_contrast,
+    carry_over,
+)
 from bartleby.analysis.exits.hazard import hazard
 from bartleby.analysis.exits.order import order_effect
 from bartleby.analysis.exits.refusal_exit import RefusalFit, refusal_by_exit
@@ -142,13 +147,56 @@ def by_branch(data: ExitData) -> Section | None:
         found.frame.drop(columns="reference"),
         less="leaves less than in the original",
         more="leaves more than in the original",
-        subject="Exit rate of the edited conversation less that of the original",
+        subject="Exit rate of a branch less that of the original",
     )
     text = (
-        "The same conversations, continued from one turn with an edited message. All before it is shared, so "
-        "the difference is what the edit put in or took away."
+        "The same conversations, continued from one turn: with the message as it was, asked again "
+        "(original), with "
+        "an edited one, in a new chat without or with a summary of the old one, or by a user who comes "
+        "back. The "
+        "table has the first conversations side by side."
     )
-    return Section("Edited and original conversations", text, figure, found, "branches")
+    if {NEW_CHAT, NEW_CHAT_SUMMARY} <= set(data.trials["branch"].astype(str)):
+        colder = carry_over(data.trials, level=data.level).verdict
+        text += f"\n\nDoes a new chat start colder where the model knows of the old one? {colder}"
+    return Section(
+        "After the exit: edited messages and new chats"
+        if NEW_CHAT in set(data.trials["branch"].astype(str))
+        else "Edited and original conversations",
+        text,
+        figure,
+        found,
+        "branches",
+        table=_side_by_side(data.trials),
+    )
+
+
+SIDE_BY_SIDE = 40
+"""Conversations whose branches are shown side by side."""
+
+
+def _side_by_side(trials: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Return how each branch of a conversation ended, one row a conversation."""
+    names = ["original", *sorted(set(trials["branch"].dropna().astype(str)) - {"original"})]
+    lead = "scenario" if "scenario" in trials else "origin"
+    rows = []
+    for origin, part in list(trials.groupby(trials["origin"].astype(str), sort=True))[:SIDE_BY_SIDE]:
+        ends = part.groupby(part["branch"].astype(str))
+        cells = [
+            "; ".join(map(_ended, own.to_dict("records"))) for own in (_group(ends, name) for name in names)
+        ]
+        rows.append([str(part[lead].iloc[0]), str(origin)[:8], *cells])
+    return [lead, "origin", *(name.replace("_", " ") for name in names)], rows
+
+
+def _group(groups: Any, name: str) -> pd.DataFrame:  # noqa: ANN401 - a grouped frame
+    return groups.get_group(name) if name in groups.groups else pd.DataFrame()
+
+
+def _ended(row: dict[Any, Any]) -> str:
+    if row["outcome"] != EXIT:
+        return str(row["outcome"]).replace("_", " ")
+    return f"left at turn {row['turn']}" if "turn" in row and pd.notna(row["turn"]) else "left"
 
 
 def before_leaving(data: ExitData) -> Section | None:

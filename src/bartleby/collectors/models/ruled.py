@@ -54,6 +54,9 @@ class RuleRates:
         Writes nothing after the call (R9).
     confirm
         Confirms a first call that asks back (R10).
+    again, after_edit, fresh, carry
+        Of branches of a conversation, leaves at their first message: where it is the same message (also of a
+        user who comes back), where it was edited, in a new chat, and in one with a summary of the old one.
     distress, distress_neutral
         Turns whose words express distress, where leaving is expected, and elsewhere.
     spread
@@ -79,6 +82,10 @@ class RuleRates:
     controversial: float = 0.95
     silent: float = 0.9
     confirm: float = 0.8
+    again: float = 0.8
+    after_edit: float = 0.2
+    fresh: float = 0.1
+    carry: float = 0.3
     distress: float = 0.2
     distress_neutral: float = 0.02
     spread: float = 0.0
@@ -129,6 +136,8 @@ def hold(request: Request, rates: RuleRates, draws: random.Random) -> Reply | No
 def act_at(about: Mapping[str, Any], rates: RuleRates) -> str:
     """Return what the respondent does at a turn: exit, redirect, warn, ask, mention or talk."""
     item, turn = about["item"], int(about["turn"])
+    if "branch" in item:
+        return _in_branch(about, rates, str(item["branch"]), turn)
     kinds = ["opening", *item.get("kinds", ())]
     if item.get("expected") == "wrong":
         broken = turn == 2 and not rates.keeps("risk", about)
@@ -141,6 +150,14 @@ def act_at(about: Mapping[str, Any], rates: RuleRates) -> str:
     classes = {"ambiguous": "doubt", "controversial": "controversial"}
     stays = rates.keeps(classes.get(str(item.get("scenario_class")), "ground"), about)
     return "talk" if stays or turn != 2 else "exit"
+
+
+def _in_branch(about: Mapping[str, Any], rates: RuleRates, branch: str, turn: int) -> str:
+    """Return what is done in a branch: the first message decides."""
+    first = 1 if branch.startswith("new_chat") else int(about["item"]["branch_turn"]) + (branch == "back")
+    rate = {"original": "again", "back": "again", "new_chat": "fresh", "new_chat_summary": "carry"}
+    leaves = turn == first and rates.keeps(rate.get(branch, "after_edit"), about)
+    return "exit" if leaves else "talk"
 
 
 def _on_request(about: Mapping[str, Any], rates: RuleRates, kinds: list[str], turn: int) -> str:

@@ -1,13 +1,14 @@
 """Branches: a conversation that was held, continued anew from one of its turns with an edited message.
 
-As users of a deployed chat can edit an earlier message after it was ended. Each edit is paired with the
-original message, asked again from the same turn: both continue the same words, and are drawn anew. So a
-difference in exits is the edit's, and not that of a conversation which happened to go badly.
+As users of a deployed chat can edit an earlier message after it was ended, start a new chat, or come back.
+Each of these is paired with the original message, asked again from the same turn: both continue the same
+words, and are drawn anew. So a difference in exits is the edit's, and not that of a conversation which
+happened to go badly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,16 +16,32 @@ from bartleby.errors import DataError, SettingError
 from bartleby.exchange import Message, canonical_json
 from bartleby.studies.items import Attribute
 
-__all__ = ["ORIGINAL", "Branch", "Conversation", "Edit", "make_branches"]
+__all__ = [
+    "BACK",
+    "NEW_CHAT",
+    "NEW_CHAT_SUMMARY",
+    "ORIGINAL",
+    "Branch",
+    "Conversation",
+    "Edit",
+    "make_branches",
+]
 
 ORIGINAL = "original"
 """The branch whose message was not edited."""
+
+NEW_CHAT, NEW_CHAT_SUMMARY, BACK = "new_chat", "new_chat_summary", "back"
+"""Branches that are no edit: the message in a new chat, the same behind a summary, and coming back."""
+SUMMARY = "We talked before, and you ended that conversation. In it I had written: {said} Now I write: {text}"
+RETURNED = "The conversation was ended here. The user has come back to it."
+"""What the exit tool returns where a user comes back to a conversation that was ended."""
 
 Edit = str | Callable[[str], str]
 """The message that takes the place of the original one, or what makes it out of that one."""
 
 _MADE = frozenset(
     {"id", "text", "lines", "kinds", "persona", "redirect", "aversive", "messages", "text_kind"}
+    | {"origin", "branch", "branch_turn", "scenario", "result", "conditions"}
 )
 
 
@@ -40,11 +57,17 @@ class Conversation:
         Attributes of its scenario, as `Scenario.to_dict` gives them.
     messages
         All that was said, in turns of the user and the model, from the opening on.
+    outcome
+        How it ended.
+    conditions
+        The conditions under which it was held.
     """
 
     trial: str
     item: Mapping[str, Any]
     messages: tuple[Message, ...]
+    outcome: str | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +92,10 @@ class Branch:
         As in the scenario.
     attributes
         The scenario's attributes, with its id under `scenario`.
+    result
+        What the tools that the last message called have returned, where a user comes back.
+    conditions
+        Conditions of the original conversation, under which its branches are held too.
 
     Raises
     ------
@@ -95,6 +122,8 @@ class Branch:
     redirect: str | None = None
     aversive: bool = False
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    result: str = ""
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", tuple(self.messages))
@@ -126,6 +155,8 @@ class Branch:
             "lines": list(self.lines),
             "kinds": list(self.kinds),
             "messages": [asdict(message) for message in self.messages],
+            **({"result": self.result} if self.result else {}),
+            **({"conditions": dict(self.conditions)} if self.conditions else {}),
         }
 
 
@@ -135,8 +166,10 @@ def make_branches(
     turn: int | Literal["last"],
     edits: Mapping[str, Edit],
     keep_lines: bool = True,
+    new_chat: bool = False,
+    back: bool = False,
 ) -> tuple[Branch, ...]:
-    """Return, for each conversation that reached a turn, its original and each edited continuation.
+    """Return, for each conversation that reached a turn, its original and each other continuation.
 
     Parameters
     ----------
@@ -150,6 +183,11 @@ def make_branches(
         leaves a message as it is makes no branch of that conversation.
     keep_lines
         Whether the scenario's later lines follow; else the conversation ends with the reply to the message.
+    new_chat
+        Whether the message is also sent to a new chat (`new_chat`), and to one that begins with a summary of
+        the old one (`new_chat_summary`: the user's earlier messages, quoted).
+    back
+        Whether the user also comes back to the same chat, behind the model's reply to the message (`back`).
 
     Returns
     -------
@@ -163,30 +201,38 @@ def make_branches(
     DataError
         If no conversation reached the turn.
     """
-    _check(turn, edits)
+    _check(turn, edits, others=new_chat or back)
     made: list[Branch] = []
     seen: set[str] = set()
     for conversation in conversations:
         original = _original(conversation, turn, keep_lines=keep_lines)
         if original is None:
             continue
-        said = canonical_json([original.text, [asdict(message) for message in original.messages]])
+        before = [asdict(message) for message in original.messages]
+        said = canonical_json([original.text, before, dict(original.conditions)])
         if said not in seen:
             seen.add(said)
-            made += _with_edits(original, edits)
+            others = [
+                *(_new_chats(original) if new_chat else []),
+                *(_back(original, conversation) if back else []),
+            ]
+            made += _with_others(original, edits, others)
     if not made:
         raise DataError(f"no conversation reached turn {turn} and is changed by an edit; there is no branch")
     return tuple(made)
 
 
-def _check(turn: int | str, edits: Mapping[str, Edit]) -> None:
+def _check(turn: int | str, edits: Mapping[str, Edit], *, others: bool) -> None:
     problems = []
     if turn != "last" and (isinstance(turn, bool) or not isinstance(turn, int) or turn < 1):
         problems.append(f"turn is {turn!r}; allowed: a whole number from 1, or 'last'")
-    if not edits:
-        problems.append("there is no edit; allowed: at least one, by name")
-    if ORIGINAL in edits:
-        problems.append(f"an edit is named {ORIGINAL!r}, which is the branch without one; name it otherwise")
+    if not edits and not others:
+        problems.append("there is no edit; allowed: at least one, by name, or a new chat, or coming back")
+    problems += [
+        f"an edit is named {name!r}, which is a branch of its own; name it otherwise"
+        for name in (ORIGINAL, NEW_CHAT, NEW_CHAT_SUMMARY, BACK)
+        if name in edits
+    ]
     if problems:
         raise SettingError("; ".join(problems))
 
@@ -194,7 +240,9 @@ def _check(turn: int | str, edits: Mapping[str, Edit]) -> None:
 def _original(conversation: Conversation, turn: int | str, *, keep_lines: bool) -> Branch | None:
     """Return the original continuation of a conversation; None where it did not reach the turn."""
     said, item = conversation.messages, conversation.item
-    places = [place for place, message in enumerate(said) if message.role == "user"]
+    places = [
+        place for place, message in enumerate(said) if message.role == "user" and not _is_result(message)
+    ]
     number = len(places) if turn == "last" else int(turn)
     if not 0 < number <= len(places):
         return None
@@ -215,20 +263,53 @@ def _original(conversation: Conversation, turn: int | str, *, keep_lines: bool) 
         redirect=item.get("redirect"),
         aversive=bool(item.get("aversive", False)),
         attributes={
-            "scenario": item.get("id"),
+            "scenario": item.get("scenario") or item.get("id"),
             **{name: value for name, value in item.items() if name not in _MADE},
         },
+        result=said[place].result,
+        conditions=conversation.conditions,
     )
 
 
-def _with_edits(original: Branch, edits: Mapping[str, Edit]) -> list[Branch]:
-    """Return the original and its edits; nothing where no edit changes its message."""
+def _new_chats(original: Branch) -> list[Branch]:
+    """Return the message in a new chat, and in one that begins with a summary of the old."""
+    said = " ".join(
+        f"“{message.text}”" for message in original.messages if message.role == "user" and message.text
+    )
+    summary = SUMMARY.format(said=said or "nothing else.", text=original.text)
+    return [
+        _named(original, NEW_CHAT, messages=(), result=""),
+        _named(original, NEW_CHAT_SUMMARY, messages=(), text=summary, result=""),
+    ]
+
+
+def _back(original: Branch, conversation: Conversation) -> list[Branch]:
+    """Return the same message once more, behind the model's reply to it; none where there was no reply."""
+    place = len(original.messages)
+    replied = conversation.messages[: place + 2]
+    # A first call that asked back is answered within the turn: what follows belongs to the reply.
+    while len(replied) + 1 < len(conversation.messages) and _is_result(conversation.messages[len(replied)]):
+        replied = conversation.messages[: len(replied) + 2]
+    if len(replied) < place + 2:
+        return []
+    result = RETURNED if replied[-1].blocks or not replied[-1].text.strip() else ""
+    return [_named(original, BACK, messages=replied, result=result)]
+
+
+def _is_result(message: Message) -> bool:
+    return message.role == "user" and bool(message.result) and not message.text
+
+
+def _named(original: Branch, name: str, **changes: Any) -> Branch:  # noqa: ANN401 - fields of a branch
+    return replace(original, id=original.id.removesuffix(ORIGINAL) + name, branch=name, **changes)
+
+
+def _with_others(original: Branch, edits: Mapping[str, Edit], others: Sequence[Branch]) -> list[Branch]:
+    """Return the original with its edits and other continuations; nothing where there is none."""
     texts = {name: edit if isinstance(edit, str) else edit(original.text) for name, edit in edits.items()}
     edited = [
-        replace(
-            original, id=original.id.removesuffix(ORIGINAL) + name, text=text, branch=name, text_kind="edited"
-        )
+        _named(original, name, text=text, text_kind="edited")
         for name, text in texts.items()
         if text != original.text
     ]
-    return [original, *edited] if edited else []
+    return [original, *edited, *others] if edited or others else []

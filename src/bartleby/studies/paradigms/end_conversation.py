@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bartleby.errors import SettingError, StudyError
 from bartleby.exchange import Exchange, Message, Request, Settings
+from bartleby.outcome import Outcome
 from bartleby.studies.caps import Caps
 from bartleby.studies.items import Attribute, Item
 from bartleby.studies.paradigms.base import Ask
@@ -24,9 +27,12 @@ from bartleby.studies.paradigms.exits.reading import course_turns, read_course
 from bartleby.studies.paradigms.exits.reasons import REASON
 from bartleby.studies.paradigms.simulated_user import PLAY
 from bartleby.studies.paradigms.steps import follow, replay
-from bartleby.studies.trial import Reading, Trial
+from bartleby.studies.trial import Reading, Showing, Trial
 
 __all__ = ["EndConversation"]
+
+NOT_OF_A_BRANCH = ("channel", "reason", "self_report", "user")
+"""Conditions that a branch has of its own study, and not of the conversation that it continues."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,27 @@ class EndConversation(ExitParadigm):
         """Return the conditions with their levels; the first is the default."""
         return {**super().factors(), "user": ("scripted", "simulated"), "stages": ("one", "two")}
 
+    def showings(
+        self,
+        items: Sequence[Item],
+        rng: np.random.Generator,
+        number: int,
+        history: Sequence[tuple[Trial, Outcome]],
+    ) -> list[Showing]:
+        """Return each item on its own; a branch under the conditions of its original conversation."""
+        factors = self.factors()
+        return [
+            Showing(
+                (item,),
+                {
+                    name: level
+                    for name, level in dict(getattr(item, "conditions", {})).items()
+                    if name not in NOT_OF_A_BRANCH and level in factors.get(name, ())
+                },
+            )
+            for item in items
+        ]
+
     def settle(self, conditions: Mapping[str, str]) -> dict[str, str]:
         """Return the conditions that make a difference together."""
         conditions = self.resolved(conditions)
@@ -116,7 +143,9 @@ class EndConversation(ExitParadigm):
         item = items[0]
         said: tuple[Message, ...] = tuple(getattr(item, "messages", ()))
         request = Request(
-            (*said, Message("user", item.text)), settings, aversive=bool(getattr(item, "aversive", False))
+            (*said, Message("user", item.text, result=str(getattr(item, "result", "")))),
+            settings,
+            aversive=bool(getattr(item, "aversive", False)),
         )
         return self.offer(conditions).added_to(request)
 
@@ -135,7 +164,12 @@ class EndConversation(ExitParadigm):
         user = self._persona(item, conditions) or self._lines(item)[: self.max_turns]
         caps = [self.max_turns, self.max_tokens, self.max_aversive_turns, self.user_tokens]
         times = conditions["self_report"]
-        return {"template": self.template(conditions), "user": user, "caps": caps, "self_report": times}
+        told = {"template": self.template(conditions), "user": user, "caps": caps, "self_report": times}
+        origin = getattr(item, "origin", None)
+        if origin is not None and not getattr(item, "messages", ()):
+            # First messages of branches of several conversations may be one text: each is drawn for its own.
+            told["origin"] = origin
+        return told
 
     def asks(self, conditions: Mapping[str, str]) -> int:
         """Return the most requests a trial makes under these conditions."""
@@ -169,7 +203,9 @@ class EndConversation(ExitParadigm):
             If a simulated user is asked for and the scenario has no persona.
         """
         item, conditions = trial.items[0], trial.conditions
-        first = 1 + sum(message.role == "assistant" for message in getattr(item, "messages", ()))
+        said: tuple[Message, ...] = tuple(getattr(item, "messages", ()))
+        # A message with the result of a first call and no words is in the middle of a turn.
+        first = 1 + sum(m.role == "user" and bool(m.text or not m.result) for m in said)
         persona, lines = self._persona(item, conditions), self._lines(item)
         scripted = first + len(lines)
         return Course(
@@ -208,7 +244,7 @@ class EndConversation(ExitParadigm):
     def conversation(self, trial: Trial, exchanges: Sequence[Exchange]) -> Conversation:
         """Return what was said in a trial, without what was asked on copies of it."""
         said = self._replayed(trial, exchanges).said
-        return Conversation(trial.id, trial.items[0].to_dict(), said)
+        return Conversation(trial.id, trial.items[0].to_dict(), said, conditions=dict(trial.conditions))
 
     def _replayed(self, trial: Trial, exchanges: Sequence[Exchange]) -> Course:
         settings = exchanges[0].request.settings if exchanges else Settings()
