@@ -133,7 +133,7 @@ def truths(rates: RuleRates) -> Mapping[tuple[str, str], float]:
 
 
 def planted(rates: RuleRates, copies: int, samples: int) -> Scenario:
-    """Return the rows of a study whose truth is known, with intervals, and one-sided bounds of never rules."""
+    """Return rows whose truth is known, with intervals, and one-sided bounds of what must never happen."""
 
     def replicate(rng: np.random.Generator) -> Iterator[Covered]:
         known = truths(rates)

@@ -120,3 +120,12 @@ def test_faults_of_the_command_are_one_line_each(
         bb.leaving.branches(log, edit="Hello.", turn=99)
     with pytest.raises(SettingError, match="turn is 'first'"):
         bb.leaving.branches(log, edit="Hello.", turn="first")  # type: ignore[arg-type]
+
+
+def test_a_new_chat_of_a_conversation_left_at_its_first_turn_is_drawn_on_its_own(tmp_path: Path) -> None:
+    log = tmp_path / "first.db"
+    bb.run("end_conversation", "sim/averse?leave=1", log=log, progress=False)
+    items = bb.leaving.branches(log, trials="exited", new_chat=True)
+    study = bb.leaving.branch_study(log, items)
+    assert any(each.branch_turn == 1 for each in items)
+    assert len({trial.id for trial in study.trials()}) == len(items)

@@ -127,6 +127,9 @@ def _rates() -> pd.DataFrame:
 TABLES = {
     "choices": _choices(), "trials": _trials(), "turns": _turns(), "codings": _codings(), "units": _units(),
     "sets": _sets(), "rates": _rates(), "talks": _talks(),
+    "new_chats": _trials().assign(
+        branch=RNG.choice(["new_chat", "new_chat_summary"], 240), refusals=RNG.integers(0, 2, 240)
+    ),
 }  # fmt: skip
 
 Call = Callable[[Any], Any]
@@ -179,6 +182,7 @@ ESTIMATORS: dict[str, tuple[str, list[Call]]] = {
     "refusal_by_exit": ("trials", [bb.leaving.refusal_by_exit]),
     "follows_request": ("trials", [bb.leaving.follows_request]),
     "last_resort": ("trials", [bb.leaving.last_resort]),
+    "carry_over": ("new_chats", [bb.leaving.carry_over]),
     "branch_contrast": ("trials", [bb.leaving.branch_contrast]),
     "self_report": ("trials", [lambda t: bb.self_reports.self_report(t, ["ease", "calm"])]),
     "hazard": ("turns", [bb.leaving.hazard, lambda t: bb.leaving.hazard(t, "harsh", cluster="conversation")]),

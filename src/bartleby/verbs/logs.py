@@ -131,7 +131,7 @@ def branches(
     >>> _ = bb.run("end_conversation", "sim/averse", log="leave.db")
     >>> edited = bb.leaving.branches("leave.db", edit={"polite": "Thank you, that was kind."})
     >>> edited[0].branch, len(edited)
-    ('original', 352)
+    ('original', 360)
     """
     from bartleby.collectors.conversations import conversations
     from bartleby.studies.paradigms.branches import make_branches

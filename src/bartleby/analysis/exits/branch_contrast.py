@@ -182,7 +182,7 @@ def carry_over(
     >>> _ = bb.run(bb.leaving.branch_study("leave.db", items), "sim/averse", log="new_chats.db")
     >>> found = bb.leaving.carry_over(bb.read("new_chats.db"))
     >>> found.to_frame()[["outcome", "n"]].values.tolist()
-    [['left', 150.0], ['declined', 150.0]]
+    [['left', 162.0], ['declined', 162.0]]
     """
     frame = as_frame(trials)
     names = column_names(frame)

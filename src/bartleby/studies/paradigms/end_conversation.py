@@ -167,8 +167,8 @@ class EndConversation(ExitParadigm):
         told = {"template": self.template(conditions), "user": user, "caps": caps, "self_report": times}
         origin = getattr(item, "origin", None)
         if origin is not None and not getattr(item, "messages", ()):
-            # First messages of branches of several conversations may be one text: each is drawn for its own.
-            told["origin"] = origin
+            # First messages of several branches may be one text: each is drawn on its own.
+            told["origin"] = [origin, getattr(item, "branch", None)]
         return told
 
     def asks(self, conditions: Mapping[str, str]) -> int:
