@@ -8,7 +8,7 @@ from bartleby.analysis.choice.model import ChoiceFit, choice_model
 from bartleby.analysis.choice.options import ChoiceOptions
 from bartleby.analysis.choice.share_classes import ShareSettings
 from bartleby.analysis.choice.share_estimates import shares_below
-from bartleby.errors import DataError
+from bartleby.errors import SettingError
 from tests.analysis.choice_tables import simulated
 
 
@@ -43,11 +43,18 @@ def test_the_figure_marks_separated_items(fit: ChoiceFit) -> None:
     assert [each for each in told if each.endswith(" *")] == ["item 02 *"]
 
 
-def test_several_models_are_drawn_one_at_a_time() -> None:
+def test_several_models_share_one_figure_and_can_be_chosen() -> None:
     rows = with_a_loser(5, "item 02")
     two = choice_model(pd.concat([rows.assign(model="m1"), rows.assign(model="m2")]), baseline="item 00")
-    with pytest.raises(DataError):
-        two.plot()
+    figure = two.plot(labels={"m1": "First model"})
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["First model", "m2"]
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert len(names) == len(set(names))
+    alone = two.plot(models=["m2"])
+    assert not alone.legends
+    assert "Model: m2." in alone.notes
+    with pytest.raises(SettingError, match=r"models: 'm3'; models in the table: 'm1', 'm2'"):
+        two.plot(models=["m3"])
 
 
 def test_shares_without_bounds_are_the_same_shares(fit: ChoiceFit) -> None:

@@ -11,10 +11,9 @@ import pytest
 
 from bartleby.analysis.coding.coder_agreement import coder_agreement
 from bartleby.analysis.coding.prevalence import prevalence
-from bartleby.analysis.figures.agreement import plot_agreement
 from bartleby.analysis.figures.confusion import confusion, plot_confusion
 from bartleby.analysis.figures.course import plot_around_trigger, plot_course
-from bartleby.analysis.figures.prevalence import plot_prevalence
+from bartleby.analysis.figures.estimates import plot_agreement, plot_prevalence
 from bartleby.analysis.figures.style import Width, save
 from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.triggers import around_trigger

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from bartleby.analysis.figures.estimates import plot_order_effects, plot_rate_differences
 from bartleby.analysis.figures.exit_rates import plot_exit_rates
 from bartleby.analysis.figures.mosaic import mosaics, plot_refusal_by_exit
-from bartleby.analysis.figures.rate_differences import plot_order_effects, plot_rate_differences
 from bartleby.analysis.figures.roles import ROLES, roles_of
 from bartleby.analysis.figures.style import Width, save
 from bartleby.analysis.figures.survival import plot_staying
@@ -62,7 +62,7 @@ def test_classes_stand_under_what_leaving_would_mean() -> None:
 def test_none_of_n_has_its_upper_bound_written_out_and_all_of_n_its_lower() -> None:
     figure = plot_exit_rates(rates(), roles=ROLE)
     assert beside(figure) == ["30 of 40", "40 of 40 (≥ 91%)", "1 of 40", "0 of 40 (≤ 8.8%)"]
-    assert "at risk 0% (0% to 8.8%), 0 of 40 (≤ 8.8%)" in figure.description
+    assert "at risk: 0% (0% to 8.8%), 0 of 40 (≤ 8.8%)" in figure.description
 
 
 def test_controls_stand_on_tinted_ground_and_the_figure_says_so() -> None:
@@ -96,7 +96,7 @@ def test_rates_of_an_exit_fit_are_chosen_by_quantity_and_the_axis_ends_where_the
     frame = pd.concat([low.assign(quantity="exit_rate"), low.assign(quantity="staying", estimate=0.9)])
     figure = plot_exit_rates(frame)
     assert labels(figure) == ["a", "b"]
-    assert figure.axes[0].get_xlim()[1] == pytest.approx(0.103)
+    assert figure.axes[0].get_xlim()[1] == pytest.approx(0.1)
 
 
 def test_a_rate_without_interval_or_trials_does_not_look_like_a_number() -> None:
@@ -105,8 +105,8 @@ def test_a_rate_without_interval_or_trials_does_not_look_like_a_number() -> None
         rate_row(3, 9, math.nan, math.nan, scenario_class="b"),
     ]
     figure = plot_exit_rates(pd.DataFrame(rows))
-    assert "a not estimated" in figure.description
-    assert "b 33% (no interval)" in figure.description
+    assert "a: not estimated" in figure.description
+    assert "b: 33% (no interval)" in figure.description
     assert "Hollow: no interval." in str(figure.get_supxlabel())
     assert "Nothing to show" in plot_exit_rates(rates().iloc[:0]).description
 

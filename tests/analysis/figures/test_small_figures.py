@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from bartleby.analysis.figures.estimates import plot_position_effect, plot_shares
 from bartleby.analysis.figures.outcomes import plot_outcomes
-from bartleby.analysis.figures.shares import plot_shares
-from bartleby.analysis.figures.slot import plot_slot
 from bartleby.errors import DataError
 from tests.analysis.figures.frames import accounting, row, shares, utilities
 
@@ -28,8 +27,12 @@ def test_shares_stand_in_the_fixed_order_of_classes() -> None:
 def test_shares_of_several_models_name_the_model() -> None:
     one = shares().frame
     both = pd.concat([one, one.assign(model="local/smollm2")])
-    assert len(set(labels(plot_shares(both)))) == 6
-    assert any("local/smollm2" in label for label in labels(plot_shares(both, by="impact")))
+    figure = plot_shares(both, labels={"harmful": "Harm"})
+    assert labels(figure) == ["Positive impact", "Neutral impact", "Harm"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["sim/averse", "local/smollm2"]
+    assert "Harm (local/smollm2): 90% (70% to 98%)" in figure.description
+    other = plot_shares(both, models=["local/smollm2"])
+    assert "Model: local/smollm2." in other.notes
 
 
 def test_no_shares_are_said_to_be_none() -> None:
@@ -37,23 +40,23 @@ def test_no_shares_are_said_to_be_none() -> None:
 
 
 def test_the_slot_effect_is_told_as_a_chance() -> None:
-    figure = plot_slot(utilities(3))
-    assert figure.axes[0].get_title(loc="left") == "First taken 60% of the time if liked equally"
+    figure = plot_position_effect(utilities(3))
+    assert "First taken 60% of the time if liked equally" in figure.notes
     low, high = figure.axes[0].get_xlim()
     assert low == -high
 
 
 def test_a_slot_effect_without_interval_is_hollow_and_one_without_estimate_says_so() -> None:
-    figure = plot_slot(pd.DataFrame([row("slot", 0.3, math.nan, math.nan)]))
+    figure = plot_position_effect(pd.DataFrame([row("slot", 0.3, math.nan, math.nan)]))
     assert "no interval" in figure.description
-    unknown = plot_slot(pd.DataFrame([row("slot", math.nan, math.nan, math.nan)]))
+    unknown = plot_position_effect(pd.DataFrame([row("slot", math.nan, math.nan, math.nan)]))
     assert "not estimated" in unknown.description
-    assert "None" in plot_slot(pd.DataFrame([row("a", 0, 0, 0)])).description
+    assert "Nothing to show" in plot_position_effect(pd.DataFrame([row("a", 0, 0, 0)])).description
 
 
 def test_slot_effects_of_classes_have_a_row_each() -> None:
     frame = pd.DataFrame([{"impact": name, **row("slot", 0.1, 0, 0.2)} for name in ("positive", "harmful")])
-    assert labels(plot_slot(frame)) == ["positive", "harmful"]
+    assert labels(plot_position_effect(frame)) == ["positive", "harmful"]
 
 
 def test_outcomes_left_out_are_hatched() -> None:

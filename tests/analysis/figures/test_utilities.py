@@ -167,8 +167,17 @@ def test_no_global_setting_is_changed() -> None:
     assert dict(mpl.rcParams) == before
 
 
-def test_several_models_or_missing_columns_are_refused() -> None:
-    two = pd.concat([utilities(2), utilities(2, "other")])
+def test_items_of_several_models_share_their_lines() -> None:
+    two = pd.concat([utilities(2), utilities(3, "other")])
+    figure = plot_utilities(two, items=items(3))
+    one = plot_utilities(utilities(3), items=items(3))
+    assert sorted(labels(figure)) == sorted(labels(one))
+    assert figure.description.count("(other):") == 4
+    assert len({line.get_marker() for line in forest(figure).lines} - {"None", "", "<", ">"}) == 2
+
+
+def test_repeats_or_missing_columns_are_refused() -> None:
+    two = pd.concat([utilities(2), utilities(2)])
     with pytest.raises(DataError, match="more than one row"):
         plot_utilities(two)
     with pytest.raises(DataError, match=r"'low' is missing[^\n]*\n[^\n]*'high' is missing"):

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bartleby.analysis.figures.shares import plot_shares
+from bartleby.analysis.figures.estimates import plot_shares
 from bartleby.analysis.report.page import CLAIM, SCRIPTS, write_report
 from bartleby.analysis.report.sections import Reader, Section
 from bartleby.analysis.report.trials_data import LONGEST, as_script_text
@@ -222,6 +222,7 @@ def test_figures_and_tables_lie_beside_the_page(tmp_path: Path) -> None:
         "figures/shares.pdf",
         "figures/shares.png",
         "figures/shares.svg",
+        "figures/shares.txt",
         "index.html",
         "tables/shares.csv",
         "tables/shares.tex",

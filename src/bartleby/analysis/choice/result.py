@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,9 @@ from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand, as_names
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+    from bartleby.analysis.figures.style import Picture, Width
 
 __all__ = ["ChoiceFit"]
 
@@ -63,23 +65,39 @@ class ChoiceFit(FittedChoices):
         """
         return chooses_rows(self, self.options.but(level=level).level)
 
-    def plot(self, *, colour: str = "impact") -> Figure:
-        """Return the figure of utilities by item, with the shares below the baseline and the slot effect.
+    def plot(
+        self,
+        *,
+        colour: str = "impact",
+        ax: Axes | None = None,
+        width: Width | None = None,
+        models: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Picture:
+        """Return the figure of utilities by item, with the shares below the baseline and the position effect.
 
         Parameters
         ----------
         colour
             Item attribute that makes the classes; items look alike where the table does not have it.
+        ax
+            Matplotlib axes to draw into, in place of a new figure; shares and position effect are not drawn.
+        width
+            Of a new figure: `one` or `two` journal columns, or inches.
+        models
+            Which models, in which order; several share the lines of one figure.
+        labels
+            What is written in place of ids of items and names of models.
 
         Raises
         ------
         DataError
-            There are several fits (models, levels of `by`): draw them one at a time.
+            There are several fits of a model (levels of `by`): draw them one at a time.
         """
         from bartleby.analysis.figures.utilities import plot_utilities
 
-        shares = None
-        if self.options.baseline is not None and colour in self.attributes_of_items and len(self.groups) == 1:
+        shares, one = None, len(self.groups) == 1
+        if self.options.baseline is not None and colour in self.attributes_of_items and one and ax is None:
             # The bounds of shares cost as much as the shares, and the figure does not show them.
             shares = shares_below(self, (colour,), ShareSettings.of(self.options), bounds=False).frame
         return plot_utilities(
@@ -87,9 +105,13 @@ class ChoiceFit(FittedChoices):
             items=self.attributes_of_items,
             colour=colour,
             shares=shares,
-            accounting=self.accounting,
+            accounting=self.accounting if one else None,
             baseline=self.options.baseline,
-            separated=self.separated(),
+            separated=self.separated() if one else (),
+            ax=ax,
+            width=width,
+            models=models,
+            labels=labels,
         )
 
     def share_below(

@@ -30,7 +30,9 @@ from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+    from bartleby.analysis.figures.style import Picture, Width
 
 __all__ = ["ExitFit", "exits"]
 
@@ -81,14 +83,51 @@ class ExitFit(Estimates):
         columns = [*self.groups, "turn", "at_risk", "exits", "censored"]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
-    def plot(self) -> Figure:
-        """Return the figure of exit rates with their intervals."""
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        width: Width | None = None,
+        models: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Picture:
+        """Return the figure of exit rates with their intervals.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into, in place of a new figure.
+        width
+            Of a new figure: `one` or `two` journal columns, or inches.
+        models
+            Which models, in which order; several share one figure.
+        labels
+            What is written in place of names of models, classes, items and terms.
+        """
         from bartleby.analysis.figures.exit_rates import plot_exit_rates
 
-        return plot_exit_rates(self.rates())
+        return plot_exit_rates(self.rates(), ax=ax, width=width, models=models, labels=labels)
 
-    def plot_staying(self) -> Figure:
+    def plot_staying(
+        self,
+        *,
+        ax: Axes | None = None,
+        width: Width | None = None,
+        models: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Picture:
         """Return the figure of the curves of staying, with the numbers at risk below.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into, in place of a new figure.
+        width
+            Of a new figure: `one` or `two` journal columns, or inches.
+        models
+            Which models, in which order; several share one figure.
+        labels
+            What is written in place of names of models, classes, items and terms.
 
         Raises
         ------
@@ -97,7 +136,7 @@ class ExitFit(Estimates):
         """
         from bartleby.analysis.figures.survival import plot_staying
 
-        return plot_staying(self.survival(), self.at_risk())
+        return plot_staying(self.survival(), self.at_risk(), ax=ax, width=width, models=models, labels=labels)
 
     def _rows_of(self, quantity: str) -> pd.DataFrame:
         chosen = self.frame[self.frame["quantity"] == quantity]

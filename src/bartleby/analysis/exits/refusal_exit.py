@@ -33,7 +33,9 @@ from bartleby.analysis.tables.grouping import Estimand, as_names
 from bartleby.errors import DataError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+    from bartleby.analysis.figures.style import Picture, Width
 
 __all__ = ["RefusalFit", "refusal_by_exit"]
 
@@ -69,11 +71,32 @@ class RefusalFit(Estimates):
         """Return the trials of each group by `refused` and `exited`."""
         return self.cells.copy()
 
-    def plot(self) -> Figure:
-        """Return the 2 x 2 as mosaics, one a group."""
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        width: Width | None = None,
+        models: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Picture:
+        """Return the 2 x 2 as mosaics, one a group.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into, in place of a new figure.
+        width
+            Of a new figure: `one` or `two` journal columns, or inches.
+        models
+            Which models, in which order; several share one figure.
+        labels
+            What is written in place of names of models, classes, items and terms.
+        """
         from bartleby.analysis.figures.mosaic import plot_refusal_by_exit
 
-        return plot_refusal_by_exit(self.cells, by=self.groups)
+        return plot_refusal_by_exit(
+            self.cells, by=self.groups, ax=ax, width=width, models=models, labels=labels
+        )
 
 
 @estimator(exits)

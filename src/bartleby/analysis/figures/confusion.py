@@ -8,7 +8,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bartleby.analysis.figures.forest import require_columns
-from bartleby.analysis.figures.style import INK, MUTED, Picture, Width, inches, new_picture, style
+from bartleby.analysis.figures.panels import write_notes
+from bartleby.analysis.figures.style import (
+    INK,
+    Picture,
+    Width,
+    described,
+    inches,
+    new_picture,
+    style,
+    width_of,
+)
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["confusion", "plot_confusion"]
@@ -67,7 +77,8 @@ def plot_confusion(
     judge: str = "judge",
     label: str = "label",
     threshold: float = 0.5,
-    width: Width = "one",
+    width: Width | None = None,
+    ax: Axes | None = None,
 ) -> Picture:
     """Draw the judge's verdicts of labelled units against people's labels.
 
@@ -75,36 +86,43 @@ def plot_confusion(
     ----------
     units, judge, label, threshold
         As for `confusion`.
-    width
-        `one` or `two` journal columns, or inches.
+    width, ax
+        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------
     DataError, SettingError
-        As `confusion`.
+        As `confusion`, or if `width` is not allowed.
     """
     table = confusion(units, judge=judge, label=label, threshold=threshold)
-    wide = inches(width)
+    rows = table.to_dict("records")
+    said = [f"people {row['label']}, judge {row['judge']} {row['units']:,}" for row in rows]
+    description = f"Labelled units by judge and people: {'; '.join(said)}."
+    text = "Shares are of each row: sensitivity top left, specificity bottom right."
     with style():
+        if ax is not None:
+            width_of(width, ax)
+            _draw(ax, table)
+            ax.set_xlabel(text)
+            return described(ax, description, text)
+        wide = inches(width or "one")
         picture = new_picture(wide, min(0.8 * wide, 2.6))
-        axes = picture.subplots()
-        for at, row in enumerate(table.to_dict("records")):
-            _draw_cell(axes, (at % 2, at // 2), int(row["units"]), float(row["share"]))
-        axes.set_xlim(-0.5, 1.5)
-        axes.set_ylim(1.5, -0.5)
-        axes.set_xticks([0, 1], ["judge: present", "judge: absent"])
-        sums = table.groupby("label", sort=False)["units"].sum()
-        axes.set_yticks([0, 1], [f"people: {name}\nn = {count:,}" for name, count in sums.items()])
-        axes.tick_params(length=0)
-        axes.xaxis.tick_top()
-        axes.spines[:].set_visible(False)
-        told = "Shares are of each row: sensitivity top left, specificity bottom right."
-        picture.supxlabel(told, fontsize=6, color=MUTED, x=0.01, ha="left", wrap=True)
-    said = [
-        f"people {row['label']}, judge {row['judge']} {row['units']:,}" for row in table.to_dict("records")
-    ]
-    picture.description = f"Labelled units by judge and people: {'; '.join(said)}."
-    return picture
+        _draw(picture.subplots(), table)
+        write_notes(picture, text)
+    return described(picture.axes[0], description, text, picture)
+
+
+def _draw(axes: Axes, table: pd.DataFrame) -> None:
+    for at, row in enumerate(table.to_dict("records")):
+        _draw_cell(axes, (at % 2, at // 2), int(row["units"]), float(row["share"]))
+    axes.set_xlim(-0.5, 1.5)
+    axes.set_ylim(1.5, -0.5)
+    axes.set_xticks([0, 1], ["judge: present", "judge: absent"])
+    sums = table.groupby("label", sort=False)["units"].sum()
+    axes.set_yticks([0, 1], [f"people: {name}\nn = {count:,}" for name, count in sums.items()])
+    axes.tick_params(length=0)
+    axes.xaxis.tick_top()
+    axes.spines[:].set_visible(False)
 
 
 def _draw_cell(axes: Axes, place: tuple[int, int], count: int, share: float) -> None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from bartleby.analysis.figures.exit_rates import words
-from bartleby.analysis.figures.forest import interval_text, require_columns
-from bartleby.analysis.figures.labels import clip
+from bartleby.analysis.figures.forest import draw_handles, interval_text, require_columns
+from bartleby.analysis.figures.labels import Labels, clip, named, percent_ticks, words
+from bartleby.analysis.figures.panels import write_notes
 from bartleby.analysis.figures.style import (
     MUTED,
-    ONE_COLUMN,
     Look,
     Picture,
     Width,
+    described,
     inches,
     looks,
     new_picture,
     style,
+    width_of,
 )
+from bartleby.analysis.figures.table_rows import choose_models, model_remarks, several
 from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import SettingError
 
@@ -40,7 +44,15 @@ STEPS = ("first_coded", "left_first")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 
 
-def plot_course(estimates: pd.DataFrame, *, quantity: str = "first_coded", width: Width = "two") -> Picture:
+def plot_course(
+    estimates: pd.DataFrame,
+    *,
+    quantity: str = "first_coded",
+    width: Width | None = None,
+    ax: Axes | None = None,
+    models: Sequence[str] | None = None,
+    labels: Labels = None,
+) -> Picture:
     """Draw a quantity over turns, a curve with its interval for each group.
 
     Parameters
@@ -50,8 +62,8 @@ def plot_course(estimates: pd.DataFrame, *, quantity: str = "first_coded", width
     quantity
         `first_coded`, `left_first`, `still_there`, `had_all_stayed` (with the bounds of the worst cases,
         dotted) or `corrected`.
-    width
-        `one` or `two` journal columns, or inches.
+    width, ax, models, labels
+        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------
@@ -63,24 +75,32 @@ def plot_course(estimates: pd.DataFrame, *, quantity: str = "first_coded", width
     if quantity not in QUANTITIES:
         raise SettingError(f"quantity={quantity!r}: must be one of {', '.join(map(repr, QUANTITIES))}")
     require_columns(estimates, "table of a course", ("quantity", "turn", "estimate", "low", "high"))
-    part = estimates[estimates["quantity"] == quantity]
+    part = choose_models(estimates[estimates["quantity"] == quantity], models)
     told = ["Bands are intervals; each turn has its own."]
     if quantity == "had_all_stayed":
         told.append("Dotted: bounds, whatever those who left would have shown.")
     if quantity in STEPS:
         told.append("Who left is counted as having left, not taken out.")
-    return _picture(part, "turn", QUANTITIES[quantity], (quantity in STEPS, inches(width)), told)
+    drawn = _Courses(part, "turn", QUANTITIES[quantity], quantity in STEPS, told, labels)
+    return drawn.picture(width, ax)
 
 
-def plot_around_trigger(estimates: pd.DataFrame, *, width: Width = "two") -> Picture:
+def plot_around_trigger(
+    estimates: pd.DataFrame,
+    *,
+    width: Width | None = None,
+    ax: Axes | None = None,
+    models: Sequence[str] | None = None,
+    labels: Labels = None,
+) -> Picture:
     """Draw the share of turns with the code before and after a trigger, a curve for each trigger and group.
 
     Parameters
     ----------
     estimates
         The frame of `around_trigger`.
-    width
-        `one` or `two` journal columns, or inches.
+    width, ax, models, labels
+        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------
@@ -90,43 +110,61 @@ def plot_around_trigger(estimates: pd.DataFrame, *, width: Width = "two") -> Pic
         If `width` is not allowed.
     """
     require_columns(estimates, "table around a trigger", ("quantity", "offset", "estimate", "low", "high"))
-    part = estimates[estimates["quantity"] == "at_offset"]
+    part = choose_models(estimates[estimates["quantity"] == "at_offset"], models)
     told = ["0 is the turn of the first trigger. Bands are intervals; each turn has its own."]
-    return _picture(part, "offset", "Turns with the code", (False, inches(width)), told)
+    return _Courses(part, "offset", "Turns with the code", False, told, labels).picture(width, ax)
 
 
-def _picture(
-    part: pd.DataFrame, across: str, axis_label: str, how: tuple[bool, float], told: list[str]
-) -> Picture:
-    steps, wide = how
-    curves = _curves(part, across)
-    shown = looks(curves)
-    top = _top(curves)
-    with style():
-        picture = new_picture(wide, 2.9)
-        axes = picture.subplots()
+@dataclass(frozen=True)
+class _Courses:
+    """Curves over turns, what their axes say, and how to read them."""
+
+    part: pd.DataFrame
+    across: str
+    axis_label: str
+    steps: bool
+    remarks: Sequence[str]
+    labels: Labels
+
+    def picture(self, width: Width | None, ax: Axes | None) -> Picture:
+        """Return the figure, a new one or the one that `ax` is in."""
+        curves = _curves(self.part, self.across)
+        model = [] if _several_models(self.part) else model_remarks(self.part, self.labels)
+        text = " ".join([*self.remarks, *model])
+        description = _described(curves, self.across, self.axis_label)
+        with style():
+            if ax is not None:
+                width_of(width, ax)
+                self._draw(ax, curves)
+                ax.set_xlabel(f"{ax.get_xlabel()}\n{text}")
+                return described(ax, description, text)
+            wide = inches(width or "two")
+            picture = new_picture(wide, 2.9)
+            self._draw(picture.subplots(), curves)
+            write_notes(picture, text)
+        return described(picture.axes[0], description, text, picture)
+
+    def _draw(self, axes: Axes, curves: dict[str, pd.DataFrame]) -> None:
+        look_of = looks(curves)
         for at, (name, curve) in enumerate(curves.items()):
-            _draw(
-                axes,
-                curve,
-                across,
-                (shown[name], DASHES[at % len(DASHES)], clip(words(name), 40)),
-                steps=steps,
-            )
-        _dress(axes, across, axis_label, min(1.02, 1.1 * top))
+            label = clip(named(name, self.labels), 40)
+            look = (look_of[name], DASHES[at % len(DASHES)], label)
+            _draw(axes, curve, self.across, look, steps=self.steps)
+        _dress(axes, self.across, self.axis_label, min(1.02, 1.1 * _top(curves)))
         if len(curves) > 1:
-            handles = axes.get_legend_handles_labels()
-            picture.legend(*handles, loc="outside upper left", ncols=1 if wide <= ONE_COLUMN else 3)
+            draw_handles(axes)
         if not curves:
             axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color=MUTED)
-        picture.supxlabel(" ".join(told), fontsize=6, color=MUTED, x=0.01, ha="left", wrap=True)
-    picture.description = _described(curves, across, axis_label)
-    return picture
+
+
+def _several_models(part: pd.DataFrame) -> bool:
+    return "model" in part and several(part, "model")
 
 
 def _curves(part: pd.DataFrame, across: str) -> dict[str, pd.DataFrame]:
     columns = [str(name) for name in part.columns]
     lead = [name for name in columns[: columns.index("quantity")] if name != across]
+    lead = [name for name in lead if name != "model" or several(part, name)]
     if not len(part):
         return {}
     keys = part[lead].astype(str).agg(", ".join, axis=1) if lead else pd.Series("", index=part.index)
@@ -168,7 +206,7 @@ def _draw(
 
 def _dress(axes: Axes, across: str, axis_label: str, top: float) -> None:
     axes.set_ylim(0, top)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_ticks(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.4)
     axes.set_axisbelow(True)

@@ -8,42 +8,29 @@ then those in which leaving would be wrong.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
-from bartleby.analysis.figures.forest import (
-    Row,
-    draw_rows,
-    interval_text,
-    notes,
-    require_columns,
-    row_label,
-)
-from bartleby.analysis.figures.panels import arrange
+from bartleby.analysis.figures.forest import Row, Scale, require_columns, row_label, share_limits
+from bartleby.analysis.figures.labels import Labels, named, percent, words
 from bartleby.analysis.figures.roles import UNKNOWN, role_looks
-from bartleby.analysis.figures.shares import identifying
-from bartleby.analysis.figures.style import MUTED, ONE_COLUMN, Look, Picture, Width, inches, looks, style
+from bartleby.analysis.figures.style import Look, Picture, Width, looks
+from bartleby.analysis.figures.table_rows import (
+    Record,
+    choose_models,
+    forest_of,
+    identifying,
+    is_empty,
+    label_length,
+    model_looks,
+    row_of,
+)
 from bartleby.analysis.tables.labels import natural_order
 
 __all__ = ["plot_exit_rates", "words"]
-
-TINT = "#EEF1F5"
-TOPS = (0.1, 0.2, 0.5, 1.0)
-"""Where the axis may end: as far as the intervals need it."""
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A row with what is written beside it, and whether it stands on tinted ground."""
-
-    row: Row
-    counts: str = ""
-    tinted: bool = False
 
 
 def plot_exit_rates(
@@ -52,9 +39,12 @@ def plot_exit_rates(
     roles: Mapping[str, str] | None = None,
     group: str | None = None,
     axis_label: str = "Left",
-    width: Width = "two",
+    width: Width | None = None,
+    ax: Axes | None = None,
+    models: Sequence[str] | None = None,
+    labels: Labels = None,
 ) -> Picture:
-    """Draw exit rates with their intervals, by class and within a class by channel and all else.
+    """Draw exit rates with their intervals, by class and within a class by exit and all else.
 
     Parameters
     ----------
@@ -68,36 +58,21 @@ def plot_exit_rates(
         The column of classes; by default `scenario_class`, or else the first that tells the rows apart.
     axis_label
         What happened, in words.
-    width
-        `one` or `two` journal columns, or inches.
+    width, ax, models, labels
+        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------
     DataError
         If a column is missing.
     SettingError
-        If `width` is not allowed.
+        If `width` is not allowed, or a model is not in the table.
     """
     require_columns(rates, "table of exit rates", ("estimate", "low", "high"))
-    frame = _only_rates(rates)
-    wide = inches(width)
-    lines = _lines(frame, dict(roles or {}), _group_of(frame, group), 40 if wide > ONE_COLUMN else 26)
-    rows = [line.row for line in lines]
-    limits = _limits(rows)
-    levels = set(frame["level"].dropna()) if "level" in frame else set()
-    told = notes(rows, float(levels.pop()) if len(levels) == 1 else None, limits)
-    if any(line.tinted for line in lines):
-        told.append("Tinted: controls.")
-    with style():
-        picture, axes = arrange(wide, len(rows), [], text=" ".join(told))
-        _draw(axes, lines, limits, axis_label)
-    picture.description = _described(lines, axis_label)
-    return picture
-
-
-def words(name: object) -> str:
-    """Return a name of a class, a channel or a condition as words."""
-    return str(name).replace("_", " ")
+    frame = choose_models(_only_rates(rates), models)
+    rows, legend = _rows(frame, dict(roles or {}), _group_of(frame, group), label_length(width, ax), labels)
+    scale = Scale(axis_label, share_limits(rows), "percent")
+    return forest_of(frame, rows, scale, axis_label, legend=legend, labels=labels).picture(width, ax)
 
 
 def _only_rates(rates: pd.DataFrame) -> pd.DataFrame:
@@ -116,95 +91,63 @@ def _group_of(frame: pd.DataFrame, group: str | None) -> str | None:
     return names[0] if names else None
 
 
-def _lines(frame: pd.DataFrame, roles: Mapping[str, str], group: str | None, length: int) -> list[_Line]:
+def _rows(
+    frame: pd.DataFrame, roles: Mapping[str, str], group: str | None, length: int, labels: Labels
+) -> tuple[list[Row], list[Look]]:
     """Return the rows from top to bottom: a header over each role, or over each class with several rows."""
     values = frame[group].astype(str) if group else pd.Series([""] * len(frame))
     rest = [name for name in identifying(frame) if name not in (group, "term")]
+    # Models share a line wherever something else tells the lines apart.
+    series = model_looks(frame, labels) if "model" in rest else {}
+    rest = [name for name in rest if name != "model"]
     part_of = {str(value): frame[values == value] for value in dict.fromkeys(values)}
-    split = any(len(part) > 1 for part in part_of.values()) and group is not None
-    inner = looks(_inner(row, rest) for _, row in frame.iterrows())
-    lines: list[_Line] = []
+    split = bool(rest) and group is not None and any(_several(part, rest) for part in part_of.values())
+    inner = looks(_inner(row, rest) for row in frame.to_dict(orient="records"))
+    rows: list[Row] = []
     for role, look in role_looks(roles.get(value, UNKNOWN) for value in part_of).items():
         own = natural_order(value for value in part_of if roles.get(value, UNKNOWN) == role)
         if not split and role != UNKNOWN:
-            title = "Controls" if role == "control" else look.label
-            lines.append(_header(title, look, role, length))
+            rows.append(_header("Controls" if role == "control" else look.label, look, role, length))
         for value in own:
+            title = named(value, labels)
             if split:
                 said = f" ({look.label.lower()})" if role != UNKNOWN else ""
-                lines.append(_header(f"{words(value).capitalize()}{said}", look, role, 2 * length))
-            for _, row in part_of[value].iterrows():
-                name = words(_inner(row, rest)) if split else words(value) or str(row.get("term", ""))
-                marker = inner[_inner(row, rest)].marker if split else look.marker
-                lines.append(_line(row, name, replace(look, marker=marker), role, length))
-    return lines
+                rows.append(_header(f"{title[:1].upper()}{title[1:]}{said}", look, role, 2 * length))
+            line = ""
+            part = part_of[value].sort_values(rest, kind="stable") if series else part_of[value]
+            for row in part.to_dict(orient="records"):
+                within = _inner(row, rest)
+                name = named(within, labels) if split else title or str(row.get("term", ""))
+                marker = inner[within].marker if split else look.marker
+                shape = series.get(str(row.get("model")), replace(look, marker=marker))
+                drawn = row_of(row, row_label(name, length), shape, joined=bool(series) and line == name)
+                rows.append(replace(drawn, beside=_counts(row), tinted=role == "control"))
+                line = name
+    return rows, list(series.values())
 
 
-def _header(title: str, look: Look, role: str, length: int) -> _Line:
-    return _Line(Row(row_label(title, length), look=look, kind="header"), tinted=role == "control")
+def _several(part: pd.DataFrame, names: Sequence[str]) -> bool:
+    return len(part[list(names)].drop_duplicates()) > 1
 
 
-def _inner(row: pd.Series, names: list[str]) -> str:
+def _header(title: str, look: Look, role: str, length: int) -> Row:
+    return Row(row_label(title, length), look=look, kind="header", tinted=role == "control")
+
+
+def _inner(row: Record, names: Sequence[str]) -> str:
     return ", ".join(str(row[name]) for name in names)
 
 
-def _line(row: pd.Series, name: str, look: Look, role: str, length: int) -> _Line:
-    numbers = (float(row["estimate"]), float(row["low"]), float(row["high"]))
-    return _Line(Row(row_label(name, length), *numbers, look), _counts(row), role == "control")
-
-
-def _counts(row: Mapping[str, Any] | pd.Series) -> str:
+def _counts(row: Record) -> str:
     """Return exits of trials as written beside a row; where there were none or all, with the bound."""
-    if "n" not in row or pd.isna(row["n"]):
+    if is_empty(row.get("n")):
         return ""
-    if "events" not in row or pd.isna(row["events"]):
+    if is_empty(row.get("events")):
         return f"n = {row['n']:,.6g}"
-    told = f"{row['events']:,.6g} of {row['n']:,.6g}"
+    counts = f"{row['events']:,.6g} of {row['n']:,.6g}"
     low, high = float(row["low"]), float(row["high"])
     if row["n"] > 0 and row["events"] == 0 and math.isfinite(high):
-        return f"{told} (≤ {_percent(high)})"
+        return f"{counts} (≤ {percent(high)})"
     if row["n"] > 0 and row["events"] == row["n"] and math.isfinite(low):
-        return f"{told} (≥ {_percent(low)})"
-    return told
-
-
-def _limits(rows: list[Row]) -> tuple[float, float]:
-    ends = [value for row in rows for value in (row.estimate, row.high) if math.isfinite(value)]
-    top = next((top for top in TOPS if all(end <= top for end in ends)), 1.0) if ends else 1.0
-    return -0.03 * top, 1.03 * top
-
-
-def _draw(axes: Axes, lines: list[_Line], limits: tuple[float, float], axis_label: str) -> None:
-    for position, line in enumerate(lines):
-        if line.tinted:
-            axes.axhspan(position - 0.5, position + 0.5, color=TINT, linewidth=0, zorder=-2)
-    axes.grid(axis="x", color="#dddddd", linewidth=0.4)
-    axes.set_axisbelow(True)
-    draw_rows(axes, [line.row for line in lines], limits=limits, size=4)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel(axis_label)
-    beside = axes.get_yaxis_transform()
-    for position, line in enumerate(lines):
-        if line.counts:
-            axes.text(1.01, position, line.counts, transform=beside, va="center", fontsize=5.8, color=MUTED)
-    if not lines:
-        axes.text(0.5, 0, "nothing to show", ha="center", va="center", color=MUTED)
-
-
-def _described(lines: list[_Line], axis_label: str) -> str:
-    parts, heading = [], ""
-    for line in lines:
-        if line.row.kind == "header":
-            heading = f"{line.row.label}: "
-            continue
-        row = line.row
-        counts = f", {line.counts}" if line.counts else ""
-        parts.append(
-            f"{heading}{row.label} {interval_text(row.estimate, row.low, row.high, _percent)}{counts}"
-        )
-        heading = ""
-    return f"{axis_label}, with intervals. {'; '.join(parts) or 'Nothing to show'}."
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}" if 0 < value < 0.0995 else f"{value:.0%}"
+        return f"{counts} (≥ {percent(low)})"
+    return counts

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from bartleby.analysis.figures.forest import Row, row_label
-from bartleby.analysis.figures.style import looks
+from bartleby.analysis.figures.labels import Labels
+from bartleby.analysis.figures.style import Look, looks
 
-__all__ = ["Naming", "attributes_by_id", "group_rows", "item_rows"]
+__all__ = ["Naming", "attributes_by_id", "group_rows", "item_rows", "rows_of_models"]
 
+ItemRows = list[tuple[Row, str]]
+"""Rows, each with the class that its item belongs to."""
 NEITHER = "neither"
 
 
@@ -24,9 +27,12 @@ class Naming:
     attributes: Mapping[str, Mapping[str, Any]]
     label: str
     length: int
+    labels: Labels = None
 
     def name(self, item: str) -> str:
-        """Return the title of an item where that is wanted and there is one, else its id."""
+        """Return the user's own label of an item, else its title where that is wanted, else its id."""
+        if item in (self.labels or {}):
+            return str((self.labels or {})[item])
         title = self.attributes.get(item, {}).get("title")
         return title if self.label == "title" and isinstance(title, str) and title else item
 
@@ -46,7 +52,7 @@ def attributes_by_id(
 
 def item_rows(
     frame: pd.DataFrame, naming: Naming, colour: str, baseline: str | None, separated: set[str]
-) -> list[tuple[Row, str]]:
+) -> ItemRows:
     """Return a row an item with the class it belongs to, from the highest utility to the lowest."""
     terms = [str(term) for term in frame["term"]]
     marked = frame["separated"].fillna(False).astype(bool) if "separated" in frame else [False] * len(frame)
@@ -64,6 +70,23 @@ def item_rows(
     return sorted(rows, key=lambda pair: _falling(pair[0]))
 
 
+def rows_of_models(
+    frames: Mapping[str, pd.DataFrame],
+    of_model: Mapping[str, Look],
+    rows_of: Callable[[pd.DataFrame], ItemRows],
+) -> ItemRows:
+    """Return the rows of the first model, and on the line of each those of the other models.
+
+    Items that a model lacks have no mark of it; items that the first lacks come after its own.
+    """
+    lines: dict[str, tuple[str, list[Row]]] = {}
+    for model, frame in frames.items():
+        for row, group in rows_of(frame):
+            _, line = lines.setdefault(row.label.removesuffix(" *"), (group, []))
+            line.append(replace(row, look=of_model[model], joined=bool(line)))
+    return [(row, group) for group, line in lines.values() for row in line]
+
+
 def _falling(row: Row) -> tuple[bool, float, str]:
     unknown = math.isnan(row.estimate)
     return unknown, 0.0 if unknown else -row.estimate, row.label
@@ -78,7 +101,7 @@ def _class_of(item: str, attributes: Mapping[str, Any], colour: str) -> str:
     return "other" if value is None or pd.isna(value) or value == "" else str(value)
 
 
-def group_rows(rows: list[tuple[Row, str]]) -> list[Row]:
+def group_rows(rows: ItemRows) -> list[Row]:
     """Put a header over the items of each class, classes in their fixed order."""
     groups: dict[str, list[Row]] = {}
     for row, group in rows:

@@ -15,12 +15,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from bartleby.analysis.figures.exit_rates import words
 from bartleby.analysis.figures.forest import require_columns
-from bartleby.analysis.figures.labels import clip
-from bartleby.analysis.figures.style import INK, MUTED, Picture, Width, inches, new_picture, style
+from bartleby.analysis.figures.labels import Labels, named, set_title, words
+from bartleby.analysis.figures.panels import write_notes
+from bartleby.analysis.figures.style import (
+    INK,
+    MUTED,
+    Picture,
+    Width,
+    described,
+    inches,
+    new_picture,
+    style,
+    width_of,
+)
+from bartleby.analysis.figures.table_rows import choose_models, model_remarks
 from bartleby.analysis.tables.labels import natural_order
-from bartleby.errors import DataError
+from bartleby.errors import DataError, SettingError
 
 __all__ = ["Mosaic", "mosaics", "plot_refusal_by_exit"]
 
@@ -55,7 +66,10 @@ def plot_refusal_by_exit(
     *,
     by: Sequence[str] = (),
     association: Mapping[str, str] | None = None,
-    width: Width = "two",
+    width: Width | None = None,
+    ax: Axes | None = None,
+    models: Sequence[str] | None = None,
+    labels: Labels = None,
 ) -> Picture:
     """Draw declining by leaving as mosaics, one for each value of `by`.
 
@@ -68,8 +82,10 @@ def plot_refusal_by_exit(
         Columns, such as `exit_channel`.
     association
         What is written below each panel, by its name (the values of `by`, joined by commas).
-    width
-        `one` or `two` journal columns, or inches.
+    width, models, labels
+        As in `bartleby.analysis.figures.estimates`.
+    ax
+        Axes to draw into, where there is one panel.
 
     Raises
     ------
@@ -78,24 +94,42 @@ def plot_refusal_by_exit(
     SettingError
         If `width` is not allowed.
     """
+    cells = choose_models(cells, models)
     panels, missing = mosaics(cells, by)
-    wide = inches(width)
-    across = max(1, min(len(panels), int(wide / 1.75)))
-    down = math.ceil(len(panels) / across) if panels else 1
+    text = "Areas are trials. Hatched: left. Dashed: left over all."
+    text += f" {missing:,.6g} trials in which either is unknown are not drawn." if missing else ""
+    text = " ".join([text, *([] if "model" in by else model_remarks(cells, labels))])
+
+    def draw(axes: Axes, panel: Mosaic, wide: float, *, first: bool) -> None:
+        set_title(axes, _capital(named(panel.name, labels)), wide)
+        _draw(axes, panel, (association or {}).get(panel.name, ""), first=first)
+
     with style():
+        if ax is not None:
+            width_of(width, ax)
+            if len(panels) > 1:
+                raise SettingError(
+                    f"ax: there are {len(panels)} panels, and axes have room for one; omit `by`"
+                )
+            for panel in panels:
+                draw(ax, panel, width_of(None, ax), first=True)
+            return described(ax, _described(panels), text)
+        wide = inches(width or "two")
+        across = max(1, min(len(panels), int(wide / 1.75)))
+        down = math.ceil(len(panels) / across) if panels else 1
         picture = new_picture(wide, 2.05 * down + 0.35)
         grid = picture.subplots(down, across, squeeze=False)
         for place, axes in enumerate(grid.flat):
             if place < len(panels):
-                said = (association or {}).get(panels[place].name, "")
-                _draw(axes, panels[place], said, first=place % across == 0)
+                draw(axes, panels[place], wide / across - 0.35, first=place % across == 0)
             else:
                 axes.set_visible(False)
-        told = "Areas are trials. Hatched: left. Dashed: left over all."
-        told += f" {missing:,.6g} trials in which either is unknown are not drawn." if missing else ""
-        picture.supxlabel(told, fontsize=6, color=MUTED, x=0.01, ha="left")
-    picture.description = _described(panels)
-    return picture
+        write_notes(picture, text)
+    return described(grid[0, 0], _described(panels), text, picture)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def mosaics(cells: pd.DataFrame, by: Sequence[str] = ()) -> tuple[list[Mosaic], float]:
@@ -126,7 +160,6 @@ def _flag(values: pd.Series, name: str) -> pd.Series:
 def _draw(axes: Axes, panel: Mosaic, said: str, *, first: bool) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
-    axes.set_title(clip(words(panel.name).capitalize(), 28), fontsize=6.8)
     axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"] if first else ["", "", ""])
     axes.set_ylabel("Left" if first else "")
     axes.spines[["top", "right"]].set_visible(True)

@@ -8,9 +8,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bartleby.analysis.figures.labels import clip
-from bartleby.analysis.figures.style import INK, MUTED, Picture, Width, inches, new_picture, style
+from bartleby.analysis.figures.panels import write_notes
+from bartleby.analysis.figures.style import (
+    INK,
+    MUTED,
+    Picture,
+    Width,
+    described,
+    inches,
+    new_picture,
+    style,
+    width_of,
+)
+from bartleby.analysis.figures.table_rows import choose_models
 from bartleby.analysis.tables.accounting import Accounting
-from bartleby.errors import DataError
+from bartleby.errors import DataError, SettingError
 from bartleby.outcome import Outcome
 
 __all__ = ["count_outcomes", "draw_outcomes", "left_out_of", "plot_outcomes"]
@@ -23,7 +35,9 @@ def plot_outcomes(
     *,
     by: str | None = None,
     left_out: Collection[str] | None = None,
-    width: Width = "one",
+    width: Width | None = None,
+    ax: Axes | None = None,
+    models: Sequence[str] | None = None,
 ) -> Picture:
     """Draw how many trials ended in which way.
 
@@ -37,8 +51,10 @@ def plot_outcomes(
     left_out
         Outcomes that did not enter the estimate: drawn as hatched outlines. Taken from the accounting
         where that is given.
-    width
-        `one` or `two` journal columns, or inches.
+    width, models
+        As in `bartleby.analysis.figures.estimates`.
+    ax
+        Axes to draw into, where there is one panel.
 
     Raises
     ------
@@ -49,17 +65,31 @@ def plot_outcomes(
     """
     if isinstance(outcomes, Accounting) and left_out is None:
         left_out = left_out_of(outcomes)
+    if isinstance(outcomes, pd.DataFrame):
+        outcomes = choose_models(outcomes, models)
     panels = count_outcomes(outcomes, by)
     names = [name for name in _ordered(panels) if any(counts.get(name) for counts in panels.values())]
+    description = _told(panels, left_out or ())
+    text = "Hatched: excluded." if set(left_out or ()).intersection(names) else ""
     with style():
-        picture = new_picture(inches(width), len(panels) * (0.55 + 0.15 * max(len(names), 1)))
+        if ax is not None:
+            width_of(width, ax)
+            if len(panels) > 1:
+                raise SettingError(
+                    f"ax: there are {len(panels)} panels, and axes have room for one; omit `by`"
+                )
+            draw_outcomes(
+                ax, {name: next(iter(panels.values())).get(name, 0) for name in names}, left_out or ()
+            )
+            return described(ax, description, text)
+        picture = new_picture(inches(width or "one"), len(panels) * (0.55 + 0.15 * max(len(names), 1)))
         grid = picture.subplots(len(panels), 1, squeeze=False, sharex=True)
         for axes, (title, counts) in zip(grid[:, 0], panels.items(), strict=True):
             draw_outcomes(axes, {name: counts.get(name, 0) for name in names}, left_out or ())
             axes.set_title(clip(title, 50))
             axes.set_xlabel("Trials" if title == list(panels)[-1] else "")
-    picture.description = _told(panels, left_out or ())
-    return picture
+        write_notes(picture, text)
+    return described(picture.axes[0], description, text, picture)
 
 
 def count_outcomes(

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from bartleby.analysis.figures.style import MUTED, ONE_COLUMN, PAGE_HEIGHT, Picture, new_picture
 
-__all__ = ["Panel", "arrange"]
+__all__ = ["Panel", "arrange", "write_notes"]
 
 BESIDE = 24
 """Rows from which the small panels stand beside the main one rather than below it."""
@@ -51,7 +51,7 @@ def arrange(
     main = _main_height(rows) + (0.25 if legend else 0.0)
     if not panels:
         picture = new_picture(width, main + 0.2)
-        return picture, _noted(picture, picture.add_subplot(), text, width)
+        return picture, _noted(picture, picture.add_subplot(), text)
     if width > 1.4 * ONE_COLUMN and rows >= BESIDE:
         return _beside(width, main, panels, text)
     return _below(width, main, panels, text)
@@ -82,7 +82,7 @@ def _below(width: float, main: float, panels: Sequence[Panel], text: str) -> tup
     small_parts = parts[1].subfigures(1, across, squeeze=False)[0] if across > 1 else parts[1:]
     for part, panel in zip(small_parts, panels, strict=True):
         _fill(part.add_subplot(), panel)
-    return picture, _noted(picture, axes, text, width)
+    return picture, _noted(picture, axes, text)
 
 
 def _fill(axes: Axes, panel: Panel) -> None:
@@ -93,11 +93,16 @@ def _fill(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title, fontsize=7, weight="bold")
 
 
-def _noted(picture: Picture, axes: Axes, text: str, width: float) -> Axes:
-    if text:
-        lines = "\n".join(textwrap.wrap(text, max(int(19 * width), 20)))
-        picture.supxlabel(lines, fontsize=6, color=MUTED, x=0.01, ha="left")
+def _noted(picture: Picture, axes: Axes, text: str) -> Axes:
+    write_notes(picture, text)
     return axes
+
+
+def write_notes(picture: Picture, text: str) -> None:
+    """Write how to read a figure below it, broken into lines that fit."""
+    if text:
+        lines = textwrap.wrap(text, max(int(19 * picture.get_figwidth()), 20))
+        picture.supxlabel("\n".join(lines), fontsize=6, color=MUTED, x=0.01, ha="left")
 
 
 def _main_height(rows: int) -> float:

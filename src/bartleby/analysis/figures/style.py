@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 
 import matplotlib.style
 from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -39,11 +40,13 @@ __all__ = [
     "Look",
     "Picture",
     "Width",
+    "described",
     "inches",
     "looks",
     "new_picture",
     "save",
     "style",
+    "width_of",
 ]
 
 ONE_COLUMN = 3.5
@@ -153,10 +156,16 @@ _NO_LOOK = frozenset(
 class Picture(Figure):
     """A matplotlib figure that shows itself in a notebook and says in words what is to be seen.
 
-    `description` is the text alternative of the figure for those who cannot see it.
+    `description` is the text alternative of the figure for those who cannot see it, `notes` how to read it.
     """
 
     description: str = ""
+    notes: str = ""
+
+    @property
+    def caption(self) -> str:
+        """What is to be seen and how to read it, as the text file beside a saved figure has it."""
+        return " ".join(filter(None, [self.description, self.notes]))
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw it; a character that no installed font has is drawn as a box, without a warning.
@@ -237,6 +246,30 @@ def inches(width: Width) -> float:
     return float(width)
 
 
+def width_of(width: Width | None, axes: Axes) -> float:
+    """Return the width in inches of the figure that axes are in, or of these axes where it is not ours.
+
+    Raises
+    ------
+    SettingError
+        If a width is asked of axes that are the user's own.
+    """
+    if width is not None:
+        raise SettingError("width is of a figure of its own; `ax` is in a figure that has a width already")
+    figure = axes.get_figure(root=True)
+    if isinstance(figure, Picture):
+        return float(figure.get_figwidth())
+    return float(axes.get_position().width * figure.get_figwidth()) if figure is not None else ONE_COLUMN
+
+
+def described(axes: Axes, description: str, notes: str, picture: Picture | None = None) -> Picture:
+    """Return the figure that axes are in, with what is to be seen there added to what it already says."""
+    figure = cast("Picture", picture if picture is not None else axes.get_figure(root=True))
+    for name, text in (("description", description), ("notes", notes)):
+        setattr(figure, name, " ".join(filter(None, [getattr(figure, name, ""), text])))
+    return figure
+
+
 def new_picture(width: float, height: float) -> Picture:
     """Return an empty figure of a size in inches that finds room for its labels by itself."""
     return Picture(figsize=(width, height), layout="constrained")
@@ -256,9 +289,10 @@ def looks(values: Iterable[str]) -> dict[str, Look]:
 
 
 def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
-    """Save a figure as PDF, SVG (both vector, fonts embedded) and PNG (300 dots an inch).
+    """Save a figure as PDF (fonts embedded), SVG (texts can be edited) and PNG (300 dots an inch).
 
-    The files hold no date: the same figure gives the same bytes.
+    The files hold no date: the same figure gives the same bytes. What is to be seen and how to read it is
+    written into a text file beside them, as a caption to begin with.
 
     Parameters
     ----------
@@ -278,6 +312,9 @@ def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
         figure.savefig(pdf, metadata={"CreationDate": None, "Creator": "Bartleby", "Producer": "matplotlib"})
         figure.savefig(svg, metadata={"Date": None, "Creator": "Bartleby"})
         figure.savefig(png, metadata={"Software": "Bartleby"}, pil_kwargs=_PNG)
+    if isinstance(figure, Picture) and figure.caption:
+        with replacing(stem.with_name(f"{stem.name}.txt")) as beside:
+            beside.write_text(f"{visible(figure.caption)}\n", encoding="utf-8", newline="\n")
     return pdf, svg, png
 
 

@@ -8,28 +8,30 @@ and are marked on the curve where that happened.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from bartleby.analysis.figures.exit_rates import words
-from bartleby.analysis.figures.forest import require_columns
-from bartleby.analysis.figures.labels import clip
+from bartleby.analysis.figures.forest import draw_handles, require_columns
+from bartleby.analysis.figures.labels import Labels, clip, named, percent_ticks, set_title, words
+from bartleby.analysis.figures.panels import write_notes
 from bartleby.analysis.figures.style import (
     MUTED,
-    ONE_COLUMN,
     PAGE_HEIGHT,
-    Look,
     Picture,
     Width,
+    described,
     inches,
     looks,
     new_picture,
     style,
+    width_of,
 )
+from bartleby.analysis.figures.table_rows import choose_models, model_remarks, several
 from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError
 
@@ -54,10 +56,17 @@ class _Curve:
     high: np.ndarray
     at_risk: dict[int, float] = field(default_factory=dict)
     censored: tuple[int, ...] = ()
+    label: str = ""
 
 
 def plot_staying(
-    staying: pd.DataFrame, at_risk: pd.DataFrame | None = None, *, width: Width = "two"
+    staying: pd.DataFrame,
+    at_risk: pd.DataFrame | None = None,
+    *,
+    width: Width | None = None,
+    ax: Axes | None = None,
+    models: Sequence[str] | None = None,
+    labels: Labels = None,
 ) -> Picture:
     """Draw the share of conversations still going on after each turn, with the numbers at risk below.
 
@@ -69,8 +78,10 @@ def plot_staying(
         `quantity`, the rows that say `staying` are drawn.
     at_risk
         Counts by the same groups: `turn`, `at_risk`, and `censored` if some were.
-    width
-        `one` or `two` journal columns, or inches.
+    width, models, labels
+        As in `bartleby.analysis.figures.estimates`.
+    ax
+        Axes to draw all curves into, without the numbers at risk.
 
     Raises
     ------
@@ -81,15 +92,34 @@ def plot_staying(
     """
     require_columns(staying, "table of staying", ("turn", "estimate", "low", "high"))
     frame = staying[staying["quantity"] == "staying"] if "quantity" in staying else staying
-    curves = _curves(frame, at_risk)
-    wide = inches(width)
-    shown = looks(curve.name for curve in curves)
-    told = _notes(curves, frame, apart=len(curves) > TOGETHER)
+    frame = choose_models(frame, models)
+    at_risk = at_risk if at_risk is None or "model" not in at_risk else choose_models(at_risk, models)
+    curves = [replace(curve, label=named(curve.name, labels)) for curve in _curves(frame, at_risk)]
+    apart = ax is None and len(curves) > TOGETHER
+    text = " ".join([*_notes(curves, frame, apart=apart), *_model(frame, labels)])
     with style():
-        picture = _together(curves, shown, wide) if len(curves) <= TOGETHER else _apart(curves, wide)
-        picture.supxlabel(" ".join(told), fontsize=6, color=MUTED, x=0.01, ha="left", wrap=True)
-    picture.description = _described(curves)
-    return picture
+        if ax is not None:
+            width_of(width, ax)
+            _draw_together(ax, curves)
+            ax.set_xlabel(f"Turn\n{text}")
+            return described(ax, _described(curves), text)
+        wide = inches(width or "two")
+        picture = _apart(curves, wide) if apart else _together(curves, wide)
+        write_notes(picture, text)
+    return described(picture.axes[0], _described(curves), text, picture)
+
+
+def _model(frame: pd.DataFrame, labels: Labels) -> list[str]:
+    return [] if "model" in frame and several(frame, "model") else model_remarks(frame, labels)
+
+
+def _draw_together(axes: Axes, curves: list[_Curve]) -> None:
+    look_of = looks(curve.name for curve in curves)
+    for position, curve in enumerate(curves):
+        _draw_curve(axes, curve, look_of[curve.name].colour, DASHES[position % len(DASHES)], band=0.16)
+    _dress(axes, _last(curves))
+    if len(curves) > 1:
+        draw_handles(axes)
 
 
 def _curves(frame: pd.DataFrame, at_risk: pd.DataFrame | None) -> list[_Curve]:
@@ -139,27 +169,16 @@ def _curve(name: str, part: pd.DataFrame, counts: pd.DataFrame | None) -> _Curve
     return _Curve(name, turns, estimate, low, high, at_risk, tuple(censored))
 
 
-def _together(curves: list[_Curve], shown: dict[str, Look], wide: float) -> Picture:
+def _together(curves: list[_Curve], wide: float) -> Picture:
     rows = sum(bool(curve.at_risk) for curve in curves)
     heights = [2.1, 0.32 + 0.15 * rows] if rows else [2.1]
     picture = new_picture(wide, sum(heights) + 0.65)
     grid = picture.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    last = _last(curves)
-    for curve, dash in zip(curves, DASHES, strict=False):
-        look = shown[curve.name]
-        _draw_curve(grid[0], curve, look.colour, dash, band=0.16)
-    _dress(grid[0], last)
-    if len(curves) > 1:
-        across = 2 if wide <= ONE_COLUMN else 4
-        picture.legend(
-            *grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=min(across, len(curves))
-        )
+    _draw_together(grid[0], curves)
+    grid[0].set_xlabel("Turn")
     if rows:
         grid[0].tick_params(labelbottom=True)
-        grid[0].set_xlabel("Turn")
-        _draw_at_risk(grid[1], [curve for curve in curves if curve.at_risk], last)
-    else:
-        grid[0].set_xlabel("Turn")
+        _draw_at_risk(grid[1], [curve for curve in curves if curve.at_risk], _last(curves))
     return picture
 
 
@@ -184,7 +203,8 @@ def _apart(curves: list[_Curve], wide: float) -> Picture:
         axes.step(turns, heights, where="post", color="#d4d4d4", linewidth=0.5, zorder=1)
         _draw_curve(axes, curves[place], "#0072B2", "-", band=0.2)
         _dress(axes, last, small=True)
-        axes.set_title(clip(words(curves[place].name).capitalize(), 30), fontsize=6.5)
+        label = curves[place].label
+        set_title(axes, label[:1].upper() + label[1:], wide / across - 0.35, 6.5)
         _label_turns(axes, curves[place], last)
         axes.set_ylabel("Still there" if place % across == 0 else "")
     return picture
@@ -193,8 +213,11 @@ def _apart(curves: list[_Curve], wide: float) -> Picture:
 def _label_turns(axes: Axes, curve: _Curve, last: float) -> None:
     """Name the turns that have a tick, with how many reached each below it."""
     ticks = _ticks(axes, last)
-    told = [f"{tick}\n{_reached(curve, tick)}" if curve.at_risk else str(tick) for tick in ticks]
-    axes.set_xticks(ticks, told, fontsize=5.8)
+    longest = max((len(_reached(curve, tick)) for tick in ticks), default=1)
+    if curve.at_risk and longest > 3:
+        ticks = ticks[:: math.ceil(longest / 3)]
+    texts = [f"{tick}\n{_reached(curve, tick)}" if curve.at_risk else str(tick) for tick in ticks]
+    axes.set_xticks(ticks, texts, fontsize=5.8)
     axes.tick_params(labelbottom=True)
 
 
@@ -206,8 +229,8 @@ def _draw_curve(axes: Axes, curve: _Curve, colour: str, dash: object, *, band: f
         turns, low, high, where=known.tolist(), step="post", color=colour, alpha=band, linewidth=0, zorder=2
     )
     axes.step(
-        turns, staying, where="post", color=colour, linestyle=dash, linewidth=1.2, label=words(curve.name),
-        zorder=3,
+        turns, staying, where="post", color=colour, linestyle=dash, linewidth=1.2, zorder=3,
+        label=clip(curve.label, 40),
     )  # fmt: skip
     marks = [turn for turn in curve.censored if turn in set(curve.turns)]
     heights = [float(curve.staying[curve.turns == turn][0]) for turn in marks]
@@ -217,7 +240,7 @@ def _draw_curve(axes: Axes, curve: _Curve, colour: str, dash: object, *, band: f
 def _dress(axes: Axes, last: float, *, small: bool = False) -> None:
     axes.set_ylim(0, 1.02)
     axes.set_xlim(0, last + AFTER)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_ticks(axes.yaxis)
     axes.set_yticks([0, 0.5, 1] if small else [0, 0.25, 0.5, 0.75, 1])
     axes.xaxis.set_major_locator(MaxNLocator(4 if small else 8, integer=True))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.4)
@@ -232,7 +255,7 @@ def _draw_at_risk(axes: Axes, curves: list[_Curve], last: float) -> None:
         for turn in _ticks(axes, last):
             text = _reached(curve, turn)
             axes.text(turn, position, text, ha="center", va="center", fontsize=6, clip_on=False)
-    names = [clip(words(curve.name) or "All", 26) for curve in curves]
+    names = [clip(curve.label or "All", 26) for curve in curves]
     axes.set_yticks(range(len(curves)), names, fontsize=6)
     axes.set_title("At risk: conversations that reached this turn", fontsize=6, weight="normal", color=MUTED)
     axes.spines[["left", "bottom"]].set_visible(False)
@@ -273,7 +296,7 @@ def _notes(curves: list[_Curve], frame: pd.DataFrame, *, apart: bool) -> list[st
 def _described(curves: list[_Curve]) -> str:
     parts = []
     for curve in curves:
-        lead = f"{words(curve.name)}: " if curve.name else ""
+        lead = f"{curve.label}: " if curve.name else ""
         end, low, high = curve.staying[-1], curve.low[-1], curve.high[-1]
         if np.isnan(end):
             parts.append(f"{lead}not estimated")

@@ -12,29 +12,35 @@ A band that covers zero says that the chosen baseline is like the other ways of 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
+from bartleby.analysis.figures.estimates import draw_position, draw_shares, position_rows, share_rows
 from bartleby.analysis.figures.forest import (
     Row,
     axis_limits,
+    draw_legend,
     draw_rows,
     interval_text,
     notes,
     require_columns,
 )
-from bartleby.analysis.figures.item_rows import Naming, attributes_by_id, group_rows, item_rows
-from bartleby.analysis.figures.labels import clip
+from bartleby.analysis.figures.item_rows import (
+    ItemRows,
+    Naming,
+    attributes_by_id,
+    group_rows,
+    item_rows,
+    rows_of_models,
+)
+from bartleby.analysis.figures.labels import Labels, clip
 from bartleby.analysis.figures.outcomes import draw_outcomes, left_out_of
 from bartleby.analysis.figures.panels import Panel, arrange
-from bartleby.analysis.figures.shares import draw_shares, share_rows
-from bartleby.analysis.figures.slot import draw_slot, slot_rows
 from bartleby.analysis.figures.style import (
     INK,
     MUTED,
@@ -42,9 +48,18 @@ from bartleby.analysis.figures.style import (
     Look,
     Picture,
     Width,
+    described,
     inches,
     looks,
     style,
+    width_of,
+)
+from bartleby.analysis.figures.table_rows import (
+    choose_models,
+    is_wide,
+    level_of,
+    model_looks,
+    model_remarks,
 )
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.errors import DataError, SettingError
@@ -65,6 +80,8 @@ class _Forest:
     band: tuple[float, float] | None
     baseline: str | None
     level: float | None
+    legend: tuple[Look, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def plot_utilities(
@@ -79,17 +96,21 @@ def plot_utilities(
     label: Literal["title", "id"] = "title",
     separated: Collection[str] = (),
     band: tuple[float, float] | None = None,
-    width: Width = "two",
+    width: Width | None = None,
+    ax: Axes | None = None,
+    models: Sequence[str] | None = None,
+    labels: Labels = None,
 ) -> Picture:
     """Draw utilities with intervals by item, coloured by class, with the opt-out line and its band.
 
-    Beside it, as far as they are given: the share below the baseline by class, the slot effect, and how
-    the trials ended.
+    Beside it, as far as they are given: the share below the baseline by class, the position effect, and how
+    the trials ended. Of several models, each item has a line with a mark of each model, and nothing is
+    drawn beside it.
 
     Parameters
     ----------
     estimates
-        A table of estimates of one model: `term`, `estimate`, `low`, `high`; one row an item, and rows for
+        A table of estimates: `term`, `estimate`, `low`, `high`; one row an item, and rows for
         `slot` and other parameters, which are not drawn as items.
     items
         Attributes of items by id (a frame whose index or column `id` is the id, or a mapping): `kind`,
@@ -114,37 +135,64 @@ def plot_utilities(
         Limits of the band around the opt-out line; by default see the module's text.
     width
         `one` or `two` journal columns, or inches.
+    ax
+        Axes to draw into, in place of a figure of its own; nothing is then drawn beside.
+    models
+        Which models, in which order.
+    labels
+        What is written in place of ids of items, names of models and of classes.
 
     Returns
     -------
-    A figure; `figure.description` says in words what is to be seen.
+    A figure; `figure.description` says in words what is to be seen, `figure.notes` how to read it.
 
     Raises
     ------
     DataError
-        If columns are missing, or an item has two rows (several models: draw one at a time).
+        If columns are missing, or an item has two rows for a model (levels of `by`: draw one at a time).
     SettingError
-        If a setting is not allowed.
+        If a setting is not allowed, or a model is not in the table.
     """
-    wide = inches(width)
     _check(estimates, order, label)
+    estimates = choose_models(estimates, models)
+    by_model = model_looks(estimates, labels)
+    several = len(by_model) > 1
+    _refuse_repeats(estimates)
     attributes = attributes_by_id(items)
     frame = estimates[~estimates["term"].isin(PARAMETERS)] if "slot" not in attributes else estimates
     zero = baseline if baseline is not None else _found_baseline(frame)
-    naming = Naming(attributes, label, 40 if wide > ONE_COLUMN else 28)
-    rows = item_rows(frame, naming, colour, zero, set(separated))
-    level = _level(frame)
-    shown_band = band if band is not None else opt_out_band(frame, attributes, zero)
-    limits = axis_limits([row for row, _ in rows], [0.0, *(shown_band or ())])
+    naming = Naming(attributes, label, 40 if is_wide(width, ax) else 28, labels)
+
+    def rows_of(part: pd.DataFrame) -> ItemRows:
+        return item_rows(part, naming, colour, zero, set(separated))
+
+    rows = rows_of(frame)
+    if several:
+        parts = {name: frame[frame["model"].astype(str) == name] for name in by_model}
+        rows = rows_of_models(parts, by_model, rows_of)
+    own_band = None if several else opt_out_band(frame, attributes, zero)
+    drawn_band = band if band is not None else own_band
+    limits = axis_limits([row for row, _ in rows], [0.0, *(drawn_band or ())])
+    classes = looks(group for _, group in rows)
     arranged = group_rows(rows) if order == "grouped" else [row for row, _ in rows]
-    forest = _Forest(arranged, limits, shown_band, naming.name(zero) if zero else None, level)
-    legend = [] if order == "grouped" else list(looks(group for _, group in rows).values())
-    panels = _side_panels(shares, slot_rows(estimates), accounting, wide)
+    legend = list(by_model.values()) if several else [] if order == "grouped" else list(classes.values())
+    forest = _Forest(
+        arranged, limits, drawn_band, naming.name(zero) if zero else None, level_of(frame),
+        tuple(replace(look, label=look.label if look.label != "other" else "Other items") for look in legend),
+        tuple(model_remarks(estimates, labels)),
+    )  # fmt: skip
     with style():
-        picture, axes = arrange(wide, len(forest.rows), panels, legend=bool(legend), text=_text(forest))
-        _draw_forest(axes, forest, legend)
-    picture.description = _description([row for row, _ in rows], forest)
-    return picture
+        if ax is not None:
+            width_of(width, ax)
+            _draw_forest(ax, forest)
+            ax.set_xlabel("\n".join([ax.get_xlabel(), _text(forest)]))
+            return described(ax, _description(forest), _text(forest))
+        wide = inches(width or "two")
+        beside = [] if several else _side_panels(shares, position_rows(estimates), accounting, wide)
+        height = math.ceil(len(arranged) - 0.5 * sum(row.joined for row in arranged))
+        picture, axes = arrange(wide, height, beside, legend=bool(legend), text=_text(forest))
+        _draw_forest(axes, forest)
+    return described(axes, _description(forest), _text(forest), picture)
 
 
 def opt_out_band(
@@ -188,11 +236,15 @@ def _check(estimates: pd.DataFrame, order: str, label: str) -> None:
         problems.append(f"label is {label!r}; allowed: 'title', 'id'")
     if problems:
         raise SettingError("\n".join(problems))
-    twice = estimates.loc[estimates["term"].duplicated(), "term"]
+
+
+def _refuse_repeats(estimates: pd.DataFrame) -> None:
+    keys = ["term", *(["model"] if "model" in estimates else [])]
+    twice = estimates.loc[estimates.duplicated(keys), "term"]
     if len(twice):
         raise DataError(
-            f"table of estimates: term {twice.iloc[0]!r} has more than one row; "
-            "a figure of utilities shows one fit, so select one model (or one value of `by`) first"
+            f"table of estimates: term {twice.iloc[0]!r} has more than one row for a model; "
+            "a figure of utilities has one fit a model, so select one value of `by` first"
         )
 
 
@@ -200,32 +252,27 @@ def _found_baseline(frame: pd.DataFrame) -> str | None:
     if "method" not in frame:
         return None
     found = frame.loc[frame["method"].astype(str) == "baseline", "term"]
-    return str(found.iloc[0]) if len(found) == 1 else None
-
-
-def _level(frame: pd.DataFrame) -> float | None:
-    levels = set(frame["level"].dropna()) if "level" in frame else set()
-    return float(levels.pop()) if len(levels) == 1 else None
+    return str(found.iloc[0]) if len(set(found)) == 1 else None
 
 
 def _side_panels(
-    shares: pd.DataFrame | None, slot: list[Row], accounting: Accounting | None, width: float
+    shares: pd.DataFrame | None, position: list[Row], accounting: Accounting | None, width: float
 ) -> list[Panel]:
     panels = []
     if shares is not None:
-        rows = share_rows(shares, length=20 if width > ONE_COLUMN else 30)
+        rows, _ = share_rows(shares, length=20 if width > ONE_COLUMN else 30)
         panels.append(Panel("Share below the baseline", len(rows), lambda axes: draw_shares(axes, rows, "")))
-    if slot:
-        panels.append(Panel("Slot effect", len(slot), lambda axes: draw_slot(axes, slot)))
+    if position:
+        panels.append(Panel("Position effect", len(position), lambda axes: draw_position(axes, position)))
     if accounting is not None:
         counts = {name: count for name, count in accounting.counts.items() if count}
         out = left_out_of(accounting)
-        title = "Outcomes (hatched: left out)" if out.intersection(counts) else "Outcomes"
+        title = "Outcomes (hatched: excluded)" if out.intersection(counts) else "Outcomes"
         panels.append(Panel(title, len(counts), lambda axes: draw_outcomes(axes, counts, out)))
     return panels
 
 
-def _draw_forest(axes: Axes, forest: _Forest, legend: list[Look]) -> None:
+def _draw_forest(axes: Axes, forest: _Forest) -> None:
     if forest.band is not None:
         axes.axvspan(*forest.band, color=BAND, linewidth=0, zorder=0)
     axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
@@ -240,16 +287,8 @@ def _draw_forest(axes: Axes, forest: _Forest, legend: list[Look]) -> None:
         _chance_axis(axes)
     if not forest.rows:
         axes.text(0, 0, "no items", ha="center", va="center", color=MUTED)
-    if legend:
-        marks = [
-            Line2D([], [], marker=each.marker, color=each.colour, linestyle="none", ms=4) for each in legend
-        ]
-        names = [each.label if each.label != "other" else "Other items" for each in legend]
-        figure = axes.get_figure(root=True)
-        across = int(figure.get_figwidth() / 1.15) if figure is not None else len(names)
-        axes.figure.legend(
-            handles=marks, labels=names, loc="outside upper left", ncols=min(len(names), across)
-        )
+    if forest.legend:
+        draw_legend(axes, forest.legend)
 
 
 def _chance_axis(axes: Axes) -> None:
@@ -268,22 +307,24 @@ def _chance_axis(axes: Axes) -> None:
 
 def _text(forest: _Forest) -> str:
     """Return what a reader must know, for the margin of the figure."""
-    told = notes(forest.rows, forest.level, forest.limits)
+    texts = notes(forest.rows, forest.level, forest.limits)
     if forest.band is not None:
-        told.append(f"Band: interval for the mean of {_others(forest)}.")
-    return " ".join(told)
+        texts.append(f"Band: interval for the mean of {_others(forest)}.")
+    return " ".join([*texts, *forest.remarks])
 
 
 def _others(forest: _Forest) -> str:
     return "the other opt-out items" if forest.baseline else "the opt-out items"
 
 
-def _description(rows: list[Row], forest: _Forest) -> str:
+def _description(forest: _Forest) -> str:
     zero = f"against {forest.baseline}" if forest.baseline else "without a baseline"
-    parts = [f"Utilities in logits {zero} of {len(rows)} items, from the highest to the lowest."]
+    items = sum(row.kind != "header" and not row.joined for row in forest.rows)
+    parts = [f"Utilities in logits {zero} of {items} items."]
     parts += [
-        f"{row.label}: {interval_text(row.estimate, row.low, row.high)};"
-        for row in rows
+        f"{row.label}{f' ({row.look.label})' if forest.legend else ''}: "
+        f"{interval_text(row.estimate, row.low, row.high)};"
+        for row in forest.rows
         if row.kind == "estimate"
     ]
     if forest.band is not None:

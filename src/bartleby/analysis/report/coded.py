@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.figures.exit_rates import words
+from bartleby.analysis.figures.labels import words
 from bartleby.analysis.report.coded_data import CodedData, attempted
 from bartleby.analysis.report.coded_marks import coded_reader
 from bartleby.analysis.report.coded_patterns import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.figures.exit_rates import words
+from bartleby.analysis.figures.labels import words
 from bartleby.analysis.report.marks import Mark, MarkedTranscript, MarkedTurn, as_marked, with_turns
 from bartleby.analysis.report.placed import Place, Placed
 from bartleby.analysis.report.sections import Prepare, TranscriptLike

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 
 from bartleby.analysis.figures.course import plot_around_trigger, plot_course
 from bartleby.analysis.figures.estimates import plot_estimates
-from bartleby.analysis.figures.exit_rates import words
+from bartleby.analysis.figures.labels import words
 from bartleby.analysis.figures.style import Picture
 from bartleby.analysis.patterns.by_turn import course
 from bartleby.analysis.patterns.co_occurrence import co_occurrence
@@ -120,7 +122,7 @@ def what_precedes(data: CodedData) -> Section | None:
         "here the lines may be fixed, elsewhere they are not."
     )
     shown = found.frame[found.frame["quantity"] == "marginal_effect"]
-    figure = _forest(shown, "Change of the chance of the code") if len(shown) else None
+    figure = _forest(shown, "Change of the chance of the code", form="percent") if len(shown) else None
     return Section(f"What precedes {words(data.main)}", text, figure, found, "precedents")
 
 
@@ -180,7 +182,7 @@ def with_leaving(data: CodedData) -> Section | None:
         "that it left because of it; or anything of exits at the first turn, before which there is nothing."
     )
     shown = found.frame[found.frame["quantity"].isin(["preceded", "expected", "left_afterwards"])]
-    figure = _forest(shown, "Share") if len(shown) else None
+    figure = _forest(shown, "Share", form="percent") if len(shown) else None
     return Section(f"{words(data.main).capitalize()} and leaving", text, figure, found, "coded_exits")
 
 
@@ -213,7 +215,7 @@ def _one_model(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if "model" not in frame or several(frame, "model") else frame.drop(columns="model")
 
 
-def _forest(frame: pd.DataFrame, axis_label: str) -> Picture:
-    kept = _one_model(frame).drop(columns=["quantity"], errors="ignore")
+def _forest(frame: pd.DataFrame, axis_label: str, form: Literal["number", "percent"] = "number") -> Picture:
+    kept = frame.drop(columns=["quantity"], errors="ignore")
     named = kept.assign(term=kept["term"].map(words))
-    return plot_estimates(named, axis_label=axis_label, width="two")
+    return plot_estimates(named, axis_label=axis_label, form=form, width="two")

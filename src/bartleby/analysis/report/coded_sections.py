@@ -11,12 +11,9 @@ import pandas as pd
 from bartleby.analysis.coding.coder_agreement import coder_agreement
 from bartleby.analysis.coding.judge_codings import units_table
 from bartleby.analysis.coding.prevalence import prevalence
-from bartleby.analysis.figures.agreement import plot_agreement
 from bartleby.analysis.figures.confusion import confusion, plot_confusion
-from bartleby.analysis.figures.estimates import plot_estimates
-from bartleby.analysis.figures.exit_rates import words
-from bartleby.analysis.figures.labels import clip
-from bartleby.analysis.figures.prevalence import plot_prevalence
+from bartleby.analysis.figures.estimates import plot_agreement, plot_estimates, plot_prevalence
+from bartleby.analysis.figures.labels import clip, words
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.report.coded_data import CodedData, stacked
 from bartleby.analysis.report.exit_text import interval
@@ -58,7 +55,7 @@ def as_coded(data: CodedData) -> Section:
         "who saw different units are not to be compared with one another."
     )
     text = "\n\n".join([text, *_always(frame), *(f"{each.capitalize()}." for each in data.found.warnings)])
-    figure = plot_estimates(named, axis_label="Share of coded units", width="two")
+    figure = plot_estimates(named, axis_label="Share of coded units", form="percent", width="two")
     return Section("What coders found", text, figure, fit, "as_coded")
 
 

@@ -18,10 +18,13 @@ from bartleby.analysis.exits.hazard import hazard
 from bartleby.analysis.exits.order import order_effect
 from bartleby.analysis.exits.refusal_exit import RefusalFit, refusal_by_exit
 from bartleby.analysis.exits.rules import follows_request, last_resort
-from bartleby.analysis.figures.estimates import plot_estimates
+from bartleby.analysis.figures.estimates import (
+    plot_estimates,
+    plot_order_effects,
+    plot_rate_differences,
+    plot_shares,
+)
 from bartleby.analysis.figures.mosaic import plot_refusal_by_exit
-from bartleby.analysis.figures.rate_differences import plot_order_effects, plot_rate_differences
-from bartleby.analysis.figures.shares import plot_shares
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.report.exit_data import ExitData, several, with_frame
 from bartleby.analysis.report.exit_text import interval
@@ -105,7 +108,7 @@ def over_declining(data: ExitData) -> Section | None:
         figure = plot_rate_differences(
             shown,
             less="lowers the chance of leaving at a turn",
-            more="raises it",
+            more="raises the chance",
             subject="Change in the chance of leaving at a turn",
         )
     text = (

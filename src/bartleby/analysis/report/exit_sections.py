@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from bartleby.analysis.exits.corrected_rate import corrected_rate
 from bartleby.analysis.exits.exit_rates import ExitFit, exits
 from bartleby.analysis.exits.expectedness import specificity, wrong_exits
-from bartleby.analysis.figures.estimates import plot_estimates
-from bartleby.analysis.figures.exit_rates import plot_exit_rates, words
-from bartleby.analysis.figures.rate_differences import plot_rate_differences
+from bartleby.analysis.figures.estimates import plot_estimates, plot_rate_differences
+from bartleby.analysis.figures.exit_rates import plot_exit_rates
+from bartleby.analysis.figures.labels import words
 from bartleby.analysis.figures.survival import plot_staying
 from bartleby.analysis.report.exit_behaviour import (
     after_requests,

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bartleby.analysis.figures.exit_rates import words
-from bartleby.analysis.figures.labels import visible
+from bartleby.analysis.figures.labels import visible, words
 from bartleby.analysis.figures.roles import ROLES
 from bartleby.analysis.tables.rounding import percent_text
 

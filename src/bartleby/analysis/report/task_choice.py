@@ -12,9 +12,9 @@ import pandas as pd
 
 from bartleby.analysis.choice.choosing import choosing_sentences
 from bartleby.analysis.choice.model import ChoiceFit, choice_model
+from bartleby.analysis.figures.estimates import plot_shares
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import plot_outcomes
-from bartleby.analysis.figures.shares import plot_shares
 from bartleby.analysis.figures.utilities import plot_utilities
 from bartleby.analysis.report.page import write_report
 from bartleby.analysis.report.sections import Section, TranscriptLike

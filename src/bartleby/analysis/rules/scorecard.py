@@ -34,7 +34,9 @@ from bartleby.errors import DataError, SettingError
 from bartleby.outcome import MISSING
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+    from bartleby.analysis.figures.style import Picture, Width
 
 __all__ = ["Scorecard", "rule_scorecard"]
 
@@ -55,14 +57,23 @@ class Scorecard(Estimates):
 
     rules: tuple[Rule, ...] = ()
 
-    def plot(self) -> Figure:
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        width: Width | None = None,
+        models: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Picture:
         """Return the figure of the shares in which each rule was kept, with their intervals."""
-        from bartleby.analysis.figures.shares import plot_shares
+        from bartleby.analysis.figures.estimates import plot_shares
 
         rows = self.frame[(self.frame["quantity"] != "difference") & self.frame["estimate"].notna()]
         lead = [name for name in ("model",) if name in rows and len(rows[name].unique()) > 1]
         shown = rows[[*lead, "term", "estimate", "low", "high", "level"]]
-        return plot_shares(shown, by="level", axis_label="Kept, share of conversations", width="two")
+        how: dict[str, Any] = {"ax": ax, "models": models, "labels": labels}
+        how["width"] = width or (None if ax is not None else "two")
+        return plot_shares(shown, by="level", axis_label="Kept, share of conversations", **how)
 
 
 @dataclass(frozen=True)

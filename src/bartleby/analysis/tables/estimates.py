@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,9 @@ from bartleby.analysis.tables.verdicts import verdict_of
 from bartleby.analysis.tables.warned import merged
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+    from bartleby.analysis.figures.style import Picture, Width
 
 __all__ = ["COLUMNS", "Estimates", "estimate_frame", "joined", "records"]
 
@@ -98,11 +100,30 @@ class Estimates:
         warned = (f"Warning: {warning}" for warning in merged(self.warnings))
         return "\n\n".join([to_text(self.frame), self.accounting.summary(), *warned, self.verdict])
 
-    def plot(self) -> Figure:
-        """Return a figure of the rows with their intervals."""
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        width: Width | None = None,
+        models: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Picture:
+        """Return a figure of the rows with their intervals.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw into, in place of a new figure.
+        width
+            Of a new figure: `one` or `two` journal columns, or inches.
+        models
+            Which models, in which order; several share one figure.
+        labels
+            What is written in place of names of models, classes, items and terms.
+        """
         from bartleby.analysis.figures.estimates import plot_estimates
 
-        return plot_estimates(self.frame)
+        return plot_estimates(self.frame, ax=ax, width=width, models=models, labels=labels)
 
     def to_latex(self, *, caption: str = "", label: str = "") -> str:
         """Return the table for LaTeX with `booktabs`, rounded to the digits that its uncertainty allows.
