@@ -224,9 +224,9 @@ def plot_position_effect(
     scale = Scale(POSITION_AXIS, _around_zero(rows), zero="solid")
     subject = "Position effect in logits, above 0 where the first is favoured"
     said = _position_in_words(rows)
-    return forest_of(estimates, rows, scale, subject, labels=labels, remarks=[said] if said else []).picture(
-        width, ax
-    )
+    return forest_of(
+        estimates, rows, scale, subject, labels=labels, remarks=[f"{said}."] if said else []
+    ).picture(width, ax)
 
 
 POSITION_AXIS = "\N{LEFTWARDS ARROW} second favoured (logits) first favoured \N{RIGHTWARDS ARROW}"
@@ -249,7 +249,7 @@ def draw_position(axes: Axes, rows: Sequence[Row], font: float = 6.5) -> None:
     """Draw position effects as a small panel, with what they mean for two items that are liked equally."""
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
     draw_rows(axes, rows, limits=_around_zero(rows), size=4, font=font)
-    axes.set_xlabel(POSITION_AXIS)
+    axes.set_xlabel("\N{LEFTWARDS ARROW} second (logits) first \N{RIGHTWARDS ARROW}")
     axes.locator_params(axis="x", nbins=5)
     said = _position_in_words(rows)
     if said:
@@ -310,10 +310,9 @@ def plot_rate_differences(
     )
     ends = [abs(v) for row in rows for v in (row.estimate, row.low, row.high) if math.isfinite(v)]
     reach = min(1.0, 1.08 * max([0.1, *ends]))
-    left, right = "\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}"
-    wide = is_wide(width, ax)
-    label = f"{left} {less}     (percentage points)     {more} {right}"
-    label = label if wide else f"{subject}\n(percentage points)"
+    label = f"{subject}\n(percentage points)"
+    if is_wide(width, ax):
+        label = f"\N{LEFTWARDS ARROW} {less}  |  {more} \N{RIGHTWARDS ARROW}\n(percentage points)"
     scale = Scale(label, (-reach, reach), "points", zero="solid")
     return forest_of(
         differences, rows, scale, f"{subject}, in percentage points", legend=legend, labels=labels

@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from bartleby.analysis.figures.labels import clip, percent, percent_ticks
+from bartleby.analysis.figures.labels import broken, clip, percent, percent_ticks
 from bartleby.analysis.figures.panels import arrange
 from bartleby.analysis.figures.style import (
     INK,
@@ -213,7 +213,7 @@ class Forest:
             axes.locator_params(axis="x", nbins=5 if width_of(None, axes) <= ONE_COLUMN else 8)
         if scale.form != "number":
             percent_ticks(axes.xaxis, "%" if scale.form == "percent" else "")
-        axes.set_xlabel(scale.label)
+        axes.set_xlabel(broken(scale.label, width_of(None, axes)))
         if self.legend:
             draw_legend(axes, self.legend)
         if not self.rows:
@@ -327,7 +327,10 @@ def draw_rows(
     beside = axes.get_yaxis_transform()
     for height, row in zip(heights, rows, strict=True):
         if row.beside:
-            axes.text(1.01, height, row.beside, transform=beside, va="center", fontsize=5.8, color=MUTED)
+            axes.annotate(
+                row.beside, (1, height), (6, 0), xycoords=beside, textcoords="offset points", va="center",
+                fontsize=5.8, color=MUTED,
+            )  # fmt: skip
 
 
 def _heights(rows: Sequence[Row]) -> list[float]:

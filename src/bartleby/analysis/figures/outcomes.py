@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bartleby.analysis.figures.labels import clip
-from bartleby.analysis.figures.panels import write_notes
 from bartleby.analysis.figures.style import (
     INK,
     MUTED,
@@ -70,7 +69,6 @@ def plot_outcomes(
     panels = count_outcomes(outcomes, by)
     names = [name for name in _ordered(panels) if any(counts.get(name) for counts in panels.values())]
     description = _told(panels, left_out or ())
-    text = "Hatched: excluded." if set(left_out or ()).intersection(names) else ""
     with style():
         if ax is not None:
             width_of(width, ax)
@@ -81,15 +79,14 @@ def plot_outcomes(
             draw_outcomes(
                 ax, {name: next(iter(panels.values())).get(name, 0) for name in names}, left_out or ()
             )
-            return described(ax, description, text)
+            return described(ax, description, "")
         picture = new_picture(inches(width or "one"), len(panels) * (0.55 + 0.15 * max(len(names), 1)))
         grid = picture.subplots(len(panels), 1, squeeze=False, sharex=True)
         for axes, (title, counts) in zip(grid[:, 0], panels.items(), strict=True):
             draw_outcomes(axes, {name: counts.get(name, 0) for name in names}, left_out or ())
             axes.set_title(clip(title, 50))
-            axes.set_xlabel("Trials" if title == list(panels)[-1] else "")
-        write_notes(picture, text)
-    return described(picture.axes[0], description, text, picture)
+            axes.set_xlabel(axes.get_xlabel() if title == list(panels)[-1] else "")
+    return described(picture.axes[0], description, "", picture)
 
 
 def count_outcomes(
@@ -133,7 +130,7 @@ def draw_outcomes(
     axes.set_ylim(max(len(names), 1) - 0.4, -0.6)
     axes.set_yticks(range(len(names)), [clip(name.replace("_", " "), 24) for name in names], fontsize=font)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("Trials")
+    axes.set_xlabel("Trials (hatched: excluded)" if set(left_out).intersection(names) else "Trials")
     axes.locator_params(axis="x", nbins=4, integer=True)
     if not names:
         axes.text(0.5, 0, "no trials", ha="center", va="center", color=MUTED)

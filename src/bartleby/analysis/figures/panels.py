@@ -89,7 +89,7 @@ def _fill(axes: Axes, panel: Panel) -> None:
     panel.draw(axes)
     said = axes.get_title(loc="left")
     if said:  # what a panel says of itself goes below it, so that its title stays short
-        axes.set_xlabel("\n".join([axes.get_xlabel(), *textwrap.wrap(said, 44)]), fontsize=6)
+        axes.set_xlabel("\n".join([axes.get_xlabel(), *textwrap.wrap(said, 34)]), fontsize=6)
     axes.set_title(panel.title, fontsize=7, weight="bold")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,9 @@ def identifying(frame: pd.DataFrame) -> list[str]:
 
 def is_empty(value: object) -> bool:
     """Return whether a cell has nothing in it."""
-    return value is None or value == "" or bool(pd.isna(value))
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def several(frame: pd.DataFrame, name: str) -> bool:

@@ -267,8 +267,7 @@ def _side_panels(
     if accounting is not None:
         counts = {name: count for name, count in accounting.counts.items() if count}
         out = left_out_of(accounting)
-        title = "Outcomes (hatched: excluded)" if out.intersection(counts) else "Outcomes"
-        panels.append(Panel(title, len(counts), lambda axes: draw_outcomes(axes, counts, out)))
+        panels.append(Panel("Outcomes", len(counts), lambda axes: draw_outcomes(axes, counts, out)))
     return panels
 
 
