@@ -30,7 +30,7 @@ def faults(figure: Figure) -> list[str]:
     """Return texts that overlap or are cut off, and tick labels that are not what is at their place."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    renderer = canvas.get_renderer()
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     texts = [(text, text.get_window_extent(renderer)) for text in visible_texts(figure)]
     told = [
         f"cut off: {text.get_text()!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -75,7 +76,9 @@ class Page(HTMLParser):
 
     @property
     def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.scripts[0])
+        text = self.scripts[0]
+        packed = ("data-encoding", "gzip") in self.attributes
+        found: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(text)) if packed else text)
         return found
 
 

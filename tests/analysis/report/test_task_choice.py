@@ -52,7 +52,7 @@ def test_the_page_has_shares_utilities_and_their_files(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "utilities.pdf").is_file()
     assert (tmp_path / "tables" / "shares.csv").is_file()
     assert "Tasks exactly at the baseline count half" in text
-    assert Page(text).tags.count("svg") == 3
+    assert Page(text).tags.count("svg") == 4  # the utilities for a phone, too
 
 
 def test_the_page_shows_shares_below_within_and_above_a_margin(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from bartleby.analysis.figures.style import (
     described,
     inches,
     new_picture,
+    redrawable,
     style,
     width_of,
 )
@@ -71,6 +72,7 @@ def confusion(
     return pd.DataFrame(rows)
 
 
+@redrawable
 def plot_confusion(
     units: pd.DataFrame,
     *,

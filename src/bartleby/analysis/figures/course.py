@@ -23,6 +23,7 @@ from bartleby.analysis.figures.style import (
     inches,
     looks,
     new_picture,
+    redrawable,
     style,
     width_of,
 )
@@ -44,6 +45,7 @@ STEPS = ("first_coded", "left_first")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 
 
+@redrawable
 def plot_course(
     estimates: pd.DataFrame,
     *,
@@ -85,6 +87,7 @@ def plot_course(
     return drawn.picture(width, ax)
 
 
+@redrawable
 def plot_around_trigger(
     estimates: pd.DataFrame,
     *,

@@ -25,7 +25,17 @@ from bartleby.analysis.figures.forest import (
     share_limits,
 )
 from bartleby.analysis.figures.labels import Labels, named, percent_ticks
-from bartleby.analysis.figures.style import INK, MUTED, ONE_COLUMN, Look, Picture, Width, looks, width_of
+from bartleby.analysis.figures.style import (
+    INK,
+    MUTED,
+    ONE_COLUMN,
+    Look,
+    Picture,
+    Width,
+    looks,
+    redrawable,
+    width_of,
+)
 from bartleby.analysis.figures.table_rows import (
     PLAIN,
     Record,
@@ -74,6 +84,7 @@ AGREEMENTS = {
 }
 
 
+@redrawable
 def plot_estimates(
     frame: pd.DataFrame,
     *,
@@ -121,6 +132,7 @@ def plot_estimates(
     return forest_of(frame, rows, scale, axis_label, legend=legend, labels=labels).picture(width, ax)
 
 
+@redrawable
 def plot_shares(
     shares: pd.DataFrame,
     *,
@@ -194,6 +206,7 @@ def draw_shares(axes: Axes, rows: Sequence[Row], axis_label: str, font: float = 
     axes.set_xlabel(axis_label)
 
 
+@redrawable
 def plot_position_effect(
     estimates: pd.DataFrame,
     *,
@@ -224,9 +237,8 @@ def plot_position_effect(
     scale = Scale(POSITION_AXIS, _around_zero(rows), zero="solid")
     subject = "Position effect in logits, above 0 where the first is favoured"
     said = _position_in_words(rows)
-    return forest_of(
-        estimates, rows, scale, subject, labels=labels, remarks=[f"{said}."] if said else []
-    ).picture(width, ax)
+    remarks = [f"{said}."] if said else []
+    return forest_of(estimates, rows, scale, subject, labels=labels, remarks=remarks).picture(width, ax)
 
 
 POSITION_AXIS = "\N{LEFTWARDS ARROW} second favoured (logits) first favoured \N{RIGHTWARDS ARROW}"
@@ -267,6 +279,7 @@ def _position_in_words(rows: Sequence[Row]) -> str:
     return f"First taken {1 / (1 + math.exp(-rows[0].estimate)):.0%} of the time if liked equally"
 
 
+@redrawable
 def plot_rate_differences(
     differences: pd.DataFrame,
     *,
@@ -345,6 +358,7 @@ def plot_order_effects(effects: pd.DataFrame, **options: Any) -> Picture:  # noq
     )
 
 
+@redrawable
 def plot_prevalence(
     estimates: pd.DataFrame,
     *,
@@ -397,6 +411,7 @@ def _prevalence_rows(estimates: pd.DataFrame, length: int, labels: Labels) -> li
     return rows
 
 
+@redrawable
 def plot_agreement(
     estimates: pd.DataFrame,
     *,

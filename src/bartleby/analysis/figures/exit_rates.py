@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from bartleby.analysis.figures.forest import Row, Scale, require_columns, row_label, share_limits
 from bartleby.analysis.figures.labels import Labels, named, percent, words
 from bartleby.analysis.figures.roles import UNKNOWN, role_looks
-from bartleby.analysis.figures.style import Look, Picture, Width, looks
+from bartleby.analysis.figures.style import Look, Picture, Width, looks, redrawable
 from bartleby.analysis.figures.table_rows import (
     Record,
     choose_models,
@@ -33,6 +33,7 @@ from bartleby.analysis.tables.labels import natural_order
 __all__ = ["plot_exit_rates", "words"]
 
 
+@redrawable
 def plot_exit_rates(
     rates: pd.DataFrame,
     *,

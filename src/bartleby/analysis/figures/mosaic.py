@@ -26,6 +26,7 @@ from bartleby.analysis.figures.style import (
     described,
     inches,
     new_picture,
+    redrawable,
     style,
     width_of,
 )
@@ -61,6 +62,7 @@ class Mosaic:
         return sum(map(sum, self.counts))
 
 
+@redrawable
 def plot_refusal_by_exit(
     cells: pd.DataFrame,
     *,

@@ -16,6 +16,7 @@ from bartleby.analysis.figures.style import (
     described,
     inches,
     new_picture,
+    redrawable,
     style,
     width_of,
 )
@@ -29,6 +30,7 @@ __all__ = ["count_outcomes", "draw_outcomes", "left_out_of", "plot_outcomes"]
 USED = "#7A93AC"
 
 
+@redrawable
 def plot_outcomes(
     outcomes: pd.DataFrame | Accounting | Mapping[str, float],
     *,

@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, partial, wraps
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, ParamSpec, cast
 
 import matplotlib.style
 from cycler import cycler
@@ -44,8 +44,10 @@ __all__ = [
     "inches",
     "looks",
     "new_picture",
+    "redrawable",
     "save",
     "style",
+    "svg_text",
     "width_of",
 ]
 
@@ -59,6 +61,7 @@ PAGE_HEIGHT = 9.4
 INK = "#1a1a1a"
 MUTED = "#6b6b6b"
 
+_Options = ParamSpec("_Options")
 Width = Literal["one", "two"] | float
 """`one` or `two` journal columns, or inches."""
 
@@ -161,6 +164,11 @@ class Picture(Figure):
 
     description: str = ""
     notes: str = ""
+    drawn_by: Callable[..., Picture] | None = None
+
+    def at_width(self, width: Width) -> Picture:
+        """Return the same figure drawn anew for another width; this one where that cannot be done."""
+        return self if self.drawn_by is None else self.drawn_by(width=width)
 
     @property
     def caption(self) -> str:
@@ -227,6 +235,19 @@ def _look() -> Mapping[str, Any]:
     with matplotlib.style.context(["default", own]):
         settings = _current()
     return {name: value for name, value in settings.items() if name not in _NO_LOOK}
+
+
+def redrawable(plot: Callable[_Options, Picture]) -> Callable[_Options, Picture]:
+    """Let the figures that a function makes be drawn anew for another width (`Picture.at_width`)."""
+
+    @wraps(plot)
+    def drawn(*values: _Options.args, **options: _Options.kwargs) -> Picture:
+        picture = plot(*values, **options)
+        if isinstance(picture, Picture) and options.get("ax") is None:
+            picture.drawn_by = partial(plot, *values, **options)
+        return picture
+
+    return drawn
 
 
 def inches(width: Width) -> float:
@@ -316,6 +337,15 @@ def save(figure: Figure, path: Path | str) -> tuple[Path, Path, Path]:
         with replacing(stem.with_name(f"{stem.name}.txt")) as beside:
             beside.write_text(f"{visible(figure.caption)}\n", encoding="utf-8", newline="\n")
     return pdf, svg, png
+
+
+def svg_text(figure: Figure) -> str:
+    """Return a figure as the text of an SVG file."""
+    _show_hidden(figure)
+    file = BytesIO()
+    with style(), _quiet_about_glyphs(), drawn_once(figure):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": "Bartleby"})
+    return file.getvalue().decode("utf-8")
 
 
 _PNG: Mapping[str, Any] = {"compress_level": 1}

@@ -28,6 +28,7 @@ from bartleby.analysis.figures.style import (
     inches,
     looks,
     new_picture,
+    redrawable,
     style,
     width_of,
 )
@@ -59,6 +60,7 @@ class _Curve:
     label: str = ""
 
 
+@redrawable
 def plot_staying(
     staying: pd.DataFrame,
     at_risk: pd.DataFrame | None = None,

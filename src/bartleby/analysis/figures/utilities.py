@@ -51,6 +51,7 @@ from bartleby.analysis.figures.style import (
     described,
     inches,
     looks,
+    redrawable,
     style,
     width_of,
 )
@@ -84,6 +85,7 @@ class _Forest:
     remarks: tuple[str, ...] = ()
 
 
+@redrawable
 def plot_utilities(
     estimates: pd.DataFrame,
     *,

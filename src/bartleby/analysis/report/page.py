@@ -20,11 +20,11 @@ from markupsafe import Markup
 
 from bartleby.analysis.figures.labels import visible
 from bartleby.analysis.figures.outcomes import count_outcomes
-from bartleby.analysis.figures.style import ONE_COLUMN, save
+from bartleby.analysis.figures.style import ONE_COLUMN, Picture, save, svg_text
 from bartleby.analysis.report.record import design_of, provenance_of
 from bartleby.analysis.report.sections import Prepare, Reader, Section, TranscriptLike
 from bartleby.analysis.report.svg import inline_svg
-from bartleby.analysis.report.trials_data import Embedded, as_script_text, embed
+from bartleby.analysis.report.trials_data import Embedded, as_script_text, compressed, embed
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.printed import to_csv, to_html, to_latex
@@ -44,7 +44,7 @@ CLAIM = (
 )
 """What every page says of what it claims."""
 
-SCRIPTS = ("conversation.js", "copying.js", "reader.js")
+SCRIPTS = ("folding.js", "conversation.js", "copying.js", "reader.js")
 """The page's script, in the order in which its parts need each other."""
 
 FIRST_WARNINGS = 6
@@ -55,6 +55,12 @@ FEW_BOUNDS = 6
 
 FOLDED = 25
 """Rows from which a table is folded away, to be opened."""
+
+OPEN = 4
+"""Parts that are open; those after them are folded, with their sentence in sight."""
+
+COMPRESSED = 500_000
+"""Characters of trials from which they are compressed in the page."""
 
 
 def write_report(
@@ -115,7 +121,8 @@ def write_report(
         transcripts, trials, study_items, maximum=max_trials, seed=seed, reader=reader, prepare=prepare
     )
     try:
-        shown = [_written(each, target) for each in steps(sections, "saving figures", unit="part")]
+        going = enumerate(steps(sections, "saving figures", unit="part"))
+        shown = [_written(section, target, number) for number, section in going]
         page = _render(record, trials, sections, shown, (embedded, claim))
         target.mkdir(parents=True, exist_ok=True)
         index = target / "index.html"
@@ -137,6 +144,8 @@ def _render(
     embedded, claim = rest
     css, script = _read("page.css"), "\n".join(_read(name) for name in SCRIPTS)
     counts, columns = _outcomes(trials, sections)
+    data = as_script_text(embedded.data)
+    data = compressed(data) if len(data) > COMPRESSED else data
     return (
         _environment()
         .get_template("page.html.j2")
@@ -144,7 +153,8 @@ def _render(
             policy=_policy(css, script),
             css=Markup(css),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
-            data=Markup(as_script_text(embedded.data)),  # noqa: S704 - holds no '<'
+            data=Markup(data),  # noqa: S704 - holds no '<'
+            encoding="gzip" if data[:1] != "{" else "",
             claim=claim,
             design=design_of(record, trials),
             model=page_text(record.get("model") or ""),
@@ -177,7 +187,7 @@ def _check(sections: Sequence[Section], max_trials: int) -> None:
         raise SettingError("\n".join(problems))
 
 
-def _written(section: Section, folder: Path) -> dict[str, Any]:
+def _written(section: Section, folder: Path, number: int) -> dict[str, Any]:
     """Save the files of a section, and return what the page shows of it."""
     shown: dict[str, Any] = {
         "title": visible(section.title),
@@ -185,7 +195,9 @@ def _written(section: Section, folder: Path) -> dict[str, Any]:
         "text": page_text(section.text),
         "svg": "",
         "alternative": "",
+        "narrow": "",
         "wide": False,
+        "closed": number >= OPEN,
         "table_html": "",
         "rows": 0,
         "folded": False,
@@ -198,11 +210,15 @@ def _written(section: Section, folder: Path) -> dict[str, Any]:
         svg = inline_svg(file.read_text(encoding="utf-8"), section.name, section.title, told)
         wide = section.figure.get_figwidth() > 1.3 * ONE_COLUMN
         shown |= {"svg": Markup(svg), "alternative": told, "wide": wide}  # noqa: S704 - from matplotlib
+        narrow = section.figure.at_width("one") if wide and isinstance(section.figure, Picture) else None
+        if narrow is not None and narrow is not section.figure:
+            small = inline_svg(svg_text(narrow), f"{section.name}-narrow", section.title)
+            shown["narrow"] = Markup(small)  # noqa: S704 - from matplotlib
     if section.estimates is not None:
         _write_tables(section.estimates, section, folder / "tables")
         rows = len(section.estimates.frame)
         table = Markup(to_html(section.estimates.frame))  # noqa: S704 - escaped there
-        shown |= {"table_html": table, "rows": rows, "folded": rows >= FOLDED}
+        shown |= {"table_html": table, "rows": rows, "folded": rows >= FOLDED or not number}
     return shown
 
 
@@ -227,7 +243,7 @@ def _outcomes(
     for section in sections:
         accounting = _accounting(section)
         if accounting is not None:
-            way = tuple((name, accounting.counted_as.get(name, "left out")) for name in counts)
+            way = tuple((name, accounting.counted_as.get(name, "excluded")) for name in counts)
             ways.setdefault(way, []).append(section.title)
     named = [f"counted as ({_some(titles)})" if len(ways) > 1 else "counted as" for titles in ways.values()]
     total = sum(counts.values())

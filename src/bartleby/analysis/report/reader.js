@@ -1,7 +1,14 @@
 // The list of trials, its filters and its keys. All that a model wrote reaches the page as text (textContent)
 // and never as markup.
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+// Trials of a large page are compressed, so they are there only after a moment.
+(async () => {
+  const embedded = document.getElementById("data");
+  async function unpacked() {
+    const bytes = Uint8Array.from(atob(embedded.textContent), (character) => character.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  }
+  const text = embedded.dataset.encoding ? await unpacked() : embedded.textContent;
+  const data = JSON.parse(text);
   const PAGE = 50, FIRST = 4;
   const MISSING = new Set(["unparsed", "truncated", "abandoned", "error", "not finished"]);
   const EXITS = new Set(["opted_out", "refused"]);
@@ -126,6 +133,12 @@
     show();
   }
 
+  function clearFilters() {
+    search.value = "";
+    for (const select of document.querySelectorAll("#filters select")) select.value = "";
+    filter();
+  }
+
   function kindOf(outcome) {
     if (MISSING.has(outcome)) return "missing";
     return EXITS.has(outcome) ? "exit" : "choice";
@@ -248,8 +261,16 @@
     if (!match) return;
     let id = "";
     try { id = decodeURIComponent(match[1]); } catch { return; }
+    const there = data.trials.some((trial) => trial.id === id);
+    place("unknown").hidden = there;
+    if (!there) {
+      place("unknown").textContent = `There is no trial ${id} in this page. ` +
+        "If the page has a sample of the trials, it is in the log; otherwise the link is to another study.";
+      place("unknown").scrollIntoView();
+      return;
+    }
+    if (!found.some((trial) => trial.id === id)) clearFilters();
     const index = found.findIndex((trial) => trial.id === id);
-    if (index < 0) return;
     page = Math.floor(index / PAGE);
     show();
     mark(index);

@@ -116,9 +116,23 @@ def flat(values: Mapping[str, Any], lead: str = "") -> Iterator[tuple[str, str]]
         if isinstance(value, Mapping):
             yield from flat(value, named)
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            yield named, ", ".join(map(str, value))
+            mappings = any(isinstance(each, Mapping) for each in value)
+            yield named, _listed(value) if mappings else ", ".join(map(str, value))
         elif value not in (None, ""):
             yield named, str(value)
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Return entries as text: of a mapping its `id` and `text`, where it has them."""
+    entries = []
+    for value in values:
+        if isinstance(value, Mapping) and "text" in value:
+            entries.append(": ".join(str(value[name]) for name in ("id", "text") if value.get(name)))
+        elif isinstance(value, Mapping):
+            entries.append(", ".join(f"{name} {each}" for name, each in value.items()))
+        else:
+            entries.append(str(value))
+    return "; ".join(entries)
 
 
 def _asked(record: Mapping[str, Any], items: Sequence[object], trials: pd.DataFrame) -> str:
