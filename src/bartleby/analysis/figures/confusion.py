@@ -88,8 +88,6 @@ def plot_confusion(
     ----------
     units, judge, label, threshold
         As for `confusion`.
-    width, ax
-        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------

@@ -64,8 +64,6 @@ def plot_course(
     quantity
         `first_coded`, `left_first`, `still_there`, `had_all_stayed` (with the bounds of the worst cases,
         dotted) or `corrected`.
-    width, ax, models, labels
-        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------
@@ -102,8 +100,6 @@ def plot_around_trigger(
     ----------
     estimates
         The frame of `around_trigger`.
-    width, ax, models, labels
-        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------

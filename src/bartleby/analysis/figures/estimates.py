@@ -105,8 +105,6 @@ def plot_estimates(
         What is estimated, with its unit.
     form
         Whether the axis is one of numbers or of percent.
-    width, ax, models, labels
-        See the text of the module.
 
     Raises
     ------
@@ -154,8 +152,6 @@ def plot_shares(
         not constant.
     axis_label
         What is shared.
-    width, ax, models, labels
-        See the text of the module.
 
     Raises
     ------
@@ -221,8 +217,6 @@ def plot_position_effect(
     ----------
     estimates
         A table of estimates; the rows whose `term` is `slot` or begins with `slot` are drawn.
-    width, ax, models, labels
-        See the text of the module.
 
     Raises
     ------
@@ -302,8 +296,6 @@ def plot_rate_differences(
         What it means to lie left and right of zero.
     subject
         What differs, for the text alternative, and for the axis where a figure is narrow.
-    width, ax, models, labels
-        See the text of the module.
 
     Raises
     ------
@@ -342,7 +334,7 @@ def plot_order_effects(effects: pd.DataFrame, **options: Any) -> Picture:  # noq
     effects
         A table of estimates, one row a model; never pooled.
     options
-        `width`, `ax`, `models`, `labels`: see the text of the module.
+        `width`, `ax`, `models` and `labels`, as of `plot_rate_differences`.
 
     Raises
     ------
@@ -373,8 +365,6 @@ def plot_prevalence(
     ----------
     estimates
         The frame of `prevalence`; columns before `term` tell groups apart.
-    width, ax, models, labels
-        See the text of the module.
 
     Raises
     ------
@@ -426,8 +416,6 @@ def plot_agreement(
     ----------
     estimates
         The frame of `coder_agreement`; columns before `term` say which rows they are.
-    width, ax, models, labels
-        See the text of the module.
 
     Raises
     ------

@@ -59,8 +59,6 @@ def plot_exit_rates(
         The column of classes; by default `scenario_class`, or else the first that tells the rows apart.
     axis_label
         What happened, in words.
-    width, ax, models, labels
-        As in `bartleby.analysis.figures.estimates`.
 
     Raises
     ------

@@ -84,8 +84,6 @@ def plot_refusal_by_exit(
         Columns, such as `exit_channel`.
     association
         What is written below each panel, by its name (the values of `by`, joined by commas).
-    width, models, labels
-        As in `bartleby.analysis.figures.estimates`.
     ax
         Axes to draw into, where there is one panel.
 

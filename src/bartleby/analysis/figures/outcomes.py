@@ -52,8 +52,6 @@ def plot_outcomes(
     left_out
         Outcomes that did not enter the estimate: drawn as hatched outlines. Taken from the accounting
         where that is given.
-    width, models
-        As in `bartleby.analysis.figures.estimates`.
     ax
         Axes to draw into, where there is one panel.
 

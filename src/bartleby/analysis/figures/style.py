@@ -27,6 +27,7 @@ from matplotlib.text import Text
 from bartleby.analysis.figures.fonts import families, plain_fonts
 from bartleby.analysis.figures.labels import HIDDEN, visible
 from bartleby.analysis.figures.recording import drawn_once
+from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 from bartleby.storage import replacing
 
@@ -237,10 +238,29 @@ def _look() -> Mapping[str, Any]:
     return {name: value for name, value in settings.items() if name not in _NO_LOOK}
 
 
-def redrawable(plot: Callable[_Options, Picture]) -> Callable[_Options, Picture]:
-    """Let the figures that a function makes be drawn anew for another width (`Picture.at_width`)."""
+def _shared(width: object, ax: object, models: object, labels: object) -> None:
+    """Have the parameters that all figures share.
 
-    @wraps(plot)
+    Parameters
+    ----------
+    width
+        Of a figure of its own: `one` or `two` journal columns, or inches.
+    ax
+        Matplotlib axes to draw into, in place of a figure of its own.
+    models
+        Which models, in which order; several share one figure. None takes all.
+    labels
+        What is written in place of names of models, classes, items and terms: a mapping.
+    """
+
+
+def redrawable(plot: Callable[_Options, Picture]) -> Callable[_Options, Picture]:
+    """Let the figures that a function makes be drawn anew for another width (`Picture.at_width`).
+
+    Its docstring gets the parameters that all figures share.
+    """
+
+    @wraps(parameters_of(_shared)(plot))
     def drawn(*values: _Options.args, **options: _Options.kwargs) -> Picture:
         picture = plot(*values, **options)
         if isinstance(picture, Picture) and options.get("ax") is None:

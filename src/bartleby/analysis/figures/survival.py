@@ -80,8 +80,6 @@ def plot_staying(
         `quantity`, the rows that say `staying` are drawn.
     at_risk
         Counts by the same groups: `turn`, `at_risk`, and `censored` if some were.
-    width, models, labels
-        As in `bartleby.analysis.figures.estimates`.
     ax
         Axes to draw all curves into, without the numbers at risk.
 
