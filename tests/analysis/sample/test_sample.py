@@ -14,7 +14,8 @@ from bartleby.analysis.exits.expectedness import specificity
 from bartleby.analysis.exits.rules import follows_request
 from bartleby.analysis.rates.differences import difference
 from bartleby.analysis.rates.rates import rate
-from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.sample.columns import Column
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.errors import DataError, SettingError
 
 

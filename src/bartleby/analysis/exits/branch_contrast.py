@@ -19,7 +19,9 @@ from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.rates.differences import compared
 from bartleby.analysis.sample.answer import Row, estimator
-from bartleby.analysis.sample.sample import Column, Sample, column_values, read_sample
+from bartleby.analysis.sample.columns import Column, column_values
+from bartleby.analysis.sample.events import Refusals
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
 from bartleby.analysis.tables.grouping import (
@@ -30,7 +32,6 @@ from bartleby.analysis.tables.grouping import (
     choose_cluster,
     missing_columns,
 )
-from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import DataError
 
 __all__ = ["NEW_CHAT", "NEW_CHAT_SUMMARY", "branch_contrast", "carry_over", "mcnemar"]

@@ -16,13 +16,14 @@ from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.families import Adjustment
 from bartleby.analysis.rates.differences import compared
 from bartleby.analysis.sample.answer import adjusted, estimator
-from bartleby.analysis.sample.sample import Column, chosen_rows, column_values, read_sample
+from bartleby.analysis.sample.columns import Column, chosen_rows, column_values
+from bartleby.analysis.sample.events import Refusals
+from bartleby.analysis.sample.sample import read_sample
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
 from bartleby.analysis.tables.grouping import Estimand, as_names, missing_columns
 from bartleby.analysis.tables.labels import natural_order
-from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["corrected_rate"]

@@ -20,13 +20,13 @@ from bartleby.analysis.exits.survival import Curve, Stays, kaplan_meier
 from bartleby.analysis.inference.intervals import undefined
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.sample.answer import Row, estimator, fit_row
+from bartleby.analysis.sample.events import Refusals
 from bartleby.analysis.sample.sample import Sample
 from bartleby.analysis.tables.accounting import WorstCase, bound_warnings
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
 from bartleby.analysis.tables.grouping import Estimand, group_names
 from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import SettingError
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.exits.survival import Stays
-from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.sample.columns import Column
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.errors import DataError, SettingError

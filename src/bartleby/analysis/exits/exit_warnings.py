@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bartleby.analysis.sample.events import MUCH_MISSING, read_events
 from bartleby.analysis.tables.counts import Frame, column_names, count_rows
 from bartleby.analysis.tables.grouping import CLUSTER_COLUMNS, Cluster
 from bartleby.analysis.tables.labels import group_label, natural_order
-from bartleby.analysis.tables.outcomes import MUCH_MISSING, read_events
 
 __all__ = ["abandoned_warnings", "exit_warnings", "same_text_warnings", "thanks_warnings"]
 

@@ -12,11 +12,12 @@ from bartleby.analysis.exits.exit_times import exit_outcome
 from bartleby.analysis.inference.intervals import RateFit, undefined
 from bartleby.analysis.rates.rates import bounded_rate, rare_warnings, rate_row
 from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row, one_sided_problems
-from bartleby.analysis.sample.sample import Column, Sample, check_column, listed, read_sample
+from bartleby.analysis.sample.columns import Column, check_column, listed
+from bartleby.analysis.sample.events import Refusals
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.counts import as_frame
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand
-from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import SettingError
 
 __all__ = ["absent_where", "specificity", "wrong_exits"]

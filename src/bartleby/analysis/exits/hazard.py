@@ -21,7 +21,8 @@ from bartleby.analysis.rates.counted import counted_cells
 from bartleby.analysis.rates.formulas import Design, as_predictors, read_formula
 from bartleby.analysis.rates.regression import regress
 from bartleby.analysis.sample.answer import Row, answer, estimator
-from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.sample.columns import Column
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Clusters, Estimand, as_names, choose_cluster, group_names

@@ -25,11 +25,12 @@ from bartleby.analysis.rates.contrasts import correlation_of
 from bartleby.analysis.rates.differences import compared, contrast_of
 from bartleby.analysis.rates.rates import sums_by
 from bartleby.analysis.sample.answer import Row, adjusted, estimator
-from bartleby.analysis.sample.sample import Column, Sample, column_values, read_sample
+from bartleby.analysis.sample.columns import Column, column_values
+from bartleby.analysis.sample.events import Refusals
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
 from bartleby.analysis.tables.grouping import Estimand, as_names, missing_columns
-from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import SettingError
 
 __all__ = ["order_effect"]

@@ -26,7 +26,8 @@ from bartleby.analysis.rates.formulas import make_design, read_formula
 from bartleby.analysis.rates.rates import rare_warnings, rate_row
 from bartleby.analysis.rates.regression import regress
 from bartleby.analysis.sample.answer import Row, adjusted, answer, estimator, fit_row
-from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.sample.columns import Column
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.counts import as_frame
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
 from bartleby.analysis.tables.grouping import Estimand, as_names

@@ -16,7 +16,8 @@ from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.inference.unit_means import Clusters, mean_within
 from bartleby.analysis.rates.rates import rare_warnings, rate_row
 from bartleby.analysis.sample.answer import Row, answer, estimator, fit_row
-from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.sample.columns import Column
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.counts import as_frame
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand

@@ -29,12 +29,13 @@ from bartleby.analysis.rates.contrasts import (
 from bartleby.analysis.rates.means import UNLIMITED, Scale, mean, moments_by, scale_of, scale_text
 from bartleby.analysis.rates.rates import Side, rate, sums_by
 from bartleby.analysis.sample.answer import CASE, Row, answer, estimator, worst_case
-from bartleby.analysis.sample.sample import Column, Sample, Where, read_sample
+from bartleby.analysis.sample.columns import Column, Where
+from bartleby.analysis.sample.events import Refusals
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.checks import refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand, taken_names
-from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["compared", "contrast_of", "contrast_row", "difference"]

@@ -25,13 +25,14 @@ from bartleby.analysis.rates.means import Scale, mean, scale_of, scale_text
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.rates.regression import Regression, regress
 from bartleby.analysis.sample.answer import CASE, Row, answer, estimator
-from bartleby.analysis.sample.sample import Column, Sample, read_sample
+from bartleby.analysis.sample.columns import Column
+from bartleby.analysis.sample.events import Refusals
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.accounting import WorstCase
 from bartleby.analysis.tables.checks import refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand, choose_clusters
-from bartleby.analysis.tables.outcomes import Refusals
 from bartleby.errors import SettingError
 
 __all__ = ["effects"]

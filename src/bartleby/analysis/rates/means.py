@@ -24,10 +24,11 @@ from bartleby.analysis.inference.means import (
 from bartleby.analysis.rates.rates import rate
 from bartleby.analysis.rates.two_way import two_way_covariance
 from bartleby.analysis.sample.answer import CASE, Row, answer, estimator, fit_row, worst_case
-from bartleby.analysis.sample.sample import Sample, Where, read_sample
+from bartleby.analysis.sample.columns import Where
+from bartleby.analysis.sample.events import EventTable
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand
-from bartleby.analysis.tables.outcomes import EventTable
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["UNLIMITED", "Scale", "mean", "mean_spread", "moments_by", "scale_of", "scale_text"]

@@ -17,11 +17,12 @@ from bartleby.analysis.inference.intervals import RateFit, clustered_rate, indep
 from bartleby.analysis.inference.stratified import stratified_rate
 from bartleby.analysis.rates.two_way import crossed_rates
 from bartleby.analysis.sample.answer import CASE, Row, answer, estimator, fit_row, worst_case
-from bartleby.analysis.sample.sample import Sample, Where, read_sample
+from bartleby.analysis.sample.columns import Where
+from bartleby.analysis.sample.events import Refusals
+from bartleby.analysis.sample.sample import Sample, read_sample
 from bartleby.analysis.tables.estimates import Estimates
 from bartleby.analysis.tables.grouping import Estimand
 from bartleby.analysis.tables.labels import group_label
-from bartleby.analysis.tables.outcomes import Refusals
 
 __all__ = [
     "Method",

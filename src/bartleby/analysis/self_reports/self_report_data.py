@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from bartleby.analysis.exits.exit_times import exit_outcome
+from bartleby.analysis.sample.columns import Column
+from bartleby.analysis.sample.sample import read_sample
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
-from bartleby.analysis.tables.outcomes import read_events
+from bartleby.analysis.tables.grouping import ITEM_PAIR, Cluster, Clusters
 from bartleby.errors import DataError, SettingError
 
 __all__ = [
@@ -140,8 +142,10 @@ def answer_cells(
             [] if asked is not None else ["the table has no outcome, so nothing is held against the answers"]
         )
         return cells.assign(_did=did), accounting, told
-    events = read_events(frame, asked, keys=keys, may_be_empty=keys)
-    return events.cells.assign(_did=events.cells["_event"]), events.accounting(), list(events.warnings)
+    kept = (Column(key, key, empty="keep") for key in keys if key != ITEM_PAIR)
+    clusters = Cluster(ITEM_PAIR if ITEM_PAIR in keys else None, "")
+    sample = read_sample(frame, asked, *kept, cluster=Clusters(clusters))
+    return sample.cells.assign(_did=sample.cells["_event"]), sample.accounting(), list(sample.warnings)
 
 
 def _is_number(frame: Frame, column: str) -> bool:

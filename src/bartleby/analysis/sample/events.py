@@ -1,7 +1,7 @@
-"""Which trials count as the event, which as its absence, and which say nothing: told for every trial.
+"""Which trials count as the event, which as its absence, and which say nothing.
 
 A rate is only as good as its denominator. A trial that we abandoned is not a trial in which the model
-stayed; here what is missing is left out, counted and bounded, and never becomes a "no" in silence.
+stayed; here what is missing is excluded, counted and bounded, and never becomes a "no" in silence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.checks import (
     confounded_models,
     other_models,
@@ -31,28 +30,14 @@ from bartleby.analysis.tables.counts import (
     distinct_rows,
     first_row,
 )
-from bartleby.analysis.tables.grouping import (
-    ITEM_PAIR,
-    Cluster,
-    Estimand,
-    as_names,
-    check_settings,
-    choose_cluster,
-    group_names,
-)
+from bartleby.analysis.tables.grouping import ITEM_PAIR, as_names
 from bartleby.errors import DataError, SettingError
 from bartleby.outcome import MISSING, Outcome
 
 __all__ = [
-    "ITEM_PAIR",
-    "Cluster",
-    "Estimand",
+    "MUCH_MISSING",
     "EventTable",
     "Refusals",
-    "as_names",
-    "check_settings",
-    "choose_cluster",
-    "group_names",
     "missing_warnings",
     "read_events",
 ]
@@ -89,15 +74,6 @@ class EventTable:
     counted_as: dict[str, str]
     warnings: tuple[str, ...] = ()
     numeric: bool = False
-
-    def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
-        """Return the accounting of all trials."""
-        counts = self.cells.groupby("_status")["count"].sum()
-        used = float(self.cells.loc[self.cells["_event"].notna(), "count"].sum())
-        ordered = [name for name in self.counted_as if name in counts.index]
-        return Accounting(
-            {name: float(counts[name]) for name in ordered}, self.counted_as, used, bounds or {}
-        )
 
 
 def read_events(
