@@ -7,10 +7,11 @@ import json
 import math
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bartleby.addresses import copied_here, files_at, is_remote
 from bartleby.errors import DataError
 
 __all__ = ["Row", "duplicates", "missing_columns", "number", "read_rows"]
@@ -49,7 +50,7 @@ def read_rows(
     ----------
     path
         A `.csv` file (UTF-8, comma, one header line), a `.jsonl` file (one object a line), or a `.toml` file
-        of one array of tables, whatever its name.
+        of one array of tables, whatever its name; or the address of one (`https://...`, `s3://...`).
     what
         What a row declares, for messages.
     required
@@ -67,12 +68,24 @@ def read_rows(
     """
     if path.suffix not in endings:
         raise DataError(f"{path}: the file's ending is {path.suffix!r}; allowed: {', '.join(endings)}")
+    if is_remote(path):
+        return _from_elsewhere(path, what, required, lists, endings)
     text = _text(path, required)
     read = {".csv": _read_csv, ".jsonl": _read_jsonl, ".toml": _read_toml}[path.suffix]
     rows = read(path, text) if path.suffix == ".csv" else _checked(read(path, text), lists)
     if not rows:
         raise DataError(f"{path}: there is no {what} in it; allowed: at least one row after the header")
     return rows
+
+
+def _from_elsewhere(
+    path: Path, what: str, required: Sequence[str], lists: Collection[str], endings: Sequence[str]
+) -> list[Row]:
+    """Return the rows of the file at an address; messages name the address."""
+    files = files_at(path, endings)
+    with copied_here(files) as copies:
+        rows = read_rows(copies[0], what=what, required=required, lists=lists, endings=endings)
+    return [replace(row, place=row.place.replace(str(copies[0]), files.address)) for row in rows]
 
 
 def missing_columns(path: Path, rows: Sequence[Row], required: Sequence[str]) -> list[str]:

@@ -91,7 +91,7 @@ def test_trials_that_are_there_twice_are_found(tmp_path: Path) -> None:
 
 def test_what_cannot_be_opened_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no file in this folder ends in \.parquet"):
+    with pytest.raises(DataError, match=r"there is no file here that ends in \.csv"):
         open_table(tmp_path / "empty")
     with pytest.raises(DataError, match="cannot be read: there is no such file"):
         bb.rate(tmp_path / "none.parquet")

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 import pandas as pd
 
+from bartleby.addresses import copied_here, files_at, is_pattern, is_remote
 from bartleby.analysis.tables.labels import CANONICAL_NUMBER, is_label, label_text
 from bartleby.analysis.tables.stored import StoredTable, labels_in_text
 from bartleby.errors import DataError, SettingError
@@ -57,7 +58,9 @@ def read_table(
         A `.csv` file (UTF-8, one header line; an empty cell is missing, and nothing else is; the apostrophe
         that `write_table` puts before formulas is taken off), with commas, or with semicolons or tabs where
         the header has more of those (or Excel's line `sep=;` says so): numbers may then have decimal commas.
-        A `.jsonl` (one object a line) or a `.parquet` file, or a folder of Parquet files, read as one table.
+        A `.jsonl` (one object a line) or a `.parquet` file; a folder of such files, or a pattern with `*`,
+        read as one table; or an address that fsspec knows: `https://...`, `s3://...`, `hf://...`. Of Parquet
+        files, also remote ones, only what is needed is read.
     columns
         Which of its columns are ours: `{"first": "model_a", "second": "model_b", "outcome": "winner"}`.
     outcomes
@@ -103,14 +106,35 @@ def open_table(
     DataError, SettingError
         As `read_table`.
     """
-    path, columns = Path(path), columns or {}
-    table = _opened(path, columns)
+    columns = columns or {}
+    table = _gathered(path, columns) if _is_several(path) else _opened(Path(path), columns)
+    path = Path(path)
     if isinstance(table, StoredTable):
         if not columns and not outcomes:
             return table
         table = _renamed(table.to_pandas(), columns, path)
     table = labels_in_text(table)
     return _with_meanings(table, outcomes, path) if outcomes else table
+
+
+def _is_several(path: str | Path) -> bool:
+    """Whether a path is an address, a pattern, or a folder of tables of which none is Parquet."""
+    if is_remote(path) or is_pattern(path):
+        return True
+    folder = Path(path)
+    return folder.is_dir() and not any(folder.rglob("*.parquet"))
+
+
+def _gathered(path: str | Path, columns: Mapping[str, str]) -> StoredTable | pd.DataFrame:
+    """Return the tables at an address, one below the other; Parquet files stay where they are."""
+    files = files_at(path, (".csv", ".jsonl", ".parquet"))
+    parquet = all(name.partition("?")[0].endswith(".parquet") for name in files.names)
+    if parquet and files.readable_in_parts():
+        return StoredTable(Path(files.address), files)
+    with copied_here(files) as copies:
+        opened = [_opened(copy, columns) for copy in copies]
+        tables = [table.to_pandas() if isinstance(table, StoredTable) else table for table in opened]
+    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 
 def stated_table(

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from bartleby.addresses import Files, files_at
 from bartleby.analysis.tables.codes import Coded, code_values
 from bartleby.analysis.tables.labels import is_label, label_text
 from bartleby.errors import DataError
@@ -39,6 +40,8 @@ class StoredTable:
     path
         A file, or a folder; in a folder, every file below it that ends in `.parquet`, and parts of paths like
         `model=m1` are columns.
+    files
+        The files, where they are elsewhere; by default those at the path.
 
     Raises
     ------
@@ -46,12 +49,12 @@ class StoredTable:
         If it cannot be read, its files do not fit together, or it has no rows.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Files | None = None) -> None:
         self.path = path
-        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-        if not files:
-            raise DataError(f"{path}: no file in this folder ends in .parquet")
-        self._files = [str(each) for each in files]
+        if files is None:
+            one = Files(str(path), (str(path),))
+            files = files_at(path, (".parquet",)) if path.is_dir() else one
+        self._files, self._filesystem = list(files.names), files.filesystem
         try:
             self._data = self._dataset([])
             schema = self._data.schema
@@ -84,7 +87,12 @@ class StoredTable:
         kind = ds.ParquetFileFormat(dictionary_columns=by_dictionary)
         of_paths = ds.partitioning(flavor="hive") if self.path.is_dir() else None
         base = str(self.path) if self.path.is_dir() else None
-        given = {"format": kind, "partitioning": of_paths, "partition_base_dir": base}
+        given = {
+            "format": kind,
+            "partitioning": of_paths,
+            "partition_base_dir": base,
+            "filesystem": self._filesystem,
+        }
         data = ds.dataset(self._files, **given)
         if len(self._files) == 1:
             return data
