@@ -19,6 +19,7 @@ import pandas as pd
 from scipy.optimize import brentq, root
 from scipy.special import expit, logit
 
+from bartleby.analysis.inference.few_clusters import rare_with_room
 from bartleby.analysis.inference.intervals import clustered_rate, critical_value, independent_rate
 from bartleby.analysis.inference.logistic import Cells, fit_logistic
 from bartleby.analysis.inference.stratified import stratified_rate
@@ -79,9 +80,22 @@ def heavy_rate_scenario(items: int, repeats: int, rate: float) -> Scenario:
     return Scenario("rate, heavy tails", f"{items} items x {repeats}, rate {rate:.0%}", replicate)
 
 
+def kinds_scenario(items: int, repeats: int) -> Scenario:
+    """Return items of which a fifth nearly always does what the others never do."""
+
+    def replicate(rng: np.random.Generator) -> Replication:
+        chance = np.where(rng.random(items) < 0.2, 0.9, 0.0)
+        return 0.18, *rate_intervals(rng.binomial(repeats, chance).astype(float), repeats)
+
+    return Scenario(
+        "rate, two kinds", f"{items} items x {repeats}, a fifth at 90%, the others never", replicate
+    )
+
+
 def rate_intervals(events: Floats, repeats: int) -> tuple[Interval, Interval]:
     """Return the default and the naive interval of a rate."""
     fit = clustered_rate(events, np.full(len(events), float(repeats)), LEVEL)
+    fit = rare_with_room(fit, len(events), LEVEL)
     naive = independent_rate(float(events.sum()), float(repeats * len(events)), LEVEL)
     return (fit.low, fit.high), (naive.low, naive.high)
 
@@ -306,6 +320,8 @@ def scenarios() -> Iterator[Scenario]:
         yield heavy_rate_scenario(items, 20, 0.3)
     yield heavy_rate_scenario(15, 20, 0.1)
     yield heavy_rate_scenario(12, 20, 0.04)
+    for items in (8, 10, 12, 15, 20):
+        yield kinds_scenario(items, 20)
 
 
 def row_of(scenario: Scenario, replications: int, rng: np.random.Generator) -> str:

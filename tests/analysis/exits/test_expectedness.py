@@ -78,7 +78,8 @@ def test_no_exit_elsewhere_is_not_perfect_specificity(trials: pd.DataFrame) -> N
     expected = trials[trials["expected"] != "neutral"]
     row = specificity(expected).frame.set_index("quantity").loc["balanced_share"]
     assert row["estimate"] == 1
-    assert 0.5 < row["low"] < 1
+    # Four scenarios of either kind: a kind that would be left may be missing among them.
+    assert 0.4 < row["low"] < 1
     assert row["high"] == 1
 
 

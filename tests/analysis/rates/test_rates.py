@@ -170,6 +170,20 @@ def test_a_rare_outcome_in_few_clusters_is_warned_of() -> None:
     assert rate(by_item([3] + [0] * 9, 10), estimand="these_items").warnings == ()
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_what_no_item_of_a_few_does_may_be_what_every_fifth_item_does(mirrored: bool) -> None:
+    counts = [10 if mirrored else 0] * 8
+    row = rate(by_item(counts, 10)).frame.iloc[0]
+    far = 1 - row["low"] if mirrored else row["high"]
+    # The rule of three: had 3 of 11 been of the other kind, a sample of 8 could well hold none of them.
+    assert far == pytest.approx(math.log(20) / (8 + math.log(20)))
+    assert "room for clusters unlike these" in row["method"]
+    many = rate(by_item([10 if mirrored else 0] * 14, 10)).frame.iloc[0]
+    assert "room" not in many["method"]
+    exact = rate(by_item(counts, 10), estimand="these_items").frame.iloc[0]
+    assert (exact["high"] - exact["low"]) < 0.06
+
+
 def test_models_are_kept_apart_and_groups_come_in_order() -> None:
     trials = by_item([1, 2, 3, 4], 5).assign(model=["b", "a"] * 10, turns=[10, 9] * 10)
     found = rate(trials, by="turns").frame

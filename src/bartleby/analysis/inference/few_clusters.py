@@ -23,6 +23,8 @@ from bartleby.analysis.inference.intervals import RateFit
 
 __all__ = [
     "FEWEST",
+    "RARE",
+    "ROOM",
     "TOO_FEW",
     "UNSHOWN",
     "FewClusters",
@@ -30,6 +32,7 @@ __all__ = [
     "farthest",
     "few_clusters",
     "of_arms",
+    "rare_with_room",
     "unseen_share",
     "widened",
     "with_room",
@@ -39,6 +42,10 @@ Floats = npt.NDArray[np.float64]
 Number: TypeAlias = "float | Floats"
 Limits = tuple[float, float]
 
+RARE = 0.1
+"""A rate below which, or above 1 less which, a few clusters may hold none of a kind that makes most of it."""
+ROOM = "room for clusters unlike these"
+"""What the method says where an interval leaves room for clusters of which the sample holds none."""
 FEWEST = 14
 """If a fifth of clusters is far from the others, 4% of samples of 14 hold none of these, more of fewer."""
 TOO_FEW = f"fewer than {FEWEST} clusters do not show how far others would differ"
@@ -128,8 +135,32 @@ def with_room(fit: RateFit, clusters: int, level: float, *, limits: Limits = (0.
     )
     if low >= fit.low and high <= fit.high:
         return fit
-    method = f"{fit.method}, room for clusters unlike these"
+    method = f"{fit.method}, {ROOM}"
     return replace(fit, low=min(low, fit.low), high=max(high, fit.high), method=method)
+
+
+def rare_with_room(fit: RateFit, clusters: int, level: float) -> RateFit:
+    """Return the interval of a rate, with room for a kind of cluster of which a few clusters hold none.
+
+    Parameters
+    ----------
+    fit
+        The rate and its interval.
+    clusters
+        Number of them.
+    level
+        Of the interval.
+
+    Notes
+    -----
+    If a fifth of clusters nearly always does what the others never do, one sample of eight in six holds none
+    of that fifth, and looks as if all clusters were alike. So of what is rare (or nearly always) among fewer
+    than `FEWEST` clusters the interval has room on the far side (`with_room`). Its other end is as it was.
+    """
+    if clusters >= FEWEST or not min(fit.estimate, 1 - fit.estimate) < RARE:
+        return fit
+    limits = (-math.inf, 1.0) if fit.estimate < RARE else (0.0, math.inf)
+    return with_room(fit, clusters, level, limits=limits)
 
 
 def few_clusters(

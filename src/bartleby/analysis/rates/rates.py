@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from bartleby.analysis.inference.few_clusters import RARE, ROOM, rare_with_room
 from bartleby.analysis.inference.intervals import RateFit, clustered_rate, independent_rate
 from bartleby.analysis.inference.stratified import stratified_rate
 from bartleby.analysis.rates.two_way import crossed_rates
@@ -40,7 +41,6 @@ Method = Literal["auto", "logit_t", "wilson", "beta_binomial"]
 Side = Literal["upper", "lower"]
 
 FEW = 20
-RARE = 0.1
 """Fewer clusters and rarer than this, and the interval rests on a model of what was not seen."""
 
 
@@ -187,7 +187,7 @@ def few_clusters_warnings(
     also
         What else rests on them, in words.
     """
-    group, made = group_label("", key), f"; so does the interval of {also}" if also else ""
+    group = group_label("", key)
     single = [row for row in rows if row["n_clusters"] == 1 and np.isnan(row["low"])]
     if single:
         return [
@@ -196,13 +196,19 @@ def few_clusters_warnings(
         ]
     few = [row for row in rows if 1 < row["n_clusters"] < FEW]
     few = [row for row in few if min(row["estimate"], 1 - row["estimate"]) < RARE]
-    if few:
-        return [
-            f"{_terms(few)}{group}: {min(row['n_clusters'] for row in few):g} clusters seldom include the "
-            "rare ones that differ; the interval takes their rates for draws from one Beta distribution, and "
-            f"does not allow for a kind of item that happens not to be among them{made}"
-        ]
-    return []
+    if not few:
+        return []
+    seldom = f"{min(row['n_clusters'] for row in few):g} clusters seldom include the rare ones that differ"
+    if all(ROOM in str(row["method"]) for row in few):
+        made = f", and that of {also} does not" if also else ""
+        how = f"the interval leaves room for a kind of item that happens not to be among them{made}"
+    else:
+        made = f"; so does the interval of {also}" if also else ""
+        how = (
+            "the interval takes their rates for draws from one Beta distribution, and does not allow for a "
+            f"kind of item that happens not to be among them{made}"
+        )
+    return [f"{_terms(few)}{group}: {seldom}; {how}"]
 
 
 def _terms(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -222,7 +228,8 @@ def fit_rate(part: Sample, method: Method = "auto") -> tuple[RateFit, float]:
         codes = np.stack([pd.factorize(sums.index.get_level_values(way))[0] for way in (0, 1)], axis=1)
         fit = crossed_rates(events, n, codes.astype(np.int64), method=method)(used.level)
         return fit, float(codes.max(axis=0).min() + 1)
-    return clustered_rate(events, n, used.level, method=method), len(sums)
+    fit = clustered_rate(events, n, used.level, method=method)
+    return rare_with_room(fit, len(sums), used.level) if method == "auto" else fit, len(sums)
 
 
 def sums_by(used: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
