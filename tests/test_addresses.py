@@ -118,6 +118,7 @@ def test_errors_name_the_address_and_not_the_copy(memory: str) -> None:
     ("path", "said"),
     [
         ("memory://nowhere/x.csv", "cannot be read: there is no such file"),
+        ("memory://nowhere/x.parquet", "memory://nowhere/x.parquet: cannot be read: there is no such file"),
         ("memory://nowhere", "there is no file here that ends in .csv"),
         ("nosuch://x/y.csv", "nosuch://x/y.csv: cannot be read: Protocol not known"),
         ("*.csv", "there is no file here that ends in .csv"),

@@ -27,7 +27,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def value_of(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    value: dict[str, object] = json.loads(capsys.readouterr().out)
+    def refuse(text: str) -> None:
+        raise AssertionError(f"{text} is no JSON")
+
+    value: dict[str, object] = json.loads(capsys.readouterr().out, parse_constant=refuse)
     return value
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -133,9 +135,21 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 def _say(value: Any, options: argparse.Namespace) -> None:  # noqa: ANN401 - whatever prints itself
     """Print something as a person reads it, or as JSON."""
     if options.json:
-        say(json.dumps(value.to_dict(), ensure_ascii=False, default=str), json=True)
+        say(
+            json.dumps(_with_nulls(value.to_dict()), ensure_ascii=False, default=str, allow_nan=False),
+            json=True,
+        )
     else:
         say(value)
+
+
+def _with_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return JSON values with null for numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {name: _with_nulls(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_nulls(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:

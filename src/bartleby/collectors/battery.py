@@ -94,7 +94,8 @@ class PairSummary(Printed):
             said = " ".join((self.failure or "").split())
             return f"FAILED {self.pair.log}: {self.pair.study.name} on {self.pair.model}: {said}"
         new = f"{self.summary.replies} new replies in {self.summary.seconds:.1f} s"
-        return f"{self.summary.status}; {new}"
+        pilot = self.summary.pilot_of
+        return f"{self.summary.status}; {new}" + (f"; a pilot of {pilot} trials" if pilot else "")
 
 
 @dataclass(frozen=True, repr=False)

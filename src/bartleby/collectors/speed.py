@@ -53,4 +53,4 @@ def in_words(seconds: float) -> str:
     for unit, size in (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0)):
         if seconds >= 2 * size:
             return f"about {seconds / size:,.0f} {unit}"
-    return f"about {max(1, round(seconds))} seconds"
+    return f"about {seconds:.0f} seconds" if seconds >= 2 else "a second or two"

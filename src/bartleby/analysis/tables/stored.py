@@ -55,6 +55,7 @@ class StoredTable:
             one = Files(str(path), (str(path),))
             files = files_at(path, (".parquet",)) if path.is_dir() else one
         self._files, self._filesystem = list(files.names), files.filesystem
+        shown = files.address
         try:
             self._data = self._dataset([])
             schema = self._data.schema
@@ -62,12 +63,14 @@ class StoredTable:
             schema.empty_table().to_pandas()  # fails where what pandas has noted is nonsense
             index = (schema.pandas_metadata or {}).get("index_columns", [])
             self.columns = [name for name in schema.names if name not in index]
+        except FileNotFoundError:
+            raise DataError(f"{shown}: cannot be read: there is no such file") from None
         except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or _line(error)}") from None
+            raise DataError(f"{shown}: cannot be read: {error.strerror or _line(error)}") from None
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise DataError(f"{path}: not readable as parquet: {_line(error)}") from None
+            raise DataError(f"{shown}: not readable as parquet: {_line(error)}") from None
         if not self.n_rows:
-            raise DataError(f"{path}: the table has no rows; allowed: at least one row after the header")
+            raise DataError(f"{shown}: the table has no rows; allowed: at least one row after the header")
         self._coded: dict[str, Coded] = {}
 
     def __len__(self) -> int:
