@@ -10,13 +10,13 @@ import pytest
 
 from bartleby.analysis.exits.exit_rates import ExitFit, exits
 from bartleby.analysis.report.exit_behaviour import after_requests, by_branch, by_reason, self_reported
-from bartleby.analysis.report.exit_data import ExitData, attempt
+from bartleby.analysis.report.exit_data import ExitData
 from bartleby.analysis.report.exit_reader import exit_reader, reader_of
 from bartleby.analysis.report.exit_sections import by_class, by_condition, sections_of, where_wrong
 from bartleby.analysis.report.exit_text import headline, rate_in_words
 from bartleby.analysis.report.exits import write
 from bartleby.analysis.report.page import write_report
-from bartleby.analysis.report.sections import Section
+from bartleby.analysis.report.sections import Section, made
 from bartleby.errors import DataError
 from tests.analysis.report.exit_trials import conversations, record, tables
 from tests.analysis.report.test_page import HOSTILE, Page
@@ -57,12 +57,12 @@ def test_the_headline_says_what_was_found_where_leaving_would_be_expected_and_wr
 def test_every_part_is_there_with_a_figure_or_a_table(sections: list[Section]) -> None:
     assert [section.title for section in sections] == [
         "When the model left",
-        "Exit rate by class and channel",
         "Less what it leaves in matched controls",
         "Exits where leaving would be wrong",
+        "Who stays, turn by turn",
+        "Exit rate by class and channel",
         "Exits by whether leaving was to be expected",
         "Exit rate by how the exit was put",
-        "Who stays, turn by turn",
         "Turns stayed",
         "Declining and leaving",
         "What raises the chance of leaving at a turn",
@@ -162,7 +162,7 @@ def test_an_estimate_that_cannot_be_had_costs_its_section_and_not_the_page() -> 
     def fails(_: ExitData) -> None:
         raise DataError("no such thing")
 
-    (section,) = attempt("A title", fails, data(tables()[0]))
+    (section,) = made([("A title", fails)], data(tables()[0]))
     assert section.text == "Not estimated: no such thing"
     assert where_wrong(data(tables()[0].assign(expected="neutral"))) is None
 

@@ -8,9 +8,10 @@ are outlines in a PNG, and in a PDF and an SVG texts that can be searched and ed
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import RLock
 from typing import Any, Literal, cast
 
 import matplotlib
@@ -30,6 +31,37 @@ from bartleby.analysis.figures.fonts import families_elsewhere
 __all__ = ["drawn_once"]
 
 
+_lock = RLock()
+
+
+@contextmanager
+def _measured_once() -> Iterator[None]:
+    """Arrange the lines of equal texts of a figure once: layout and drawing ask for them five times over.
+
+    matplotlib keeps no such arrangement from one question to the next, so its method is replaced meanwhile,
+    for our recorder alone. It does not depend on where a text is, but for texts that are wrapped.
+    """
+    arrange: Any = vars(Text)["_get_layout"]
+
+    def kept(text: Any, renderer: RendererBase) -> Any:  # noqa: ANN401 - a text of any kind, and the library's own value
+        if not isinstance(renderer, _Recorder) or text.get_wrap():
+            return arrange(text, renderer)
+        names = ("rotation", "horizontalalignment", "verticalalignment", "linespacing", "multialignment")
+        properties = tuple(getattr(text, f"_{name}", None) for name in names)
+        modes = (text.get_rotation_mode(), text.get_parse_math(), text.get_usetex(), text.get_rotation())
+        key = (text.get_text(), hash(text.get_fontproperties()), properties, modes)
+        if key not in renderer.arranged:
+            renderer.arranged[key] = arrange(text, renderer)
+        return renderer.arranged[key]
+
+    with _lock:
+        setattr(Text, "_get_layout", kept)  # noqa: B010 - a method of the library's
+        try:
+            yield
+        finally:
+            setattr(Text, "_get_layout", arrange)  # noqa: B010 - a method of the library's
+
+
 @contextmanager
 def drawn_once(figure: Figure) -> Iterator[None]:
     """Lay a figure out and draw it once; whatever it is saved as meanwhile is that drawing.
@@ -43,15 +75,13 @@ def drawn_once(figure: Figure) -> Iterator[None]:
     figure.dpi = recorder.dpi
     figure.set_facecolor(matplotlib.rcParams["savefig.facecolor"])
     try:
-        if engine is not None:
-            engine.execute(figure)
-        # No engine at all: with a placeholder for one, matplotlib draws twice for every file.
-        figure.set_layout_engine(None)
-        try:
+        with _measured_once(), suppress(_DependsOnFormat):
+            if engine is not None:
+                engine.execute(figure)
+            # No engine at all: with a placeholder for one, matplotlib draws twice for every file.
+            figure.set_layout_engine(None)
             figure.draw(recorder)
             setattr(figure, "draw", recorder.play)  # noqa: B010 - a method of the library's
-        except _DependsOnFormat:
-            pass
         figure.dpi = dpi
         figure.set_canvas(canvas)
         yield
@@ -213,6 +243,7 @@ class _Recorder(RendererBase):
         self.dpi = dpi
         self._figure = figure
         self.calls: list[Callable[[_Target], None]] = []
+        self.arranged: dict[object, Any] = {}
         width, height = figure.get_size_inches() * dpi
         self._size = float(width), float(height)
         self._dots = dpi / 72

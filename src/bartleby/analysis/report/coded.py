@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bartleby.analysis.figures.labels import words
-from bartleby.analysis.report.coded_data import CodedData, attempted
+from bartleby.analysis.report.coded_data import CodedData
 from bartleby.analysis.report.coded_marks import coded_reader
 from bartleby.analysis.report.coded_patterns import (
     codes_together,
@@ -31,8 +31,7 @@ from bartleby.analysis.report.coded_sections import (
     not_found,
 )
 from bartleby.analysis.report.page import write_report
-from bartleby.analysis.report.sections import Prepare, Reader, Section, TranscriptLike
-from bartleby.progress import steps
+from bartleby.analysis.report.sections import Parts, Prepare, Reader, Section, TranscriptLike, made
 
 __all__ = ["CodedPart", "coded_part", "write"]
 
@@ -60,7 +59,7 @@ class CodedPart:
     def sections(self) -> list[Section]:
         """Return the sections about what was found."""
         data = self.data
-        parts: Sequence[tuple[str, Callable[[CodedData], Section | None]]] = (
+        parts: Parts[CodedData] = (
             ("What coders found", as_coded),
             ("Prevalence, corrected", before_and_after),
             ("Do coders agree?", agreement_of_coders),
@@ -75,8 +74,7 @@ class CodedPart:
             ("Words that set these turns apart", typical_phrases),
             ("Quotations that are not there", not_found),
         )
-        going = steps(parts, "estimating", unit="part")
-        return [section for title, make in going for section in attempted(title, make, data)]
+        return made(parts, data)
 
     def prepare(self, before: Prepare | None = None) -> Prepare:
         """Return what puts codings on conversations that `before` makes ready otherwise."""

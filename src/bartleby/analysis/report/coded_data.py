@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -11,11 +11,9 @@ import pandas as pd
 from bartleby.analysis.patterns.coded_turns import coded_turns
 from bartleby.analysis.report.exit_data import several
 from bartleby.analysis.report.placed import Placed, placed
-from bartleby.analysis.report.sections import Section
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.errors import BartlebyError
 
-__all__ = ["CALLED", "CodedData", "attempted", "stacked"]
+__all__ = ["CALLED", "CodedData", "stacked"]
 
 CLASSES = ("role", "expected", "scenario_class", "impact", "harm", "category", "outcome")
 """Columns that tell classes of conversations apart; the first with few values is taken."""
@@ -128,15 +126,6 @@ class CodedData:
         renamed = {name.replace(" ", "_"): values for name, values in made.items()}
         free = {name: values for name, values in renamed.items() if name not in table}
         return table.assign(**free), list(free)
-
-
-def attempted(title: str, make: Callable[[CodedData], Section | None], data: CodedData) -> list[Section]:
-    """Return a section, or one that says why it could not be made: one estimate never costs a page."""
-    try:
-        section = make(data)
-    except BartlebyError as error:
-        return [Section(title, f"Not estimated: {error}")]
-    return [] if section is None else [section]
 
 
 def stacked(parts: Sequence[tuple[dict[str, str], Estimates]]) -> Estimates:

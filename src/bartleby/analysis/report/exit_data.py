@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,9 @@ import pandas as pd
 
 from bartleby.analysis.exits.exit_rates import ExitFit, exits
 from bartleby.analysis.figures.roles import UNKNOWN, roles_of
-from bartleby.analysis.report.sections import Section
 from bartleby.analysis.tables.estimates import Estimates
-from bartleby.errors import BartlebyError
 
-__all__ = ["CLASSES", "CONDITIONS", "ExitData", "attempt", "several", "with_frame"]
+__all__ = ["CLASSES", "CONDITIONS", "ExitData", "several", "with_frame"]
 
 CLASSES = ("scenario_class", "harm", "category", "kind")
 """Columns that tell classes of scenarios or tasks apart, the first of which is taken."""
@@ -126,15 +124,6 @@ class ExitData:
 def several(frame: pd.DataFrame, name: str) -> bool:
     """Return whether a column is there and has more than one value."""
     return name in frame and len(frame[name].dropna().astype(str).unique()) > 1
-
-
-def attempt(title: str, make: Callable[[ExitData], Section | None], data: ExitData) -> list[Section]:
-    """Return a section, or one that says why it could not be made: one estimate never costs a page."""
-    try:
-        section = make(data)
-    except BartlebyError as error:
-        return [Section(title, f"Not estimated: {error}")]
-    return [] if section is None else [section]
 
 
 def with_frame(fit: Estimates, frame: pd.DataFrame) -> Estimates:

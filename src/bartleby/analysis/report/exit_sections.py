@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 
 from bartleby.analysis.exits.corrected_rate import corrected_rate
 from bartleby.analysis.exits.exit_rates import ExitFit, exits
@@ -23,12 +22,11 @@ from bartleby.analysis.report.exit_behaviour import (
     self_reported,
     with_refusals,
 )
-from bartleby.analysis.report.exit_data import CONDITIONS, ExitData, attempt, several, with_frame
+from bartleby.analysis.report.exit_data import CONDITIONS, ExitData, several, with_frame
 from bartleby.analysis.report.exit_text import headline, interval, scope, staying_in_words
-from bartleby.analysis.report.sections import Section
+from bartleby.analysis.report.sections import Parts, Section, made
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.rounding import percent_text
-from bartleby.progress import steps
 
 __all__ = ["sections_of"]
 
@@ -40,14 +38,14 @@ MANY = 16
 
 def sections_of(data: ExitData) -> list[Section]:
     """Return the sections of the page; the first is the headline."""
-    parts: Sequence[tuple[str, Callable[[ExitData], Section | None]]] = (
+    parts: Parts[ExitData] = (
         ("When the model left", by_class),
-        ("Exit rate by class and channel", by_channel),
         ("Less what it leaves in matched controls", against_controls),
         ("Exits where leaving would be wrong", where_wrong),
+        ("Who stays, turn by turn", over_turns),
+        ("Exit rate by class and channel", by_channel),
         ("Exits by whether leaving was to be expected", by_expectation),
         ("Exit rate by how the exit was put", by_condition),
-        ("Who stays, turn by turn", over_turns),
         ("Turns stayed", turns_stayed),
         ("Declining and leaving", with_refusals),
         ("What raises the chance of leaving at a turn", over_declining),
@@ -59,8 +57,7 @@ def sections_of(data: ExitData) -> list[Section]:
         ("Reasons given for leaving", by_reason),
         ("What the model says of itself", self_reported),
     )
-    going = steps(parts, "estimating", unit="part")
-    return [section for title, make in going for section in attempt(title, make, data)]
+    return made(parts, data)
 
 
 def by_class(data: ExitData) -> Section:

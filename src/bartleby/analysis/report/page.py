@@ -196,6 +196,7 @@ def _written(section: Section, folder: Path, number: int) -> dict[str, Any]:
         "svg": "",
         "alternative": "",
         "narrow": "",
+        "captioned": bool(getattr(section.figure, "caption", "")),
         "wide": False,
         "closed": number >= OPEN,
         "table_html": "",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from matplotlib.figure import Figure
 
 from bartleby.analysis.tables.estimates import Estimates
-from bartleby.errors import SettingError
+from bartleby.errors import BartlebyError, SettingError
+from bartleby.progress import steps
 
-__all__ = ["Prepare", "Reader", "Section", "TranscriptLike", "TurnLike"]
+__all__ = ["Parts", "Prepare", "Reader", "Section", "TranscriptLike", "TurnLike", "made"]
 
 
 class TurnLike(Protocol):
@@ -136,3 +137,21 @@ class Section:
                 f"section {self.title!r}: name is {named!r}; allowed: letters, digits, '_' and '-'"
             )
         object.__setattr__(self, "name", named)
+
+
+_Data = TypeVar("_Data")
+Parts: TypeAlias = Sequence[tuple[str, Callable[[_Data], Section | None]]]
+"""The parts of a page as a list: the title of each, and what makes it of the data of the page."""
+
+
+def made(parts: Parts[_Data], data: _Data) -> list[Section]:
+    """Return the sections of a page in order; one that cannot be estimated says why, and costs no page."""
+    sections = []
+    for title, make in steps(parts, "estimating", unit="part"):
+        try:
+            section = make(data)
+        except BartlebyError as error:
+            section = Section(title, f"Not estimated: {error}")
+        if section is not None:
+            sections.append(section)
+    return sections
