@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,7 @@ def run_page(page: Path) -> int:
         os.chdir(folder)
         sys.path.insert(0, folder)
         for shared in ("data", "studies", "analysis"):
-            Path(folder, shared).symlink_to(ROOT / shared)
+            shutil.copytree(ROOT / shared, Path(folder, shared), ignore=shutil.ignore_patterns("__pycache__"))
         for language, title, code in BLOCK.findall(page.read_text("utf-8")):
             if title:
                 Path(folder, title).write_text(code, "utf-8")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -27,6 +27,7 @@ __all__ = [
     "slow_shares",
 ]
 
+SHOWN = 8
 _SLOW = 30.0
 """Seconds from which on a fit is announced: on a machine busy with other work they become minutes."""
 _OF_ITEMS, _OF_CLUSTERS, _OF_PROFILES = 1.2e-9, 4e-8, 2e-8
@@ -179,6 +180,12 @@ def data_warnings(
     return notes
 
 
+def _listed(terms: Sequence[str]) -> str:
+    """Return a few of many terms, and how many there are: a warning is to be read."""
+    more = f" and {len(terms) - SHOWN} more" if len(terms) > SHOWN else ""
+    return f"{', '.join(terms[:SHOWN])}{more}"
+
+
 def cluster_warnings(
     robust: RobustCovariance,
     layout: Layout,
@@ -206,5 +213,5 @@ def cluster_warnings(
         return []
     return [
         f"no interval, because known from a single cluster ({name}) alone or fitted exactly in all of them, "
-        f"so that nothing says how clusters differ: {', '.join(lost)}"
+        f"so that nothing says how clusters differ: {_listed(lost)}"
     ]

@@ -157,10 +157,12 @@ def rare_with_room(fit: RateFit, clusters: int, level: float) -> RateFit:
     of that fifth, and looks as if all clusters were alike. So of what is rare (or nearly always) among fewer
     than `FEWEST` clusters the interval has room on the far side (`with_room`). Its other end is as it was.
     """
-    if clusters >= FEWEST or not min(fit.estimate, 1 - fit.estimate) < RARE:
+    if math.isnan(fit.low) or clusters >= FEWEST or not min(fit.estimate, 1 - fit.estimate) < RARE:
         return fit
     limits = (-math.inf, 1.0) if fit.estimate < RARE else (0.0, math.inf)
-    return with_room(fit, clusters, level, limits=limits)
+    roomy = with_room(fit, clusters, level, limits=limits)
+    # An interval that is long already has the room.
+    return roomy if ROOM in roomy.method else replace(roomy, method=f"{roomy.method}, {ROOM}")
 
 
 def few_clusters(
