@@ -135,3 +135,15 @@ def test_a_table_of_turns_is_coded_too(
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     assert main(["code", str(tmp_path / "other.csv")]) == 1
     assert "column 'speaker' is missing" in capsys.readouterr().err
+
+
+def test_a_lexicon_without_any_code_of_the_codebook_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "talks.jsonl"
+    path.write_text(
+        '{"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]}\n',
+        encoding="utf-8",
+    )
+    assert main(["code", str(path), "--codebook", "leaving_rules"]) == 1
+    assert "has no phrase for a code of the codebook 'leaving_rules'" in capsys.readouterr().err

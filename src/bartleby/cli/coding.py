@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bartleby.analysis.tables.estimates import Estimates
     from bartleby.analysis.tables.stored import StoredTable
     from bartleby.cli.arguments import Commands
+    from bartleby.studies.codebook import Codebook
     from bartleby.verbs.coded import SourceCounts
 
 __all__ = ["add_commands", "add_estimators"]
@@ -120,7 +121,7 @@ def _code(options: argparse.Namespace) -> int:
 
     book = load_codebook(options.codebook)
     if options.coder == "lexicon":
-        return _by_lexicon(options, book.unit)
+        return _by_lexicon(options, book)
     from bartleby.verbs.coded import SourceCounts
     from bartleby.verbs.coding import code, judging_study
     from bartleby.verbs.running import check
@@ -144,12 +145,14 @@ def _code(options: argparse.Namespace) -> int:
     return _written([codings], options, counts)
 
 
-def _by_lexicon(options: argparse.Namespace, unit: str) -> int:
+def _by_lexicon(options: argparse.Namespace, book: Codebook) -> int:
     from bartleby.verbs.coded import SourceCounts
     from bartleby.verbs.coding import lexicon_codings
 
     counts = SourceCounts()
-    tables = lexicon_codings(options.source, lexicon=options.lexicon, unit=unit, counts=counts)
+    tables = lexicon_codings(
+        options.source, lexicon=options.lexicon, unit=book.unit, codebook=book, counts=counts
+    )
     return _written(tables, options, counts)
 
 

@@ -102,6 +102,7 @@ def lexicon_codings(
     *,
     lexicon: str | Path | None = None,
     unit: str = "turn",
+    codebook: Codebook | None = None,
     counts: SourceCounts | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Yield the codings of the lexical baseline, table by table, in bounded memory.
@@ -114,8 +115,15 @@ def lexicon_codings(
         A file; None for the bundled one.
     unit
         `turn` or `transcript`.
+    codebook
+        Whose codes are meant; None for all that the lexicon has phrases for.
     counts
         To which what is read is added.
+
+    Raises
+    ------
+    DataError
+        If a source or lexicon cannot be read, or the lexicon has no phrase for any code of the codebook.
 
     Examples
     --------
@@ -127,6 +135,12 @@ def lexicon_codings(
     from bartleby.analysis.coding.lexicon import lexical_codings, load_lexicon
 
     words = load_lexicon(lexicon or bundled("data") / "apparent_distress" / "lexicon.toml")
+    codes = [] if codebook is None else [each.name for each in codebook.codes]
+    if codebook is not None and not set(codes) & set(words.phrases):
+        raise DataError(
+            f"lexicon {words.name!r}: has no phrase for a code of the codebook {codebook.name!r} "
+            f"({', '.join(codes)}); name a lexicon of your own, or a model that judges"
+        )
     return lexical_codings(turn_chunks(source, counts), words, unit=unit)
 
 
@@ -183,7 +197,9 @@ def code(
 
     book = codebook if isinstance(codebook, Codebook) else load_codebook(codebook)
     if coder == LEXICON:
-        found = pd.concat(list(lexicon_codings(source, unit=book.unit, counts=counts)), ignore_index=True)
+        found = pd.concat(
+            list(lexicon_codings(source, unit=book.unit, codebook=book, counts=counts)), ignore_index=True
+        )
         return found[found["code"].isin([each.name for each in book.codes])].assign(codebook=book.hash)
     if log is None:
         raise DataError("log: a judge's replies are kept; name a file, such as log='runs/judge.db'")

@@ -249,3 +249,14 @@ def test_faults_are_named() -> None:
     coded = codings(turns, "judge:a", warns=[0] * len(turns))
     with pytest.raises(DataError, match="annotators: 'ann' coded nothing; coders: judge:a"):
         rule_scorecard(trials, turns, codings=coded, annotators="ann")
+
+
+def test_matched_scenarios_are_one_cluster_where_all_are_matched() -> None:
+    trials, turns = tables(TALKS)
+    paired = trials.assign(match=[f"m{number // 2}" for number in range(len(trials))])
+    found = rule_scorecard(paired, turns)
+    assert found.settings["cluster"] == "match (found in the table)"
+    assert rows_of(found).loc["nothing_after_call", "n_clusters"] < 7
+    some = rule_scorecard(paired.assign(match=paired["match"].where(paired["match"] != "m0")), turns)
+    assert some.settings["cluster"] == "item (found in the table)"
+    assert rule_scorecard(paired, turns, cluster="item").settings["cluster"] == "item"

@@ -116,3 +116,18 @@ def test_averse_and_ruled_express_distress_at_planted_rates(tmp_path: Path) -> N
         shares = said.groupby(own["expected"] == "expected").mean()
         assert shares[True] == pytest.approx(0.4, abs=0.1)
         assert shares[False] == pytest.approx(0.05, abs=0.03)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_words_of_other_languages_are_unknown_and_never_taken_as_kept(tmp_path: Path) -> None:
+    scripts = bb.load_scenarios(Path(__file__).parents[3] / "data" / "ending" / "languages.jsonl")
+    study = replace(bb.load("ending"), name="languages", items=scripts)
+    log = tmp_path / "languages.db"
+    bb.run(study, "sim/ruled?leave=1&ask=0", log=log, progress=False)
+    card = bb.leaving.rule_scorecard(bb.read(log), bb.read(log, unit="turn"), rules="chat-2026")
+    rows: Any = card.to_frame().set_index("reading")
+    assert "is all of it known" in rows.loc["never_warned", "method"]
+    assert "not known of these conversations: warns" in rows.loc["warned_late_enough", "method"]
+    assert rows.loc[["asked_first", "never_warned", "warned_late_enough"], "estimate"].isna().all()
+    # What is logged is known in every language.
+    assert rows.loc["never_left", "n"] == 4

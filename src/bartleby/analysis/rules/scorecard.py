@@ -149,8 +149,9 @@ def rule_scorecard(
         `control_for == "controversial"`, `two_stage` is `stages == "two"`, `work` and `fork` are values of
         `setting`.
     cluster
-        The column whose repeats belong together; None takes the first of `item`, `scenario` or their like,
-        False takes conversations as independent.
+        The column whose repeats belong together; None takes `match` where every scenario has a matched one
+        (what a model does in one of the two it tends to do in the other), else the first of `item`,
+        `scenario` or their like; False takes conversations as independent.
 
     Returns
     -------
@@ -194,7 +195,7 @@ def rule_scorecard(
     missing_columns(names, trial="trial")
     people = (annotators,) if isinstance(annotators, str) else tuple(annotators or ())
     judged, labelled = _read(turns, codings, coder, people)
-    clusters = choose_cluster(frame, cluster)
+    clusters = _clusters(frame, cluster)
     case = _Case(
         _trials(frame, judged.trials),
         judged,
@@ -230,6 +231,14 @@ def rule_scorecard(
 
 def _rules(source: RuleSource) -> tuple[Rule, ...]:
     return rules(source)
+
+
+def _clusters(frame: Frame, cluster: str | bool | None) -> Cluster:
+    if cluster is None and "match" in column_names(frame):
+        matches = count_rows(frame, ["match"])["match"]
+        if matches.notna().all():
+            return Cluster("match", "match (found in the table)")
+    return choose_cluster(frame, cluster)
 
 
 def _given_roles(roles: Mapping[str, Mapping[str, str | Sequence[str]]] | None) -> dict[str, Role]:
@@ -379,8 +388,10 @@ def _none_left(reading: Reading, case: _Case, at: npt.NDArray[np.int64] | None =
             return f"no {case.roles[reading.role[0]].title} here"
     rows = rows & ~case.in_role(reading.not_role)
     for condition in reading.among:
-        rows = rows & case.judged.holds(condition)
+        before, rows = rows, rows & case.judged.holds(condition)
         if not rows.any():
+            if (before & case.judged.unknown(condition.events)).any():
+                return f"not known of these conversations: {', '.join(condition.events)}"
             names = " and ".join(condition.event)
             how = "without" if condition.at_most == 0 else "with"
             limits = [f"{word} {' or '.join(names)}" for word, names in
