@@ -141,6 +141,15 @@ def test_the_log_of_another_run_is_refused_before_it_is_begun(tmp_path: Path) ->
     assert bb.check(other, "sim/averse", log=log).refusals == (refused_by_run(other, "sim/averse", log),)
 
 
+def test_a_log_is_named_as_a_run_would_have_it(tmp_path: Path) -> None:
+    for log in (tmp_path, tmp_path / "run.txt"):
+        assert bb.check(CHOICE, "sim/averse", log=log).refusals == (
+            refused_by_run(CHOICE, "sim/averse", log),
+        )
+    with pytest.raises(bb.BartlebyError, match="no model is named"):
+        bb.check(CHOICE, log=tmp_path / "run.db")
+
+
 def test_a_persona_that_is_missing_is_named() -> None:
     study = bb.Study("s", [bb.Scenario("bare", "Hello.")], bb.EndConversation()).with_levels(user="simulated")
     with pytest.raises(bb.BartlebyError, match="scenario 'bare' has no persona"):

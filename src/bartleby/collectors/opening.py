@@ -19,7 +19,16 @@ from bartleby.exchange import canonical_json
 from bartleby.storage import Held, transaction
 from bartleby.studies.trial import Trial
 
-__all__ = ["ENDING", "Design", "begin_session", "obstacle", "plan_trials", "scalar", "take_lock"]
+__all__ = [
+    "ENDING",
+    "Design",
+    "begin_session",
+    "no_name_of_a_log",
+    "obstacle",
+    "plan_trials",
+    "scalar",
+    "take_lock",
+]
 
 
 ENDING = ".db"
@@ -34,14 +43,22 @@ def take_lock(path: Path) -> Held:
     LogError
         If its name is not one of a log, another run holds it, or it cannot be written.
     """
-    if path.is_dir():
-        raise LogError(f"log {path}: this is a directory; name a file in it")
-    if path.suffix != ENDING:
-        raise LogError(
-            f"log {path}: the name ends in {path.suffix!r}; the name of a log ends in {ENDING}, as in "
-            f"{path.with_suffix(ENDING)}"
-        )
+    problem = no_name_of_a_log(path)
+    if problem is not None:
+        raise LogError(problem)
     return Held(path)
+
+
+def no_name_of_a_log(path: Path) -> str | None:
+    """Return why a path cannot be that of a log, in words; None where it can."""
+    if path.is_dir():
+        return f"log {path}: this is a directory; name a file in it"
+    if path.suffix == ENDING:
+        return None
+    return (
+        f"log {path}: the name ends in {path.suffix!r}; the name of a log ends in {ENDING}, as in "
+        f"{path.with_suffix(ENDING)}"
+    )
 
 
 def begin_session(path: Path, connection: sqlite3.Connection, frozen: Frozen) -> tuple[int, float]:

@@ -10,7 +10,7 @@ from bartleby.collectors.fitting import fitted, frozen, misfits, opened
 from bartleby.collectors.frozen import Frozen
 from bartleby.collectors.models.base import Model, TransientError
 from bartleby.collectors.models.registry import open_model
-from bartleby.collectors.opening import obstacle
+from bartleby.collectors.opening import no_name_of_a_log, obstacle
 from bartleby.collectors.pilot import Pilot, pilot_in
 from bartleby.collectors.retry import NO_USER
 from bartleby.collectors.schema import open_to_read
@@ -87,15 +87,16 @@ async def readiness(
 
 
 def _of_log(log: Path, record: Frozen) -> list[str]:
-    if not log.is_file():
-        return []
+    problem = no_name_of_a_log(log)
+    if problem is not None or not log.is_file():
+        return [] if problem is None else [problem]
     with open_to_read(log) as connection:
         problem = obstacle(log, connection, record)
     return [] if problem is None else [problem]
 
 
 def _pilot(log: Path | None) -> Pilot | None:
-    if log is None or not log.is_file():
+    if log is None or no_name_of_a_log(log) is not None or not log.is_file():
         return None
     with open_to_read(log) as connection:
         return pilot_in(connection)

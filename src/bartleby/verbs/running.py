@@ -76,6 +76,8 @@ def check(
 
     declared = study_of(study)
     if model is None:
+        if log is not None:
+            raise SettingError(f"log is {str(log)!r}, and no model is named; a log is of a study on a model")
         return plan(declared)
     name = _name(model)
     path = None if log is None else Path(log)

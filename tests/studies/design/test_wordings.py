@@ -70,6 +70,14 @@ def test_an_ordinary_wording_is_taken(template: str, levels: dict[str, str]) -> 
     assert choice(template, **levels).count() == 2
 
 
+@pytest.mark.parametrize("text", ["A: Sort these.", "(b) Sort these.", "Option 2. Sort these."])
+def test_a_task_does_not_begin_with_a_label(text: str) -> None:
+    study = Study("s", (TASKS[1], Task("sort", text)), TaskChoice())
+    with pytest.raises(StudyError, match="texts of the items sort begin with a label"):
+        study.count()
+    assert Study("s", (TASKS[1], Task("sort", "A poem: write it.")), TaskChoice()).count() == 2
+
+
 def test_a_place_that_occurs_twice_is_refused() -> None:
     with pytest.raises(StudyError, match=r"has \{first\} 2 times"):
         TaskChoice(wordings={"mine": "{first} {first} {second}"})

@@ -7,6 +7,7 @@ fall below doing nothing can be estimated.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -36,6 +37,9 @@ __all__ = ["TaskChoice"]
 
 WILL_DO = "You will then be asked to do the one you take."
 DO_IT = "Thank you. Please do it now: {task}"
+_LABELLED = re.compile(
+    r"\s*\(?(?:(?:option|task|choice)\s+(?:[A-D]|[1-4])|[A-D])\)?\s*[:.)]\s", re.IGNORECASE
+)
 
 EXITS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "none": (),
@@ -156,6 +160,12 @@ class TaskChoice:
         """
         if len(items) < 2:
             raise DesignError(f"a task choice needs 2 items or more; this study has {len(items)}")
+        labelled = [item.id for item in items if _LABELLED.match(item.text)]
+        if labelled:
+            raise DesignError(
+                f"texts of the items {', '.join(labelled)} begin with a label ('A: ', 'Option B. '), and one "
+                "is put before them; remove it from the texts"
+            )
         by_id = {item.id: item for item in items}
         previous = _distinct_pairs(history)
         pairs = self.graph.pairs(list(by_id), rng, number, previous, _scores(history))
