@@ -65,7 +65,7 @@ class Alpha:
     values
         The distinct values (K,); only their order or number matters, and neither does for `nominal`.
     metric
-        How far apart two values are.
+        The distance of two values.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Agreement of coders: people, judges, or both, on anybody's table of codings.
+"""Agreement of coders: people, judges, or both, on any table of codings.
 
 One row a coding: which unit, who coded it, as what. Kappa and alpha say how much better than chance the
 coders agree; how often they agree says little where nearly everything is coded alike.

@@ -86,8 +86,8 @@ def _of_code(
     part["value"] = pd.to_numeric(trials[f"code_{code}"], errors="coerce").astype("Int64")
     part["score"] = column(f"score_{code}")
     for name in ("quote", "quote_found", "start", "end"):
-        told = {"start": f"quote_start_{code}", "end": f"quote_end_{code}"}.get(name, f"{name}_{code}")
-        part[name] = column(told)
+        source = {"start": f"quote_start_{code}", "end": f"quote_end_{code}"}.get(name, f"{name}_{code}")
+        part[name] = column(source)
     if unsupported == "missing" and f"quote_found_{code}" in trials:
         found = trials[f"quote_found_{code}"].fillna(True).astype(bool)
         part["value"] = part["value"].where(found)
@@ -146,8 +146,8 @@ def units_table(
     by_people = own[own["coder"].isin(names) & own["value"].notna()]
     strangers = sorted(set(by_people["unit"].unique()) - set(by_judge.index.tolist()))
     if strangers:
-        shown = ", ".join(map(str, strangers[:5]))
-        raise DataError(f"{len(strangers)} labelled units were never seen by {judge!r}: {shown}")
+        listed = ", ".join(map(str, strangers[:5]))
+        raise DataError(f"{len(strangers)} labelled units were never seen by {judge!r}: {listed}")
     verdict = (pd.to_numeric(by_judge["value"]) >= present).astype("Float64").where(by_judge["value"].notna())
     if "score" in by_judge and present == 1:
         verdict = pd.to_numeric(by_judge["score"]).astype("Float64").fillna(verdict)

@@ -32,7 +32,7 @@ class JudgedUnits:
     score, verdict
         What the judge says (N,): as given, and as 0 or 1.
     label, labelled
-        What people say (N,), NaN where nobody did, and who was labelled.
+        What people say (N,), NaN where no one did, and who was labelled.
     stratum, cluster
         Codes (N,).
     clustered
@@ -143,7 +143,7 @@ def read_judged(
     Parameters
     ----------
     units, judge, label, cluster, stratum, by, threshold
-        As for `prevalence`; `label` is None where nobody labels.
+        As for `prevalence`; `label` is None where no one labels.
     unlabelled
         Whether a group or stratum may have no labels.
     of_verdicts
@@ -208,10 +208,10 @@ def _shares(values: pd.Series[Any], name: str, problems: list[str], *, scores: b
     numbers = pd.to_numeric(text.where(~empty, None), errors="coerce").astype(float)
     bad = ~empty & ~numbers.between(0, 1) if scores else ~empty & ~numbers.isin([0, 1])
     if bad.any():
-        shown = ", ".join(repr(value) for value in list(dict.fromkeys(text[bad]))[:3])
+        listed = ", ".join(repr(value) for value in list(dict.fromkeys(text[bad]))[:3])
         allowed = "0, 1, a score between them, or empty" if scores else "0, 1, or empty where nobody labelled"
         row = int(np.flatnonzero(bad.to_numpy())[0]) + 1
-        problems.append(f"row {row}, column {name!r}: {shown}; allowed: {allowed}")
+        problems.append(f"row {row}, column {name!r}: {listed}; allowed: {allowed}")
     return numbers
 
 

@@ -27,7 +27,7 @@ def label_next(
     Parameters
     ----------
     units, judge, label, threshold
-        As for `prevalence`; nobody need be labelled yet.
+        As for `prevalence`; no unit need be labelled yet.
     n
         Labels that can be had.
     stratum
@@ -42,7 +42,7 @@ def label_next(
 
     Notes
     -----
-    Units are to be drawn at random within a stratum, and `prevalence` told of the strata.
+    Units are to be drawn at random within a stratum, and `prevalence` given the strata.
 
     Examples
     --------

@@ -28,7 +28,7 @@ NEGATION = re.compile(
 NOT_OWN = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>[^\n]*$|[\"“][^\"”\n]{0,400}[\"”]", re.DOTALL | re.MULTILINE
 )
-"""Code, block quotes and quotations: somebody else's words."""
+"""Code, block quotes and quotations: someone else's words."""
 PLAIN = re.compile(r"(?:[^\\A-Z(]|\\[wWsSdDbB\W]|\((?!\?)|\(\?(?:[:=!]|<[=!]))*", re.ASCII)
 """A phrase that says of a text in small letters what it says of the text regardless of case."""
 SINGLE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
@@ -161,15 +161,15 @@ def load_lexicon(path: str | Path) -> Lexicon:
     """
     file = Path(path)
     try:
-        told = tomllib.loads(file.read_text(encoding="utf-8"))
+        declared = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: not readable as TOML: {error}") from None
-    codes = told.get("codes")
+    codes = declared.get("codes")
     if not isinstance(codes, dict) or not all(isinstance(each, list) for each in codes.values()):
         raise DataError(f"{file}: there is no table [codes] of lists of phrases")
-    return Lexicon(str(told.get("name", file.stem)), {name: tuple(each) for name, each in codes.items()})
+    return Lexicon(str(declared.get("name", file.stem)), {name: tuple(each) for name, each in codes.items()})
 
 
 def lexical_codings(
@@ -207,12 +207,12 @@ def _coded(own: pd.DataFrame, lexicon: Lexicon, unit: str) -> pd.DataFrame:
     codes = list(lexicon.phrases)
     size, each = len(own), len(codes)
     value = np.zeros((size, each), dtype=np.int64)
-    place = np.zeros((2, size, each), dtype=np.int64)
+    span = np.zeros((2, size, each), dtype=np.int64)
     quote = np.full((size, each), None, dtype=object)
     for row, text in enumerate(own["text"].astype(str).tolist()):
         for code, match in lexicon.find(text).items():
-            at = (row, codes.index(code))
-            value[at], quote[at], place[:, *at] = 1, match.quote, (match.start, match.end)
+            cell = (row, codes.index(code))
+            value[cell], quote[cell], span[:, *cell] = 1, match.quote, (match.start, match.end)
     nowhere = value.ravel() == 0
     turn = own["turn"].astype("Int64")
     name = own["conversation"].astype(str)
@@ -228,7 +228,7 @@ def _coded(own: pd.DataFrame, lexicon: Lexicon, unit: str) -> pd.DataFrame:
             "coder": "lexicon",
             "value": value.ravel(),
             "quote": quote.ravel(),
-            "start": pd.arrays.IntegerArray(place[0].ravel(), nowhere),
-            "end": pd.arrays.IntegerArray(place[1].ravel(), nowhere.copy()),
+            "start": pd.arrays.IntegerArray(span[0].ravel(), nowhere),
+            "end": pd.arrays.IntegerArray(span[1].ravel(), nowhere.copy()),
         }
     )

@@ -55,7 +55,7 @@ def prevalence(
     judge
         Column of what the judge says: 0 and 1, or a score between them; missing where it said nothing.
     label
-        Column of what people say: 0 and 1; missing where nobody labelled. Within each stratum, who was
+        Column of what people say: 0 and 1; missing where no one labelled. Within each stratum, who was
         labelled must not depend on what there was to see. None where the judge was validated elsewhere.
     sensitivity, specificity
         Of a judge validated in another study, instead of labels: how many of how many units with the code it

@@ -140,7 +140,7 @@ def excess_row(term: str, cells: pd.DataFrame, fewest: npt.ArrayLike, repeats: R
     term, repeats, level
         As in `unit_row`.
     cells
-        From `matched` (m rows); those without two answers under both conditions are left out.
+        From `matched` (m rows); those without two answers under both conditions are excluded.
     fewest
         Answers under the condition that has fewer (m,).
     """

@@ -203,7 +203,7 @@ def item_choices(part: pd.DataFrame, keys: Sequence[str], outcome: str = "outcom
     keys
         Further columns to keep apart.
     outcome
-        The column that says which item was taken; rows with anything else are left out.
+        The column that says which item was taken; rows with anything else are excluded.
 
     Returns
     -------

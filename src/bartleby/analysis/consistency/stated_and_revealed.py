@@ -145,8 +145,8 @@ def _first_shares(cells: pd.DataFrame) -> tuple[Floats, Floats]:
     """Return the shares of stated and of revealed choices of the item shown first (m,)."""
     forward = cells["forward"].to_numpy(dtype=bool)
     low, low_y = (
-        np.asarray(cells[f"low_{at}"], dtype=float) / np.asarray(cells[f"n_{at}"], dtype=float)
-        for at in ("x", "y")
+        np.asarray(cells[f"low_{index}"], dtype=float) / np.asarray(cells[f"n_{index}"], dtype=float)
+        for index in ("x", "y")
     )
     return np.where(forward, low, 1 - low), np.where(forward, low_y, 1 - low_y)
 

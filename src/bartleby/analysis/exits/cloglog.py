@@ -40,8 +40,8 @@ def regress_cloglog(data: Counted, *, repeats_independent: bool) -> Regression:
     if separated or not fit.converged:
         terms = ", ".join(repr(columns[column]) for column in separated)
         why = f"the data are separated along {terms}" if separated else "the fit did not converge"
-        told = f"{why}, so nothing is estimated; link='logit' has Firth's bias-reduced fit"
-        return replace(undefined_regression(data, told), ratio="hazard_ratio", marginal=False)
+        reason = f"{why}, so nothing is estimated; link='logit' has Firth's bias-reduced fit"
+        return replace(undefined_regression(data, reason), ratio="hazard_ratio", marginal=False)
     if data.cluster is None or repeats_independent:
         errors, words = normal_errors(fit.covariance), "independent rows"
     else:
@@ -51,7 +51,7 @@ def regress_cloglog(data: Counted, *, repeats_independent: bool) -> Regression:
         for name, error in zip(columns, errors(np.eye(len(columns)))[0], strict=True)
         if math.isnan(error)
     ]
-    told = f"{', '.join(unknown)}: known from one cluster alone, so there is no interval"
+    reason = f"{', '.join(unknown)}: known from one cluster alone, so there is no interval"
     return Regression(
         data,
         fit.beta,
@@ -59,7 +59,7 @@ def regress_cloglog(data: Counted, *, repeats_independent: bool) -> Regression:
         f"cloglog, {words}",
         ratio="hazard_ratio",
         marginal=False,
-        warnings=(told,) if unknown else (),
+        warnings=(reason,) if unknown else (),
     )
 
 

@@ -1,7 +1,7 @@
 """Exits against what would be right: benign controls, where leaving is expected, and where it is wrong.
 
 A model that leaves everything has a high rate of exits and no aversion. So the rate in a class is held
-against that in its matched benign control, and exits are told apart by whether leaving was to be expected.
+against that in its matched benign control, and exits are distinguished by whether leaving was to be expected.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def corrected_rate(
 
     Notes
     -----
-    Intervals: `bartleby.difference`. The control says how often the model leaves what nobody would call
+    Intervals: `bartleby.difference`. The control says how often the model leaves what no one would call
     aversive; the difference is what the class adds.
 
     Examples
@@ -175,8 +175,8 @@ def _controls(frame: Frame, controls: Controls, classes: str) -> dict[str, tuple
         found = {name: those for name in there if name not in those}
     unknown = [name for pair in found.items() for name in (pair[0], *pair[1]) if name not in there]
     if unknown:
-        shown = ", ".join(map(repr, dict.fromkeys(unknown)))
-        raise SettingError(f"controls: {shown}: not in column {classes!r}, which has {', '.join(there)}")
+        listed = ", ".join(map(repr, dict.fromkeys(unknown)))
+        raise SettingError(f"controls: {listed}: not in column {classes!r}, which has {', '.join(there)}")
     if not found:
         raise SettingError(f"controls={controls!r}: leaves no class of {classes!r} to compare")
     return found

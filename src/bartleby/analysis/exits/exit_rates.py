@@ -1,6 +1,6 @@
 """How often and when a model leaves: exit rates, the curve of staying, and mean turns stayed.
 
-An abandoned conversation is never "stayed": it is left out of the rate, with bounds that say how much that
+An abandoned conversation is never "stayed": it is excluded from the rate, with bounds that say how much that
 could matter, and in the curve it counts for as long as it was seen.
 """
 
@@ -46,7 +46,7 @@ class ExitFit(Estimates):
     Parameters
     ----------
     groups
-        The columns that tell groups apart.
+        The columns that name groups.
     curves
         The values that name each group, with its curve.
     """
@@ -317,7 +317,7 @@ def _differing(
     rates: pd.DataFrame, groups: Sequence[str], curves: Sequence[tuple[Mapping[str, Any], Curve]]
 ) -> list[str]:
     """Return why the rate of exits and 1 less the end of the curve differ, with both numbers."""
-    told = []
+    notes = []
     rows = records(rates)
     for key, curve in curves:
         row = next(row for row in rows if all(_same(row[name], key[name]) for name in groups))
@@ -325,13 +325,13 @@ def _differing(
         if math.isnan(row["estimate"]) or abs(gone - row["estimate"]) < 1e-9:
             continue
         early = float(curve.censored[:-1].sum())
-        told.append(
+        notes.append(
             f"{group_label('leaving', key)}: the exit rate is {row['estimate']:.1%} of {row['n']:g} trials "
             f"whose end is known, and 1 - staying beyond turn {last} is {gone:.1%} of {curve.n:g}: "
             f"{early:g} trials were not seen to that turn and count in the curve for as long as they were"
         )
-    more = [f"{len(told) - 5} further groups have such a difference"] if len(told) > 5 else []
-    return [*told[:5], *more]
+    more = [f"{len(notes) - 5} further groups have such a difference"] if len(notes) > 5 else []
+    return [*notes[:5], *more]
 
 
 def _same(one: object, other: object) -> bool:
@@ -347,12 +347,12 @@ def _horizon(
     longest = max(int(curve.turn[-1]) for _, curve in curves)
     # Of a group that was asked one turn the mean is 1 by definition; it must not shorten the others'.
     upto = asked or int(min([longest, *(curve.known_to for _, curve in curves if curve.known_to > 1)]))
-    short = [group_label("staying", key) for key, curve in curves if curve.known_to < upto]
-    if short:
-        more = f" and {len(short) - 5} more" if len(short) > 5 else ""
+    unknown_groups = [group_label("staying", key) for key, curve in curves if curve.known_to < upto]
+    if unknown_groups:
+        more = f" and {len(unknown_groups) - 5} more" if len(unknown_groups) > 5 else ""
         warnings.append(
             f"mean turns are of the first {upto}, and nothing is known so late of "
-            f"{', '.join(short[:5])}{more}"
+            f"{', '.join(unknown_groups[:5])}{more}"
         )
     if asked is None and upto < longest:
         warnings.append(
@@ -366,22 +366,22 @@ def _curve_rows(curve: Curve, level: float) -> list[dict[str, Any]]:
     return [
         {
             "quantity": "staying",
-            "turn": int(curve.turn[at]),
-            "term": f"staying beyond turn {curve.turn[at]}",
-            "estimate": float(curve.staying[at]),
-            "std_error": float(curve.std_error[at]),
-            "low": float(curve.low[at]),
-            "high": float(curve.high[at]),
+            "turn": int(curve.turn[index]),
+            "term": f"staying beyond turn {curve.turn[index]}",
+            "estimate": float(curve.staying[index]),
+            "std_error": float(curve.std_error[index]),
+            "low": float(curve.low[index]),
+            "high": float(curve.high[index]),
             "level": level,
             "n": curve.n,
             "n_clusters": curve.n_clusters,
-            "method": curve.methods[at],
-            "df": float(curve.df[at]),
-            "at_risk": float(curve.at_risk[at]),
-            "exits": float(curve.exits[at]),
-            "censored": float(curve.censored[at]),
+            "method": curve.methods[index],
+            "df": float(curve.df[index]),
+            "at_risk": float(curve.at_risk[index]),
+            "exits": float(curve.exits[index]),
+            "censored": float(curve.censored[index]),
         }
-        for at in range(len(curve.turn))
+        for index in range(len(curve.turn))
     ]
 
 

@@ -161,8 +161,8 @@ def _time_problems(cells: pd.DataFrame, times: tuple[str, str]) -> list[str]:
     for name, values in number.items():
         bad = cells[name].notna() & (values.isna() | (values != np.floor(values)) | (values < 0))
         if bad.any():
-            shown = ", ".join(map(repr, cells.loc[bad, name].unique()[:3]))
-            problems.append(f"column {name!r}: {shown}: must be a whole number of turns, or empty")
+            listed = ", ".join(map(repr, cells.loc[bad, name].unique()[:3]))
+            problems.append(f"column {name!r}: {listed}: must be a whole number of turns, or empty")
     left, count = cells["_event"] == 1, cells["count"]
     checks = (
         (left & cells[turn].isna(), f"column {turn!r}: empty in {{}} that ended in an exit"),

@@ -1,4 +1,4 @@
-"""What a reader of exit rates must be told: errors that published studies of exits have made."""
+"""What a reader of exit rates must know: errors that published studies of exits have made."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def exit_warnings(
     asked: str | bool | None,
     thanks: Sequence[str] | None = None,
 ) -> list[str]:
-    """Return what must be told of a table of exits.
+    """Return what must be known of a table of exits.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def exit_warnings(
 
 
 def abandoned_warnings(rates: pd.DataFrame, groups: Sequence[str]) -> list[str]:
-    """Tell what the rate would be if trials that were not seen to their end were counted as stayed.
+    """Say what the rate would be if trials that were not seen to their end were counted as stayed.
 
     Parameters
     ----------
@@ -62,31 +62,31 @@ def abandoned_warnings(rates: pd.DataFrame, groups: Sequence[str]) -> list[str]:
         (rates["missing"] > 0) & (rates["missing"] >= MUCH_MISSING * (rates["n"] + rates["missing"]))
     ]
     much = much[(much["n"] > 0) & (much["events"] > 0)].sort_values("missing", ascending=False)
-    told = [
+    notes = [
         f"{group_label('leaving', {name: row[name] for name in groups})}: counting the {row['missing']:g} "
         f"missing trials as stayed would make "
         f"{row['events'] / (row['n'] + row['missing']):.1%} of {row['estimate']:.1%}"
         for row in much.head(_SHOWN).to_dict("records")
     ]
-    return told
+    return notes
 
 
 def thanks_warnings(frame: Frame, outcome: str | Sequence[str], thanks: Sequence[str] | None) -> list[str]:
-    """Tell of exits where the user was done: they say that the conversation was, not that it was disliked."""
+    """Name exits where the user was done: they say that the conversation was, not that it was disliked."""
     names = column_names(frame)
     column = next((name for name in _CLASSES if name in names), None)
-    told = []
+    notes = []
     if column is not None:
         models = ["model"] if "model" in names else []
         keys = [column, *models]
         cells = read_events(frame, outcome, keys=keys, may_be_empty=keys).cells
-        named = [str(each) for each in thanks] if thanks is not None else None
+        named = [str(name) for name in thanks] if thanks is not None else None
         done = pd.Series([_is_done(value, named) for value in cells[column]], index=cells.index)
         here = cells[done & cells["_event"].notna()]
         left = here[here["_event"] == 1]
         if not left.empty:
             exits, every = left["count"].sum(), cells.loc[cells["_event"] == 1, "count"].sum()
-            told.append(
+            notes.append(
                 f"{exits:g} of {every:g} exits came where the user was done or thankful ({column}="
                 f"{_some(natural_order(left[column].unique()))}; {_by_model(here, models)}): there an exit "
                 "means 'done', not aversion"
@@ -95,10 +95,12 @@ def thanks_warnings(frame: Frame, outcome: str | Sequence[str], thanks: Sequence
         reasons = count_rows(frame, ["exit_reason"], "count" if "count" in names else None)
         reasons = reasons[reasons["exit_reason"].notna()]
         done_count = float(reasons.loc[reasons["exit_reason"].astype(str) == "completion", "count"].sum())
-        given = float(reasons["count"].sum())
+        stated = float(reasons["count"].sum())
         if done_count:
-            told.append(f"{done_count:g} of {given:g} exits with a reason gave completion: the task was done")
-    return told
+            notes.append(
+                f"{done_count:g} of {stated:g} exits with a reason gave completion: the task was done"
+            )
+    return notes
 
 
 def _is_done(value: object, named: Sequence[str] | None) -> bool:
@@ -116,7 +118,7 @@ def _by_model(here: pd.DataFrame, models: list[str]) -> str:
 
 
 def _repeat_warnings(frame: Frame, cluster: Cluster, asked: str | bool | None) -> list[str]:
-    """Tell of rows taken as independent though some column shows that they repeat each other."""
+    """Name rows taken as independent though some column shows that they repeat each other."""
     if asked is not False and cluster.column is not None:
         return []
     names = column_names(frame)
@@ -136,25 +138,26 @@ def _repeat_warnings(frame: Frame, cluster: Cluster, asked: str | bool | None) -
 
 
 def same_text_warnings(frame: Frame) -> list[str]:
-    """Tell of conditions meant to differ that were shown one text: one `template` under several values."""
+    """Name conditions meant to differ that were shown one text: one `template` under several values."""
     names = column_names(frame)
     if "template" not in names:
         return []
-    told = []
-    for name in (each for each in _WORDINGS if each in names):
-        others = [each for each in _WORDINGS if each in names and each != name]
+    notes = []
+    wordings = [column for column in _WORDINGS if column in names]
+    for name in wordings:
+        others = [column for column in wordings if column != name]
         pairs = count_rows(frame, ["template", name, *others])
         pairs = pairs[pairs["template"].notna() & pairs[name].notna()]
         values = pairs.groupby(["template", *others], dropna=False)[name].unique()
         same = [natural_order(found) for found in values if len(found) > 1]
         if same:
-            told.append(
+            notes.append(
                 f"{name}: {_some(same[0])} were sent one identical text (one template): they are not "
                 "different conditions, and differences between them are chance"
             )
-    return told
+    return notes
 
 
 def _some(values: Sequence[object]) -> str:
-    shown = ", ".join(map(str, values[:_SHOWN]))
-    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"
+    listed = ", ".join(map(str, values[:_SHOWN]))
+    return listed if len(values) <= _SHOWN else f"{listed} and {len(values) - _SHOWN} more"

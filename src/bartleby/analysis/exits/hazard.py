@@ -66,7 +66,7 @@ def hazard(
         `"scenario_class * refusals_before"`.
     baseline
         How the chance depends on the turn: an effect of `each_turn`, `linear` or `log` in it, or `none`.
-        With `each_turn`, turns at which nobody left are left out: their effect has no finite estimate, and
+        With `each_turn`, turns at which no one left are excluded: their effect has no finite estimate, and
         they say nothing of the others.
     link
         `logit`: odds ratios; `cloglog`: hazard ratios of the continuous time that turns divide.
@@ -198,9 +198,9 @@ def _turns_with_exits(part: Sample, turn: str) -> tuple[Sample, list[str]]:
     others = sums.index.difference(informative)
     if not (len(others) and len(informative)):
         return part, []
-    shown = ", ".join(f"{value:g}" for value in list(others)[:8])
+    listed = ", ".join(f"{value:g}" for value in list(others)[:8])
     warning = (
-        f"{part.label('hazard')}: at turns {shown} nobody left, or everybody did; their effects have no "
+        f"{part.label('hazard')}: at turns {listed} nobody left, or everybody did; their effects have no "
         "finite estimate, and they are excluded"
     )
     return part.where(part.cells[turn].isin(informative)), [warning]

@@ -108,16 +108,16 @@ def exit_margins(
         raise DataError(problems)
     rows = [_correlation_row(left, declined, (exits, refusals), level)]
     low, high = joint_bounds(left, declined)
-    for at, record in enumerate(known[list(lead)].to_dict("records")):
+    for index, record in enumerate(known[list(lead)].to_dict("records")):
         rows.append(
             {
                 **{str(name): value for name, value in record.items()},
                 "quantity": "exit_only_bounds",
                 "term": "exits without a refusal",
-                "low": low[at],
-                "high": high[at],
+                "low": low[index],
+                "high": high[index],
                 "method": "bounds by the margins (no estimate)",
-                "if_independent": left[at] * (1 - declined[at]),
+                "if_independent": left[index] * (1 - declined[index]),
             }
         )
     counts = {"with both rates": float(len(known)), "a rate is empty": float(len(table) - len(known))}

@@ -123,9 +123,9 @@ def _refuse_pooling(frame: Frame, names: Sequence[str], by: str | Sequence[str] 
         return
     models = column_values(frame, "model")
     if len(models) > 1:
-        shown = ", ".join(map(str, models[:5]))
+        listed = ", ".join(map(str, models[:5]))
         raise SettingError(
-            f"by={by!r}: pools {len(models)} models ({shown}), and the order effect "
+            f"by={by!r}: pools {len(models)} models ({listed}), and the order effect "
             "differs in direction between models (31% with leaving named first against 82% for one, 8.5% "
             "against 2.9% for another), so a pooled correction is wrong for all; must include 'model'"
         )

@@ -65,10 +65,10 @@ class Stays:
         last = int(self.time.max())
         rows = np.zeros(len(self.time), dtype=np.int64) if self.cluster is None else self.cluster
         size = int(rows.max()) + 1
-        place = rows * last + self.time - 1
+        position = rows * last + self.time - 1
         shape = (size, last)
-        ended: Floats = np.bincount(place, self.weight, size * last).astype(float).reshape(shape)
-        exits = np.bincount(place, self.weight * self.exited, size * last).astype(float).reshape(shape)
+        ended: Floats = np.bincount(position, self.weight, size * last).astype(float).reshape(shape)
+        exits = np.bincount(position, self.weight * self.exited, size * last).astype(float).reshape(shape)
         at_risk: Floats = np.cumsum(ended[:, ::-1], axis=1)[:, ::-1]
         return exits, at_risk
 
@@ -319,23 +319,23 @@ def _bounds(
     variance, df = influence.of_log_curve()
     low, high = np.full(len(staying), np.nan), np.full(len(staying), np.nan)
     methods = []
-    for at, stay in enumerate(staying):
-        if math.isnan(variance[at]):
+    for index, stay in enumerate(staying):
+        if math.isnan(variance[index]):
             methods.append("undefined, a turn was had in one cluster alone")
-        elif status.is_rate(at):
-            fit = status.leaving(at, level)
-            low[at], high[at] = 1 - fit.high, 1 - fit.low
+        elif status.is_rate(index):
+            fit = status.leaving(index, level)
+            low[index], high[index] = 1 - fit.high, 1 - fit.low
             methods.append(fit.method)
         elif 0 < stay < 1:
-            half = critical_value(level, df[at]) * math.sqrt(variance[at]) / abs(math.log(stay))
-            low[at], high[at] = stay ** math.exp(min(half, 700.0)), stay ** math.exp(-half)
+            half = critical_value(level, df[index]) * math.sqrt(variance[index]) / abs(math.log(stay))
+            low[index], high[index] = stay ** math.exp(min(half, 700.0)), stay ** math.exp(-half)
             methods.append(f"log-log {influence.kind}, {influence.method}")
         elif stay >= 1:
-            low[at], high[at] = wilson(1.0, float(risk[:, at].sum()), critical_value(level))[0], 1.0
+            low[index], high[index] = wilson(1.0, float(risk[:, index].sum()), critical_value(level))[0], 1.0
             methods.append("wilson z, nobody has left")
         else:
-            before = 1.0 if at == 0 else float(high[at - 1])
-            last = wilson(0.0, float(risk[:, at].sum()), critical_value(level))[1]
-            low[at], high[at] = 0.0, before * last if exits[at] > 0 else before
+            before = 1.0 if index == 0 else float(high[index - 1])
+            last = wilson(0.0, float(risk[:, index].sum()), critical_value(level))[1]
+            low[index], high[index] = 0.0, before * last if exits[index] > 0 else before
             methods.append("wilson z, everybody has left")
     return low, high, tuple(methods)

@@ -237,12 +237,16 @@ def incidence_rows(data: Conversations, upto: int, level: float) -> list[Row]:
     at_risk = np.cumsum(sums[:, turns - 1 :: -1], axis=1)[:, ::-1]
     rows = []
     for kind, (quantity, counts) in enumerate((("first_coded", coded), ("left_first", left))):
-        for at in range(upto):
+        for index in range(upto):
             fit = NO_TRIALS
-            if known[kind * turns + at]:
-                fit = clustered_rate(counts[:, at], every[:, at], level)
-            own = fit_row(fit, n=float(at_risk[:, at].sum()), n_clusters=_some(at_risk[:, at]), level=level)
-            rows.append({"quantity": quantity, "turn": at + 1, "term": f"{quantity} by turn {at + 1}", **own})
+            if known[kind * turns + index]:
+                fit = clustered_rate(counts[:, index], every[:, index], level)
+            own = fit_row(
+                fit, n=float(at_risk[:, index].sum()), n_clusters=_some(at_risk[:, index]), level=level
+            )
+            rows.append(
+                {"quantity": quantity, "turn": index + 1, "term": f"{quantity} by turn {index + 1}", **own}
+            )
     return rows
 
 
@@ -254,21 +258,21 @@ def share_rows(data: Conversations, upto: int, level: float) -> list[Row]:
     square = np.sum(weight**2, axis=0)
     # Weights sum up to the conversations of equal weight that they are worth (Kish 1965).
     weight = weight * np.divide(weight.sum(axis=0), square, out=np.zeros(len(square)), where=square > 0)
-    shown, had = data.by_cluster(shows), data.by_cluster(known.astype(float))
+    listed, had = data.by_cluster(shows), data.by_cluster(known.astype(float))
     size = data.by_cluster(np.ones((len(data.last), 1)))[:, 0]
     rows = []
     for quantity, counts in (
-        ("still_there", (shown, had)),
+        ("still_there", (listed, had)),
         ("had_all_stayed", (data.by_cluster(weight * shows), data.by_cluster(weight))),
     ):
-        for at in range(upto):
-            fit = clustered_rate(counts[0][:, at], counts[1][:, at], level)
-            row = {"quantity": quantity, "turn": at + 1, "term": f"{quantity} at turn {at + 1}"}
-            row |= fit_row(fit, n=float(had[:, at].sum()), n_clusters=_some(had[:, at]), level=level)
+        for index in range(upto):
+            fit = clustered_rate(counts[0][:, index], counts[1][:, index], level)
+            row = {"quantity": quantity, "turn": index + 1, "term": f"{quantity} at turn {index + 1}"}
+            row |= fit_row(fit, n=float(had[:, index].sum()), n_clusters=_some(had[:, index]), level=level)
             if quantity == "had_all_stayed":
-                most = shown[:, at] + size - had[:, at]
-                extremes = [clustered_rate(counts, size, level) for counts in (shown[:, at], most)]
-                row |= _worst(row, extremes[0], extremes[1], float((size - had[:, at]).sum()))
+                most = listed[:, index] + size - had[:, index]
+                extremes = [clustered_rate(counts, size, level) for counts in (listed[:, index], most)]
+                row |= _worst(row, extremes[0], extremes[1], float((size - had[:, index]).sum()))
             rows.append(row)
     return rows
 

@@ -61,7 +61,7 @@ class Conversations:
 
         Notes
         -----
-        Of a turn that was not coded nobody knows whether it had the code: the conversation is censored
+        Whether a turn that was not coded had the code is unknown: the conversation is censored
         before it. A turn with the code at which the model also left counts as coded: it wrote, then left.
         """
         size, turns = self.code.shape
@@ -103,10 +103,10 @@ def aalen_johansen(sums: Floats) -> Floats:
     Notes
     -----
     Aalen & Johansen (1978): the sum over turns of S(t - 1) d(t) / Y(t), S falling by both kinds of end. NaN
-    once nobody is at risk while some may still show the code.
+    once no conversation is at risk while some may still show the code.
     """
     turns = sums.shape[-1] // 3
-    ended, shows, leaves = (sums[..., at * turns : (at + 1) * turns] for at in range(3))
+    ended, shows, leaves = (sums[..., index * turns : (index + 1) * turns] for index in range(3))
     at_risk = np.cumsum(ended[..., ::-1], axis=-1)[..., ::-1]
     known = at_risk > 0.5
     safe = np.where(known, at_risk, 1.0)
@@ -133,12 +133,12 @@ def incidence_counts(sums: Floats) -> tuple[Floats, Floats, Floats]:
     one share of counts at each turn. Counts are scaled to how many conversations are known by then.
     """
     turns = sums.shape[-1] // 3
-    ended, shows, leaves = (sums[:, at * turns : (at + 1) * turns] for at in range(3))
+    ended, shows, leaves = (sums[:, index * turns : (index + 1) * turns] for index in range(3))
     at_risk = np.cumsum(ended[:, ::-1], axis=1)[:, ::-1]
     events, everyone = (shows + leaves).sum(axis=0), at_risk.sum(axis=0)
     stayed = everyone - events
     kept = np.divide(everyone[1:], stayed[:-1], out=np.ones(turns - 1), where=stayed[:-1] > 0)
-    # Once nobody is left, later turns weigh nothing.
+    # Once no conversation is left, later turns weigh nothing.
     uncut = np.cumprod(np.append(1.0, np.where(kept > 0, kept, 1.0)))
     seen = (stayed + np.cumsum(events)) / everyone[0]
     coded, left = (np.cumsum(kind / uncut, axis=1) for kind in (shows, leaves))
@@ -149,11 +149,13 @@ def incidence_counts(sums: Floats) -> tuple[Floats, Floats, Floats]:
 def staying_weights(data: Conversations) -> Floats:
     """Return one over the chance of each conversation of still being there, by turn (N, T); 0 once gone."""
     there = data.there()
-    shown = np.nan_to_num(data.code) * there
-    stays = _chance_of_staying(shown, there)
+    listed = np.nan_to_num(data.code) * there
+    stays = _chance_of_staying(listed, there)
     weight = np.ones_like(data.code)
-    for at in range(weight.shape[1] - 1):
-        weight[:, at + 1] = weight[:, at] / np.maximum(stays[at, shown[:, at].astype(np.int64)], 1e-12)
+    for index in range(weight.shape[1] - 1):
+        weight[:, index + 1] = weight[:, index] / np.maximum(
+            stays[index, listed[:, index].astype(np.int64)], 1e-12
+        )
     return weight * there
 
 
@@ -161,10 +163,10 @@ def _chance_of_staying(shown: Floats, there: npt.NDArray[np.bool_]) -> Floats:
     """Return the chance of a further turn after each turn (T - 1, 2), without and with the code at it."""
     turns = there.shape[1]
     n, gone = np.zeros((turns - 1, 2)), np.zeros((turns - 1, 2))
-    for at in range(turns - 1):
+    for index in range(turns - 1):
         for value in (0, 1):
-            here = there[:, at] & (shown[:, at] == value)
-            n[at, value], gone[at, value] = here.sum(), (here & ~there[:, at + 1]).sum()
+            here = there[:, index] & (shown[:, index] == value)
+            n[index, value], gone[index, value] = here.sum(), (here & ~there[:, index + 1]).sum()
     stays = np.ones((turns - 1, 2))
     vary = np.flatnonzero((gone.sum(axis=1) > 0) & (gone.sum(axis=1) < n.sum(axis=1)))
     if len(vary) == 0:

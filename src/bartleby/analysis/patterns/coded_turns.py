@@ -227,7 +227,7 @@ def read_coded_turns(
     conversation, turn
         Columns that say which turn it is.
     exited
-        Column that says whether the model left at the turn; None: nobody did.
+        Column that says whether the model left at the turn; None: it never did.
     cluster
         A column, None to look for one, such as the scenario, that holds whole conversations together; without
         any, and with False, conversations are clusters.

@@ -131,12 +131,12 @@ def coded_before_exit(
 
 def _later_turns(part: pd.DataFrame, within: int | None) -> pd.DataFrame:
     """Return turns with one before them, and whether that and any of those before had the code."""
-    shown = (part["_coded"] == 1).astype(float)
+    listed = (part["_coded"] == 1).astype(float)
     by = part["_conversation"]
-    before = shown.groupby(by).cumsum() - shown
+    before = listed.groupby(by).cumsum() - listed
     if within is not None:
         # Turns can be missing from the table, so the window is of turns and not of rows.
-        recent = pd.concat([previous(shown, part, lag).fillna(0) for lag in range(1, within + 1)], axis=1)
+        recent = pd.concat([previous(listed, part, lag).fillna(0) for lag in range(1, within + 1)], axis=1)
         before = recent.sum(axis=1)
     made = part.assign(before_coded=previous(part["_coded"], part, 1), preceded=(before > 0).astype(float))
     made["last"] = made["_turn"] == made["_turn"].groupby(by).transform("max")
@@ -167,8 +167,8 @@ def _share_rows(later: pd.DataFrame, level: float) -> list[Row]:
     exits = sums[:, sums.shape[1] // 4 : sums.shape[1] // 2].sum(axis=1)
     n, clusters = float(exits.sum()), float(np.count_nonzero(exits))
     rows = []
-    for at, quantity in enumerate(("preceded", "expected")):
-        fit = share_fit(found.at(at), n, clusters, level, n**2 / float(exits @ exits))
+    for index, quantity in enumerate(("preceded", "expected")):
+        fit = share_fit(found.at(index), n, clusters, level, n**2 / float(exits @ exits))
         rows.append({"quantity": quantity, "term": f"exits {quantity}", **_columns(fit, n, clusters, level)})
     one = found.at(2)
     row = _columns(difference_fit(one, n, clusters, level), n, clusters, level)
@@ -187,10 +187,10 @@ def _sums(later: pd.DataFrame) -> Floats:
     """Return by cluster and turn (G, 4T): exits preceded, exits, stays preceded, stays."""
     turn = later["_turn"].to_numpy(dtype=np.int64)
     size, last = int(later["_cluster"].max()) + 1, int(turn.max())
-    place = later["_cluster"].to_numpy() * last + turn - 1
+    position = later["_cluster"].to_numpy() * last + turn - 1
     left, preceded = later["_exited"].to_numpy(dtype=float), later["preceded"].to_numpy(dtype=float)
     parts = [
-        np.bincount(place, each, size * last).reshape(size, last)
+        np.bincount(position, each, size * last).reshape(size, last)
         for each in (left * preceded, left, (1 - left) * preceded, 1 - left)
     ]
     sums: Floats = np.hstack(parts).astype(float)
@@ -201,7 +201,7 @@ def _sums(later: pd.DataFrame) -> Floats:
 def _shares(sums: Floats) -> Floats:
     """Return preceded, expected and excess (..., 3); turns at which nobody stayed compare with nothing."""
     last = sums.shape[-1] // 4
-    hit, exits, there, stayed = (sums[..., at * last : (at + 1) * last] for at in range(4))
+    hit, exits, there, stayed = (sums[..., index * last : (index + 1) * last] for index in range(4))
     with np.errstate(divide="ignore", invalid="ignore"):
         share = hit.sum(axis=-1) / exits.sum(axis=-1)
         used = np.where(stayed > 0, exits, 0.0)

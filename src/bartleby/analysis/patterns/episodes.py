@@ -1,7 +1,7 @@
 """Episodes: runs of turns with a code, how they begin, last and end, and whether turns with it cluster.
 
-An episode that is still going on when the conversation ends has a length that nobody knows, so how long they
-last is told by the chance of going on, given that the model is still there, and not by a mean of lengths.
+An episode that is still going on when the conversation ends has an unknown length, so how long they
+last is given by the chance of going on, given that the model is still there, and not by a mean of lengths.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ def episode_table(
         turns, coded=coded, conversation=conversation, turn=turn, exited=exited, cluster=False,
         others=[conversation], flags=further,
     )  # fmt: skip
-    rows, shown = table.rows, table.rows[table.rows["_coded"] == 1]
-    since = shown["_turn"] - shown.groupby("_conversation")["_turn"].shift(1)
+    rows, listed = table.rows, table.rows[table.rows["_coded"] == 1]
+    since = listed["_turn"] - listed.groupby("_conversation")["_turn"].shift(1)
     number = (since.isna() | (since > gap + 1)).cumsum()
     last = rows.groupby("_conversation")["_turn"].max()
     left = rows.groupby("_conversation")["_exited"].max()
-    found = shown.groupby(number).agg(
+    found = listed.groupby(number).agg(
         **{name: (name, "first") for name in dict.fromkeys([*table.groups, conversation])},
         _conversation=("_conversation", "first"),
         start=("_turn", "min"),

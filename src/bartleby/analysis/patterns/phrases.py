@@ -77,11 +77,11 @@ def phrases(
     text
         Column of what was said.
     coded
-        Column of 1 and 0; turns without a value are left out.
+        Column of 1 and 0; turns without a value are excluded.
     longest
         Words of the longest phrase.
     least
-        Phrases said less often in all are left out.
+        Phrases said less often in all are excluded.
     prior_size
         Words that the prior is worth.
     adjust
@@ -226,8 +226,12 @@ def _rows(
     every = said[0] + said[1]
     found = log_odds(*tables, prior_size * every / every.sum())
     clusters = np.asarray(((tables[0] + tables[1]) > 0).sum(axis=0)).ravel()
-    for at, phrase in enumerate(vocabulary):
-        estimate, error, df = float(found.log_odds[at]), float(found.std_error[at]), float(found.df[at])
+    for index, phrase in enumerate(vocabulary):
+        estimate, error, df = (
+            float(found.log_odds[index]),
+            float(found.std_error[index]),
+            float(found.df[index]),
+        )
         half = critical_value(level, df) * error
         yield {
             "term": phrase,
@@ -236,13 +240,13 @@ def _rows(
             "low": estimate - half,
             "high": estimate + half,
             "level": level,
-            "n": float(every[at]),
-            "n_clusters": float(clusters[at]),
+            "n": float(every[index]),
+            "n_clusters": float(clusters[index]),
             "method": "log-odds, informative Dirichlet prior, clusters",
             "p_value": float(2 * stdtr(min(df, 1e9), -abs(estimate) / error)),
             "df": df,
-            "in_coded": float(said[0][at]),
-            "in_others": float(said[1][at]),
+            "in_coded": float(said[0][index]),
+            "in_others": float(said[1][index]),
             "words": length,
         }
 

@@ -1,6 +1,6 @@
 """What users do before a turn with a code: logistic regression on what happened at the turn and before it.
 
-What stands in the user's message that a turn answers is at lag 0; what stood in the one before it, at lag 1.
+What the user's message answered by a turn does is at lag 0; what the one before it did, at lag 1.
 The model's own earlier turn is in the regression too, since a code goes on by itself.
 """
 
@@ -56,7 +56,7 @@ def precedents(
         Column of 1 and 0; missing where the coder gave no value.
     lags
         How many turns before, 0 being the message that the turn answers. A turn without so many turns before
-        it is left out.
+        it is excluded.
     own_history
         Whether the code of the turn before is in the regression.
     conversation, turn
@@ -127,10 +127,10 @@ def precedents(
     if kept.empty:
         raise DataError(f"lags={steps}: no conversation has so many turns before a coded one")
     kept = kept.assign(**{name: kept[name].astype(int) for name in tested})
-    shown = " + ".join(name if name.isidentifier() else f"`{name}`" for name in right)
+    listed = " + ".join(name if name.isidentifier() else f"`{name}`" for name in right)
     fit = effects(
         kept,
-        f"coded ~ {shown}",
+        f"coded ~ {listed}",
         cluster=["_cluster", *ways[1:]],
         by=[name for name in table.groups if name != "model"],
         level=level,

@@ -62,7 +62,7 @@ def around_trigger(
     coded
         Column of 1 and 0; missing where the coder gave no value.
     by_whom
-        `user`: it stands in the message that the turn answers, so the turn itself is after it. `model`: it
+        `user`: it is in the message that the turn answers, so the turn itself is after it. `model`: it
         is in the turn itself, such as a refusal, and the turn is on neither side.
     before, after
         Turns looked at on each side.
@@ -87,7 +87,7 @@ def around_trigger(
     -----
     A conversation is one observation of its own difference, whatever its number of turns. Intervals leave out
     whole clusters; the p value is 1 - the level at which the interval just touches 0. Conversations without
-    the trigger, or with it at their first turn, say nothing about the difference and are told in a warning.
+    the trigger, or with it at their first turn, say nothing about the difference and are named in a warning.
 
     Examples
     --------
@@ -151,8 +151,8 @@ def _offset_rows(aligned: pd.DataFrame, offsets: range, level: float) -> list[Ro
         codes = pd.factorize(here["_cluster"])[0]
         if len(codes) == 0:
             continue
-        shown, n = np.bincount(codes, here["_coded"].to_numpy(dtype=float)), np.bincount(codes).astype(float)
-        fit = clustered_rate(shown, n, level)
+        listed, n = np.bincount(codes, here["_coded"].to_numpy(dtype=float)), np.bincount(codes).astype(float)
+        fit = clustered_rate(listed, n, level)
         own = fit_row(fit, n=float(n.sum()), n_clusters=len(n), level=level)
         rows.append({"quantity": "at_offset", "offset": offset, "term": f"{offset:+d} turns", **own})
     return rows

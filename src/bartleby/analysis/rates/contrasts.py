@@ -442,10 +442,10 @@ def _joint(arm: pd.DataFrame, reference: pd.DataFrame) -> RobustCovariance | Two
     clusters = pd.factorize(pd.concat([arm["cluster"], reference["cluster"]]))[0]
     scores, roots = np.zeros((len(clusters), 2)), np.zeros((len(clusters), 2))
     rows = (slice(0, len(arm)), slice(len(arm), None))
-    for column, (units, at) in enumerate(zip((arm, reference), rows, strict=True)):
+    for column, (units, index) in enumerate(zip((arm, reference), rows, strict=True)):
         events, n = units["events"].to_numpy(dtype=float), units["n"].to_numpy(dtype=float)
-        scores[at, column] = events - n * events.sum() / n.sum()
-        roots[at, column] = np.sqrt(n)
+        scores[index, column] = events - n * events.sum() / n.sum()
+        roots[index, column] = np.sqrt(n)
     if "second" in arm:
         second = pd.factorize(pd.concat([arm["second"], reference["second"]]))[0]
         return two_way_covariance(scores, roots, np.stack([clusters, second], axis=1))

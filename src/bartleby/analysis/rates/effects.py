@@ -103,7 +103,7 @@ def effects(
     -----
     Standard errors and degrees of freedom: `bartleby.analysis.inference.sandwich`. Marginal effects by
     the delta method with the same covariance; their degrees of freedom are those of their own gradient.
-    Clusters in two ways: `bartleby.analysis.rates.two_way`; bounds: `bartleby.analysis.rates.effect_bounds`.
+    Two-way clustering: `bartleby.analysis.rates.two_way`; bounds: `bartleby.analysis.rates.effect_bounds`.
 
     Examples
     --------

@@ -111,8 +111,8 @@ def _problems(expression: str) -> Iterator[str]:
             yield f"{name}() of more or less than one value"
     for node in ast.walk(tree):
         # Whatever is evaluated is an expression; what else there is in a tree is part of one.
-        told = isinstance(node, (ast.expr, ast.operator, ast.unaryop)) and node not in names
-        if told and not isinstance(node, _ARITHMETIC):
+        checked = isinstance(node, (ast.expr, ast.operator, ast.unaryop)) and node not in names
+        if checked and not isinstance(node, _ARITHMETIC):
             yield type(node).__name__
 
 

@@ -212,8 +212,8 @@ def make_design(terms: Terms, data: pd.DataFrame, *, leave_out_constant: bool = 
     ]
     if problems:
         raise DataError(problems)
-    kept = [at for at, name in enumerate(columns) if name not in left_out]
-    return Design(matrix[:, kept], tuple(columns[at] for at in kept), data, made.model_spec, left_out)
+    kept = [index for index, name in enumerate(columns) if name not in left_out]
+    return Design(matrix[:, kept], tuple(columns[index] for index in kept), data, made.model_spec, left_out)
 
 
 def _column_names(spec: ModelSpec) -> tuple[str, ...]:

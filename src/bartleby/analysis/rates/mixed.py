@@ -87,8 +87,8 @@ def fit_mixed(design: Design, events: Floats, n: Floats, cluster: Codes) -> Mixe
     covariance = np.zeros((len(beta) + 1, len(beta) + 1))
     if spread < _NOTHING:
         covariance[:-1, :-1] = rough
-        told = "clusters differ no more than by chance: the standard deviation of their intercepts is 0"
-        return MixedFit(beta, 0.0, covariance, (told,))
+        warning = "clusters differ no more than by chance: the standard deviation of their intercepts is 0"
+        return MixedFit(beta, 0.0, covariance, (warning,))
     found = _covariance(
         lambda both: laplace_log_likelihood(design.matrix, events, n, cluster, both),
         np.append(beta, spread),
@@ -96,8 +96,10 @@ def fit_mixed(design: Design, events: Floats, n: Floats, cluster: Codes) -> Mixe
     )
     if found is None:
         covariance[:-1, :-1] = rough
-        told = "standard errors take the spread of clusters as known: its own is not to be had from this data"
-        return MixedFit(beta, spread, covariance, (told,))
+        warning = (
+            "standard errors take the spread of clusters as known: its own is not to be had from this data"
+        )
+        return MixedFit(beta, spread, covariance, (warning,))
     return MixedFit(beta, spread, found)
 
 

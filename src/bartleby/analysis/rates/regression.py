@@ -95,11 +95,13 @@ class Regression:
         """Return coefficients, their exponentials and average marginal effects as rows of estimates."""
         errors, df = self.errors(np.eye(len(self.beta), len(self.beta) + (self.spread is not None)))
         coefficients = []
-        for at, term in enumerate(self.data.design.columns):
-            contrast = np.eye(len(self.beta))[at]
-            row = self._row("coefficient", term, (self.beta[at], errors[at], df[at]), level, contrast)
+        for index, term in enumerate(self.data.design.columns):
+            contrast = np.eye(len(self.beta))[index]
+            row = self._row(
+                "coefficient", term, (self.beta[index], errors[index], df[index]), level, contrast
+            )
             if self.profile is not None:
-                row["low"], row["high"], row["p_value"] = self.profile(at, level)
+                row["low"], row["high"], row["p_value"] = self.profile(index, level)
             coefficients.append(row)
         of_ratio = coefficients if self.link == "logit" else []
         ratios = [_ratio(row, self.ratio) for row in of_ratio if row["term"] != "Intercept"]
@@ -162,10 +164,10 @@ def regress(data: Counted, method: str, *, repeats_independent: bool) -> Regress
     separated = separated_columns(data.merged(), fit)
     if separated:
         terms = ", ".join(repr(data.design.columns[column]) for column in separated)
-        told = f"the data are separated along {terms}: no finite maximum-likelihood estimate exists"
+        warning = f"the data are separated along {terms}: no finite maximum-likelihood estimate exists"
         if method == "auto":
-            return _firth(data, clustered, (f"{told}; Firth's bias-reduced fit is shown",))
-        return undefined_regression(data, f"{told}; method='firth' has one")
+            return _firth(data, clustered, (f"{warning}; Firth's bias-reduced fit is shown",))
+        return undefined_regression(data, f"{warning}; method='firth' has one")
     if not fit.converged:
         return undefined_regression(data, "the fit did not converge, so nothing is estimated")
     return _logistic(data, fit, clustered.ways())
@@ -212,14 +214,14 @@ def clustered_regression(
         for name, error in zip(data.design.columns, robust.standard_errors(np.eye(len(beta))), strict=True)
         if math.isnan(error)
     ]
-    told = (
+    warning = (
         f"{', '.join(map(repr, unknown))}: known from one cluster alone, or the same in all of them, so that "
         "nothing says how clusters differ and there is no interval for new ones"
     )
-    warnings = [told] if unknown else []
+    warnings = [warning] if unknown else []
     if isinstance(robust, TwoWay) and not robust.definite:
         warnings.append(
-            "the covariance by clusters in two ways has negative variances, as happens with few clusters; "
+            "the two-way clustered covariance has negative variances, as happens with few clusters; "
             "no standard error is less than by one of the two ways alone"
         )
     words += "" if len(ways) == 1 else ", two-way"
@@ -232,14 +234,15 @@ def _firth(data: Counted, clustered: Counted, warnings: tuple[str, ...]) -> Regr
     if clustered.cluster is not None:
         if data.n_clusters() < 2:
             return undefined_regression(data, "one cluster says nothing about how others differ")
-        start, divisor, told = fit_firth(cells).beta, np.ones(len(cells.n)), []
+        start, divisor = fit_firth(cells).beta, np.ones(len(cells.n))
+        factors: list[str] = []
         for way in clustered.ways():
             alike = likeness(cells, start, way)
             divisor += (np.bincount(way, data.n)[way] - 1) * alike
-            told.append(f"{alike:.3g}")
+            factors.append(f"{alike:.3g}")
         cells = Cells(cells.design, cells.events / divisor, cells.n / divisor)
         df = max(data.n_clusters() - cells.design.shape[1], 1.0)
-        words = f"counts divided by their design effect (likeness {' and '.join(told)})"
+        words = f"counts divided by their design effect (likeness {' and '.join(factors)})"
     fit = fit_firth(cells)
     if not fit.converged:
         return undefined_regression(data, "Firth's fit did not converge, so nothing is estimated")
@@ -266,14 +269,14 @@ def _mixed(data: Counted) -> Regression:
     if data.second is not None:
         return undefined_regression(data, "method='mixed' takes clusters in one way only")
     fit = fit_mixed(data.design, data.events, data.n, data.cluster)
-    told = (
+    warning = (
         f"coefficients are given the cluster, whose intercepts have standard deviation {fit.spread:.4g} "
         "logits; marginal effects are averages over clusters"
     )
     method = "mixed logistic, Laplace, Wald z"
     errors = normal_errors(fit.covariance)
     return Regression(
-        data, fit.beta, errors, method, spread=fit.spread, bounded=False, warnings=(told, *fit.warnings)
+        data, fit.beta, errors, method, spread=fit.spread, bounded=False, warnings=(warning, *fit.warnings)
     )
 
 

@@ -1,4 +1,4 @@
-"""Clusters in two ways at once: answers that share an item are alike, and so are those that share a wording.
+"""Two-way clustering: answers that share an item are alike, and so are those that share a wording.
 
 The variance is that by items plus that by wordings, less that by both together, which the two have counted
 twice; and never less than that by one of them alone.
@@ -25,7 +25,7 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class TwoWay:
-    """A covariance that is robust to clusters in two ways.
+    """A covariance that is robust to two-way clustering.
 
     Parameters
     ----------

@@ -87,8 +87,8 @@ def typed_columns(cells: pd.DataFrame, columns: Sequence[Column]) -> tuple[pd.Da
         names[column.role] = str(column.name)
         odd, allowed = _odd_values(values, column)
         if odd.any():
-            shown = ", ".join(map(repr, natural_order(values[odd].unique())[:_SHOWN]))
-            problems.append(f"column {column.name!r}: {shown}: must be {allowed}")
+            listed = ", ".join(map(repr, natural_order(values[odd].unique())[:_SHOWN]))
+            problems.append(f"column {column.name!r}: {listed}: must be {allowed}")
         elif column.kind != "label":
             names[column.role] = f"_{column.role}"
             typed[f"_{column.role}"] = pd.to_numeric(values.astype(object)).astype(float)

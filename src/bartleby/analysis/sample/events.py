@@ -94,13 +94,13 @@ def read_events(
     outcome
         One or several of Bartleby's outcome words, or a column of 0 and 1. With a column, trials that
         a column `outcome`, or a column of 0 and 1 named `abandoned`, `error`, `truncated` or `unparsed`, says
-        are missing are left out unless the event was seen.
+        are missing are excluded unless the event was seen.
     keys
         Columns to keep apart (`ITEM_PAIR` for pairs).
     may_be_empty
         Those of the keys in which a missing value is allowed.
     refusals
-        Whether trials that ended with `refused` count as trials without the event, are left out,
+        Whether trials that ended with `refused` count as trials without the event, are excluded,
         or count as the event. For outcome words.
     numbers
         Whether a column may hold other numbers than 0 and 1: it is then `numeric`, and a trial is missing
@@ -171,11 +171,11 @@ def _check_counts(frame: Frame) -> None:
         raise DataError(f"column 'count': must be numbers of trials, 0 or more, and holds {dtype}")
     column = nw.col("count")
     wrong = column.is_null() | (column < 0) | (~column.is_null() & (column - column != 0))
-    found = distinct_rows(frame.select("count").filter(wrong), ["count"])["count"].head(3)
-    if len(found):
-        shown = ", ".join("empty" if pd.isna(value) else f"{value:g}" for value in found)
+    values = distinct_rows(frame.select("count").filter(wrong), ["count"])["count"].head(3)
+    if len(values):
+        listed = ", ".join("empty" if pd.isna(value) else f"{value:g}" for value in values)
         raise DataError(
-            f"{_place(frame, wrong)}column 'count': {shown}: must be a number of trials, 0 or more"
+            f"{_place(frame, wrong)}column 'count': {listed}: must be a number of trials, 0 or more"
         )
 
 
@@ -202,7 +202,10 @@ def _check_words(frame: Frame, cells: pd.DataFrame) -> None:
     allowed = ", ".join(_WORDS)
     if wrong:
         raise DataError(
-            [f"{_place(frame, at)}column 'outcome': {shown}: must be one of {allowed}" for shown, at in wrong]
+            [
+                f"{_place(frame, index)}column 'outcome': {listed}: must be one of {allowed}"
+                for listed, index in wrong
+            ]
         )
 
 
@@ -212,8 +215,8 @@ def _from_words(cells: pd.DataFrame, words: Sequence[str], refusals: Refusals) -
     value |= {word: np.nan for word in _MISSING_WORDS if word not in words}
     if "refused" not in words and refusals != "counted":
         value["refused"] = np.nan if refusals == "left_out" else 1.0
-    told = {1.0: f"counted as {event}", 0.0: f"counted as not {event}"}
-    counted_as = {word: told.get(number, "left out: missing") for word, number in value.items()}
+    meaning = {1.0: f"counted as {event}", 0.0: f"counted as not {event}"}
+    counted_as = {word: meaning.get(number, "left out: missing") for word, number in value.items()}
     if np.isnan(value["refused"]):
         counted_as["refused"] = "left out, as asked"
     done = cells.assign(
@@ -226,10 +229,11 @@ def _from_column(cells: pd.DataFrame, name: str, flags: Sequence[str], *, number
     problems, allowed = [], {name: "a finite number or empty"} if numbers else {}
     for column in (name, *flags):
         values = [value for value in cells[column].unique() if not pd.isna(value)]
-        odd = [value for value in values if not (_is_number(value) if column in allowed else value in (0, 1))]
-        if odd:
+        fits = _is_number if column in allowed else (0, 1).__contains__
+        not_allowed = [value for value in values if not fits(value)]
+        if not_allowed:
             must = allowed.get(column, "0, 1 or empty")
-            problems.append(f"column {column!r}: {', '.join(map(repr, odd[:5]))}: must be {must}")
+            problems.append(f"column {column!r}: {', '.join(map(repr, not_allowed[:5]))}: must be {must}")
     if problems:
         raise DataError(problems)
     event = pd.to_numeric(cells[name]).astype(float)
@@ -260,20 +264,20 @@ def missing_warnings(table: EventTable, groups: Sequence[str], most: int = 8) ->
     """Return the table's warnings, and one for each group in which much is missing, the worst first."""
     cells = table.cells.assign(_missing=table.cells["count"].where(table.cells["_event"].isna(), 0.0))
     parts = list(cells.groupby(list(groups), dropna=False)) if groups else [((), cells)]
-    found = []
+    notes = []
     for key, part in parts:
         total, lost = part["count"].sum(), part["_missing"].sum()
         if lost < MUCH_MISSING * total or not lost:
             continue
         kinds = part[part["_missing"] > 0].groupby("_status")["count"].sum()
-        each = ", ".join(f"{count:g} {status}" for status, count in kinds.items())
+        reasons = ", ".join(f"{count:g} {status}" for status, count in kinds.items())
         where = ", ".join(f"{name}={value}" for name, value in zip(groups, key, strict=True))
         not_none = "" if table.numeric else f"; they are not counted as not {table.event}"
-        told = (
-            f"{where + ': ' if where else ''}{lost / total:.0%} of {total:g} trials are missing ({each}) and "
-            f"left out{not_none}: see bound_low and bound_high"
+        text = (
+            f"{where + ': ' if where else ''}{lost / total:.0%} of {total:g} trials are missing ({reasons}) "
+            f"and left out{not_none}: see bound_low and bound_high"
         )
-        found.append((lost / total, told))
-    found.sort(key=lambda pair: -pair[0])
-    more = [f"{len(found) - most} further groups have 5% or more missing"] if len(found) > most else []
-    return [*table.warnings, *(text for _, text in found[:most]), *more]
+        notes.append((lost / total, text))
+    notes.sort(key=lambda pair: -pair[0])
+    more = [f"{len(notes) - most} further groups have 5% or more missing"] if len(notes) > most else []
+    return [*table.warnings, *(text for _, text in notes[:most]), *more]

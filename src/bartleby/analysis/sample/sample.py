@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.sample.columns import Column, Where, chosen_rows, declared, typed_columns
@@ -28,6 +30,8 @@ from bartleby.analysis.tables.labels import group_label, natural_order
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["Sample", "read_sample"]
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,14 @@ class Sample(EventTable):
         return self.cells[self.names[role]]
 
     @property
+    def _counts(self) -> Floats:
+        return self.cells["count"].to_numpy(dtype=float)
+
+    @property
+    def _events(self) -> Floats:
+        return self.cells["_event"].to_numpy(dtype=float)
+
+    @property
     def happened(self) -> pd.Series[bool]:
         """In which rows the event happened."""
         return self.cells["_event"] == 1
@@ -74,27 +86,28 @@ class Sample(EventTable):
     @property
     def known(self) -> Sample:
         """The rows in which the event was read."""
-        return self.where(self.cells["_event"].notna())
+        missing = np.isnan(self._events)
+        return self.where(self.cells["_event"].notna()) if missing.any() else self
 
     @property
     def total(self) -> float:
         """Trials, the missing ones too."""
-        return float(self.cells["count"].sum())
+        return float(self._counts.sum())
 
     @property
     def n(self) -> float:
         """Trials in which the event was read."""
-        return float(self.cells.loc[self.cells["_event"].notna(), "count"].sum())
+        return float(self._counts[~np.isnan(self._events)].sum())
 
     @property
     def missing(self) -> float:
         """Trials in which it was not."""
-        return float(self.cells.loc[self.cells["_event"].isna(), "count"].sum())
+        return float(self._counts[np.isnan(self._events)].sum())
 
     @property
     def events(self) -> float:
         """How often the event happened."""
-        return float((self.cells["_event"] * self.cells["count"]).sum())
+        return float(np.nansum(self._events * self._counts))
 
     @property
     def stratified(self) -> bool:
@@ -107,7 +120,7 @@ class Sample(EventTable):
 
     def count_of(self, rows: pd.Series[bool]) -> float:
         """Return the trials of some rows."""
-        return float(self.cells.loc[rows, "count"].sum())
+        return float(self._counts[rows.to_numpy(dtype=bool)].sum())
 
     def label(self, term: str) -> str:
         """Return a term with the values that name the group."""

@@ -191,7 +191,7 @@ def correlation_interval(
     if replicates is not None:
         return _drawn(table, statistic, _FISHER, level, (replicates, rng))
     held = table.sum(axis=0)
-    ranked = np.stack([_mid_ranks(held, at) for at in levels], axis=1)[code.reshape(-1)]
+    ranked = np.stack([_mid_ranks(held, index) for index in levels], axis=1)[code.reshape(-1)]
     return _as_variance_allows(_by_jackknife(table, statistic, level), ranked, cluster, weight, level)
 
 
@@ -366,8 +366,8 @@ def _by_jackknife(sums: Floats, statistic: Statistic, level: float) -> RateFit:
     slope = 1 / (1 - value**2)
     bias = (clusters - 1) * (float(of(sums.sum(axis=0) - sums).mean()) - value)
     half = critical_value(level, found.df) * found.std_error * slope
-    at = math.atanh(value) - bias * slope
-    low, high = min(math.tanh(at - half), value), max(math.tanh(at + half), value)
+    index = math.atanh(value) - bias * slope
+    low, high = min(math.tanh(index - half), value), max(math.tanh(index + half), value)
     return RateFit(value, found.std_error, low, high, found.df, "Fisher z, t, jackknife of clusters")
 
 
@@ -406,10 +406,10 @@ def _rank_correlation(counts: Floats, levels: list[Integers]) -> Floats:
     """Return Spearman's correlation, from counts of the combinations of two values (b, m)."""
     total = counts.sum(axis=1, keepdims=True)
     scores = []
-    for at in levels:
-        held = counts @ np.eye(int(at.max(initial=-1)) + 1)[at]
+    for index in levels:
+        held = counts @ np.eye(int(index.max(initial=-1)) + 1)[index]
         middle = np.cumsum(held, axis=1) - held / 2
-        scores.append(middle[:, at])
+        scores.append(middle[:, index])
     one, other = (score - (counts * score).sum(axis=1, keepdims=True) / total for score in scores)
     both = (counts * one * other).sum(axis=1)
     spread = (counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1)

@@ -141,7 +141,7 @@ def self_report(
     columns = answer_columns(names, statements)
     groups, clusters = group_names(names, by), choose_cluster(frame, cluster)
     keys = list(dict.fromkeys([*groups, *columns, *([clusters.column] if clusters.column else [])]))
-    cells, accounting, told = answer_cells(frame, names, keys, behaviour)
+    cells, accounting, notes = answer_cells(frame, names, keys, behaviour)
     scored, problems = scored_answers(cells, columns)
     if problems:
         raise DataError(problems)
@@ -149,7 +149,7 @@ def self_report(
     rng = np.random.default_rng(seed)
     drawn = replicates if method == "bootstrap" else None
     options = _Options(clusters.column if estimand == "new_items" else None, level, drawn, rng)
-    warnings = [*told, *([clusters.warning] if clusters.warning else [])]
+    warnings = [*notes, *([clusters.warning] if clusters.warning else [])]
     rows: list[dict[str, Any]] = []
     for key, part in split_groups(cells, groups):
         for concept in dict.fromkeys(each.concept for each in statements):
@@ -277,19 +277,19 @@ def _row(quantity: str, term: str, numbers: tuple[RateFit, float, float, float])
 
 def _notes(rows: Sequence[Mapping[str, Any]], key: Mapping[str, Any]) -> list[str]:
     """Return what a reader must know of one concept."""
-    told = []
+    notes = []
     for row in rows:
         where = group_label(f"{row['quantity']} ({row['when']})", key)
         if math.isnan(row["low"]):
-            told.append(f"{where}: no interval: {str(row['method']).removeprefix('undefined, ')}")
+            notes.append(f"{where}: no interval: {str(row['method']).removeprefix('undefined, ')}")
         elif row["quantity"] == "alpha" and row["n_clusters"] < FEW:
-            told.append(
+            notes.append(
                 f"{where} and icc: {row['n_clusters']:g} clusters seldom show how skewed such answers are "
                 "over others; where they are, these intervals hold nine times in ten"
             )
         if row["quantity"] == "alpha" and row["high"] < 0.5:
-            told.append(
+            notes.append(
                 f"{where}: the wordings do not agree (at most {row['high']:.2f}), so their mean says "
                 "little; look at reversed statements first"
             )
-    return told
+    return notes

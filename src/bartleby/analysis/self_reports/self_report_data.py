@@ -53,7 +53,7 @@ def read_battery(battery: BatteryLike) -> tuple[Asked, ...]:
         It has none, or an entry has no id, or two have one.
     """
     entries = [_entry(each) for each in _entries(battery)]
-    problems = [f"battery: entry {at + 1} has no id" for at, each in enumerate(entries) if not each.id]
+    problems = [f"battery: entry {index + 1} has no id" for index, each in enumerate(entries) if not each.id]
     ids = [each.id for each in entries]
     problems += [f"battery: id {name!r} occurs twice" for name in dict.fromkeys(ids) if ids.count(name) > 1]
     problems += [
@@ -138,10 +138,10 @@ def answer_cells(
         total = float(cells["count"].sum())
         did = pd.to_numeric(cells[asked]).astype(float) if isinstance(asked, str) else math.nan
         accounting = Accounting({"trials": total}, {"trials": "used"}, total)
-        told = (
+        notes = (
             [] if asked is not None else ["the table has no outcome, so nothing is held against the answers"]
         )
-        return cells.assign(_did=did), accounting, told
+        return cells.assign(_did=did), accounting, notes
     kept = (Column(key, key, empty="keep") for key in keys if key != ITEM_PAIR)
     clusters = Cluster(ITEM_PAIR if ITEM_PAIR in keys else None, "")
     sample = read_sample(frame, asked, *kept, cluster=Clusters(clusters))
@@ -162,7 +162,7 @@ def scored_answers(cells: pd.DataFrame, columns: Mapping[str, Asked]) -> tuple[p
         number = pd.to_numeric(cells[name].astype(object), errors="coerce").astype(float)
         wrong = cells[name].notna() & ~((number >= 1) & (number <= asked.points))
         if wrong.any():
-            shown = ", ".join(map(repr, cells.loc[wrong, name].unique()[:3]))
-            problems.append(f"column {name!r}: {shown}: must be a number from 1 to {asked.points}, or empty")
+            listed = ", ".join(map(repr, cells.loc[wrong, name].unique()[:3]))
+            problems.append(f"column {name!r}: {listed}: must be a number from 1 to {asked.points}, or empty")
         scored[name] = asked.points + 1 - number if asked.reverse else number
     return pd.DataFrame(scored, index=cells.index), problems

@@ -19,7 +19,7 @@ class Accounting:
     counts
         Trials by outcome (weighted by `count` where the table has one).
     counted_as
-        What each outcome was taken for, in words: "win of the item shown first", "left out", ...
+        What each outcome was taken for, in words: "win of the item shown first", "excluded", ...
     used
         Trials that entered the estimate.
     bounds

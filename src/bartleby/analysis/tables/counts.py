@@ -149,13 +149,13 @@ def _in_order(counted: pd.DataFrame, keys: list[str], categories: Collection[str
             again, texts = pd.factorize(np.array([*map(label_text, labels.tolist())], dtype=object))
             codes, labels = np.append(again, -1)[codes], pd.Index(texts, dtype=object)
         order = _order(labels)
-        place = np.empty(len(labels) + 1, dtype=np.int64)
+        position = np.empty(len(labels) + 1, dtype=np.int64)
         # What is missing has code -1, the last place.
-        place[order], place[-1] = np.arange(len(labels)), len(labels)
-        ranks.append(place[codes])
+        position[order], position[-1] = np.arange(len(labels)), len(labels)
+        ranks.append(position[codes])
         if key in categories or isinstance(counted[key].dtype, pd.CategoricalDtype):
-            place[-1] = -1
-            counted[key] = _categories_at(labels[order], place[codes])
+            position[-1] = -1
+            counted[key] = _categories_at(labels[order], position[codes])
         elif is_label(key) and not isinstance(counted[key].dtype, pd.StringDtype):
             counted[key] = _labels_at(labels, codes)
     if not ranks:
@@ -302,9 +302,9 @@ def _flat_codes(coded: Sequence[Coded], piece: slice, flat: Codes, room: Codes) 
     """
     modulus = 2 ** (8 * flat.dtype.itemsize)
     offset = 0
-    for at, each in enumerate(coded):
+    for index, each in enumerate(coded):
         offset = offset * (len(each.labels) + 1) + 1 - each.low
-        if at == 0:
+        if index == 0:
             np.copyto(flat, each.codes[piece], casting="unsafe")
             continue
         flat *= len(each.labels) + 1
@@ -316,7 +316,7 @@ def _flat_codes(coded: Sequence[Coded], piece: slice, flat: Codes, room: Codes) 
 
 def _count_grouped(coded: Sequence[Coded], n_rows: int, weights: npt.NDArray[np.float64] | None) -> Counted:
     """Count where a flat array of all combinations would be too large."""
-    table = pd.DataFrame({str(at): each.codes for at, each in enumerate(coded)})
+    table = pd.DataFrame({str(index): each.codes for index, each in enumerate(coded)})
     names = list(table.columns)
     table["weight"] = np.ones(n_rows) if weights is None else weights
     counted = table.groupby(names, sort=True)["weight"].sum().reset_index()

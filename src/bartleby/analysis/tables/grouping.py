@@ -69,7 +69,7 @@ class Cluster:
     described
         The same in words, for the settings of a result.
     warning
-        What to tell if nothing was asked for and nothing found.
+        The warning if nothing was named and nothing found.
     """
 
     column: str | None

@@ -1,7 +1,7 @@
 """Estimates as tables to read: text, Markdown, LaTeX, HTML; and with full precision as CSV.
 
 Numbers are rounded to two significant digits of their uncertainty. Columns that say the same in every row
-are told once, below the table.
+are stated once, below the table.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def to_text(frame: pd.DataFrame) -> str:
     half = MOST_ROWS // 2
     hidden = len(rows) - 2 * half if len(rows) > MOST_ROWS else 0
     kept = [*rows[:half], *rows[-half:]] if hidden else rows
-    widths = [max(len(line[at]) for line in [heads, *kept]) for at in range(len(heads))]
+    widths = [max(len(line[index]) for line in [heads, *kept]) for index in range(len(heads))]
     lines = ["  ".join(_justify(line, widths, table.numeric)).rstrip() for line in [heads, *kept]]
     if hidden:
         lines.insert(half + 1, f"... {hidden:,} more rows in to_frame() ...")
@@ -171,8 +171,8 @@ def to_html(frame: pd.DataFrame, caption: str = "") -> str:
         "<tr>" + "".join(f"<td{k}>{html.escape(c)}</td>" for k, c in zip(kinds, row, strict=True)) + "</tr>"
         for row in table.rows
     )
-    told = " ".join([caption, *(f"{note}." for note in table.notes)]).strip()
-    title = f"<caption>{html.escape(visible(told))}</caption>\n" if told else ""
+    caption_text = " ".join([caption, *(f"{note}." for note in table.notes)]).strip()
+    title = f"<caption>{html.escape(visible(caption_text))}</caption>\n" if caption_text else ""
     return f"<table>\n{title}<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
@@ -207,17 +207,17 @@ def to_latex(
     head = " & ".join(escape_latex(name) for name in table.columns) + r" \\"
     rows = [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in table.rows]
     note = escape_latex("; ".join(table.notes))
-    told = f"\\caption{{{escape_latex(caption)}}}" if caption else ""
+    caption_text = f"\\caption{{{escape_latex(caption)}}}" if caption else ""
     named = f"\\label{{{re.sub(r'[^A-Za-z0-9:_.-]', '-', label)}}}" if label else ""
     if long:
-        return _longtable(columns, head, rows, f"{told}{named}", note)
+        return _longtable(columns, head, rows, f"{caption_text}{named}", note)
     body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule"]
     body.append(r"\end{tabular}")
-    if told:
-        body = [r"\begin{table}", r"\centering", told + named, *body]
+    if caption_text:
+        body = [r"\begin{table}", r"\centering", caption_text + named, *body]
         body += [rf"\par\smallskip\footnotesize {note}"] if note else []
         body.append(r"\end{table}")
-    return "\n".join([*([f"% {line}" for line in table.notes] if not told else []), *body]) + "\n"
+    return "\n".join([*([f"% {line}" for line in table.notes] if not caption_text else []), *body]) + "\n"
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:
@@ -296,8 +296,8 @@ def _worst_case(frame: pd.DataFrame) -> list[_Column]:
     cells = []
     for estimate, low, high, *bounds in rows:
         places = decimals_for(estimate, low, high)
-        told = [number_text(bound, places) for bound in bounds]
-        cells.append("–" if told == ["–", "–"] else " to ".join(told))
+        ends = [number_text(bound, places) for bound in bounds]
+        cells.append("–" if ends == ["–", "–"] else " to ".join(ends))
     return [_Column("worst case", cells, numeric=True)]
 
 

@@ -192,13 +192,13 @@ def _range(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
         f"{estimate_text(row, level=number == 0)} for {_label(row, names)}"
         for number, row in enumerate((ordered[0], ordered[-1]))
     ]
-    told = f"{len(rows)} estimates from {' to '.join(ends)}"
+    claim = f"{len(rows)} estimates from {' to '.join(ends)}"
     null = _null(rows[0])
     if null is None or all(math.isnan(_number(row.get("low"))) for row in rows):
-        return told
+        return claim
     above = sum(_number(row.get("low")) > null for row in rows)
     below = sum(_number(row.get("high")) < null for row in rows)
-    return f"{told}; intervals above {null:g}: {above}, below it: {below}"
+    return f"{claim}; intervals above {null:g}: {above}, below it: {below}"
 
 
 def _null(row: Mapping[str, Any]) -> float | None:
