@@ -103,7 +103,6 @@ def plot_confusion(
         if ax is not None:
             width_of(width, ax)
             _draw(ax, table)
-            ax.set_xlabel(text)
             return described(ax, description, text)
         wide = inches(width or "one")
         picture = new_picture(wide, min(0.8 * wide, 2.6))

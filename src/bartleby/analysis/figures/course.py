@@ -135,7 +135,6 @@ class _Courses:
             if ax is not None:
                 width_of(width, ax)
                 self._draw(ax, curves)
-                ax.set_xlabel(f"{ax.get_xlabel()}\n{text}")
                 return described(ax, description, text)
             wide = inches(width or "two")
             picture = new_picture(wide, 2.9)

@@ -452,9 +452,13 @@ def _measure(record: Record, lead: Sequence[str], labels: Labels) -> str:
     """Return the name of a measure and whose agreement it is."""
     own = {name: record[name] for name in lead if not is_empty(record[name])}
     coders = " and ".join(named(own.pop(name), labels) for name in ("coder", "other") if name in own)
-    where = ", ".join([*([coders] if coders else []), *(named(value, labels) for value in own.values())])
+    where = ", ".join([*([coders] if coders else []), *(_value(value, labels) for value in own.values())])
     measure = (labels or {}).get(str(record["term"]), _agreement_look(record).label)
     return f"{measure}{f': {where}' if where else ''}"
+
+
+def _value(value: object, labels: Labels) -> str:
+    return named(f"{value:g}" if isinstance(value, float) else value, labels)
 
 
 def _telling(frame: pd.DataFrame) -> list[str]:

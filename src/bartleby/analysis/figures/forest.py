@@ -186,7 +186,6 @@ class Forest:
             if ax is not None:
                 width_of(width, ax)
                 self.draw(ax)
-                ax.set_xlabel("\n".join(filter(None, [ax.get_xlabel(), self.text])))
                 return described(ax, self.description, self.text)
             wide = inches(width or "two")
             picture, axes = arrange(wide, self.height, (), legend=bool(self.legend), text=self.text)

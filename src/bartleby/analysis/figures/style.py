@@ -246,7 +246,8 @@ def _shared(width: object, ax: object, models: object, labels: object) -> None:
     width
         Of a figure of its own: `one` or `two` journal columns, or inches.
     ax
-        Matplotlib axes to draw into, in place of a figure of its own.
+        Matplotlib axes to draw into, in place of a figure of its own; how to read it is then in the `notes`
+        of the figure alone, for a caption.
     models
         Which models, in which order; several share one figure. None takes all.
     labels

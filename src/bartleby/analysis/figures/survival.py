@@ -101,7 +101,7 @@ def plot_staying(
         if ax is not None:
             width_of(width, ax)
             _draw_together(ax, curves)
-            ax.set_xlabel(f"Turn\n{text}")
+            ax.set_xlabel("Turn")
             return described(ax, _described(curves), text)
         wide = inches(width or "two")
         picture = _apart(curves, wide) if apart else _together(curves, wide)

@@ -127,7 +127,7 @@ def level_of(frame: pd.DataFrame) -> float | None:
 
 def label_length(width: Width | None, ax: Axes | None) -> int:
     """Return how many characters the label of a row may have."""
-    return 44 if is_wide(width, ax) else 28
+    return 56 if is_wide(width, ax) else 28
 
 
 def is_wide(width: Width | None, ax: Axes | None) -> bool:

@@ -187,7 +187,6 @@ def plot_utilities(
         if ax is not None:
             width_of(width, ax)
             _draw_forest(ax, forest)
-            ax.set_xlabel("\n".join([ax.get_xlabel(), _text(forest)]))
             return described(ax, _description(forest), _text(forest))
         wide = inches(width or "two")
         beside = [] if several else _side_panels(shares, position_rows(estimates), accounting, wide)

@@ -61,7 +61,7 @@ def course_of_codes(data: CodedData) -> Section | None:
         "they were given, how much of each curve is the coder's errors. `still_there` in the table is a "
         "share of survivors: it can fall because those with the code have left."
     )
-    figure = plot_course(_one_model(found.frame))
+    figure = plot_course(found.frame)
     return Section("When a code is first there", text, figure, found, "course")
 
 
@@ -78,7 +78,7 @@ def course_by_class(data: CodedData) -> Section | None:
         "What it does not show: why. Classes differ in more than what they are named after; and their "
         "intervals may overlap although the classes differ."
     )
-    figure = plot_course(_one_model(found.frame))
+    figure = plot_course(found.frame)
     title = f"When {words(data.main)} is first there, by class"
     return Section(title, text, figure, found, "course_by_class")
 
@@ -103,7 +103,7 @@ def with_triggers(data: CodedData) -> Section | None:
         "difference too, and conversations that ended before or at the trigger say nothing. Their bounds are "
         "in the table."
     )
-    figure = plot_around_trigger(_one_model(found.frame))
+    figure = plot_around_trigger(found.frame)
     return Section("Before and after", text, figure, found, "triggers")
 
 
@@ -208,11 +208,6 @@ def typical_phrases(data: CodedData) -> Section | None:
 def _has_turns(data: CodedData) -> bool:
     rows = data.found.rows
     return bool(((rows["coder"] == data.coder) & rows["turn"].notna()).any())
-
-
-def _one_model(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame without a column `model` that always says the same."""
-    return frame if "model" not in frame or several(frame, "model") else frame.drop(columns="model")
 
 
 def _forest(frame: pd.DataFrame, axis_label: str, form: Literal["number", "percent"] = "number") -> Picture:

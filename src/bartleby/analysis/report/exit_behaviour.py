@@ -213,7 +213,7 @@ def before_leaving(data: ExitData) -> Section | None:
         return None
     found = last_resort(data.trials, level=data.level)
     shares = found.frame[found.frame["quantity"] == "at_least"]
-    lead = [name for name in ("model",) if several(shares, name)]
+    lead = [name for name in ("model",) if name in shares]
     numbers = shares[[*lead, "term", *_NUMBERS]]
     figure = plot_shares(numbers, by="level", axis_label="Share of exits", width="two")  # one look for all
     text = (
@@ -232,7 +232,7 @@ def after_requests(data: ExitData) -> Section | None:
     if asked not in data.trials or data.trials[asked].isna().all():
         return None
     found = follows_request(data.trials, level=data.level)
-    lead = [name for name in ("model",) if several(found.frame, name)]
+    lead = [name for name in ("model",) if name in found.frame]
     numbers = found.frame[[*lead, "term", *_NUMBERS]]
     figure = plot_shares(numbers, by="level", axis_label=f"Share of {data.trial}s", width="two")
     text = (
@@ -331,7 +331,8 @@ def self_reported(data: ExitData) -> Section | None:
         return None
     found = self_report(data.trials, asked, level=data.level)
     means = found.frame[found.frame["quantity"] == "mean"]
-    names = [name for name in ("model", "concept", "when") if several(means, name)]
+    names = [name for name in ("model", "concept", "when") if name == "model" or several(means, name)]
+    names = [name for name in names if name in means]
     figure = plot_estimates(means[[*names, "term", *_NUMBERS]], axis_label="Mean answer", width="two")
     text = (
         "Mean answers on the scales, with reversed statements turned round; how far the wordings of one "

@@ -69,7 +69,7 @@ class Scorecard(Estimates):
         from bartleby.analysis.figures.estimates import plot_shares
 
         rows = self.frame[(self.frame["quantity"] != "difference") & self.frame["estimate"].notna()]
-        lead = [name for name in ("model",) if name in rows and len(rows[name].unique()) > 1]
+        lead = [name for name in ("model",) if name in rows]
         shown = rows[[*lead, "term", "estimate", "low", "high", "level"]]
         how: dict[str, Any] = {"ax": ax, "models": models, "labels": labels}
         how["width"] = width or (None if ax is not None else "two")
