@@ -15,17 +15,19 @@ import pandas as pd
 from scipy.special import stdtr
 
 from bartleby.analysis.inference.intervals import critical_value
+from bartleby.analysis.sample.answer import estimator
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names, count_rows
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import as_names
-from bartleby.errors import DataError, SettingError
+from bartleby.analysis.tables.grouping import as_names, missing_columns
+from bartleby.errors import DataError
 
 __all__ = ["exit_margins", "joint_bounds"]
 
 FEWEST = 4
 
 
+@estimator()
 def exit_margins(
     rates: object,
     exits: str,
@@ -81,18 +83,10 @@ def exit_margins(
     >>> bounds[["model", "low", "high"]].round(2).values.tolist()
     [['a', 0.0, 0.12], ['b', 0.2, 0.3]]
     """
-    if not 0 < level < 1:
-        raise SettingError(f"level={level!r}: must lie between 0 and 1, such as 0.95")
     frame = as_frame(rates)
     names = column_names(frame)
     lead = as_names(identify)
-    missing = [
-        f"no column {name!r}; columns here: {', '.join(names)}"
-        for name in (*lead, exits, refusals)
-        if name not in names
-    ]
-    if missing:
-        raise DataError(missing)
+    missing_columns(names, exits=exits, refusals=refusals, **{f"identify {name}": name for name in lead})
     table = count_rows(frame, list(dict.fromkeys([*lead, exits, refusals])))
     known = table[table[exits].notna() & table[refusals].notna()]
     left, declined = (pd.to_numeric(known[name]).to_numpy(dtype=float) for name in (exits, refusals))
@@ -130,8 +124,7 @@ def exit_margins(
         "both were measured on the same trials)",
         "a correlation over models says nothing of how declining and leaving go together within one",
     )
-    settings = {"exits": exits, "refusals": refusals, "level": level}
-    return Estimates(estimate_frame(rows, [*lead, "quantity"]), accounting, warnings, settings)
+    return Estimates(estimate_frame(rows, [*lead, "quantity"]), accounting, warnings)
 
 
 def joint_bounds(exits: Any, refusals: Any) -> tuple[Any, Any]:  # noqa: ANN401
