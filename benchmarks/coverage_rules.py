@@ -154,7 +154,28 @@ def planted(rates: RuleRates, copies: int, samples: int) -> Scenario:
     return one_by_one(replicate)
 
 
+def pairs(number: int, samples: int, chance: float, spread: float) -> Scenario:
+    """Return one row over both scripts of matched pairs, which share their effect: by pair, and by script."""
+    truth = mean_over_scripts(chance, spread)
+
+    def replicate(rng: np.random.Generator) -> Iterator[Covered]:
+        own = expit(logit(chance) + spread * rng.normal(size=number))
+        kept = rng.binomial(samples, np.repeat(own, 2))
+        at = np.arange(2 * number)
+        table = pd.DataFrame({"item": at.astype(str), "match": (at // 2).astype(str)})
+        table = pd.concat([table.assign(kept=1, count=kept), table.assign(kept=0, count=samples - kept)])
+        for cluster in ("match", "item"):
+            row = bb.rate(table[table["count"] > 0], "kept", cluster=cluster).frame.iloc[0]
+            yield f"by {cluster}", row["low"], row["high"], truth
+
+    return one_by_one(replicate)
+
+
 SCENARIOS: dict[str, Scenario] = {
+    "one row over 18 pairs x 4, rate 0.8, sd 1": pairs(18, 4, 0.8, 1.0),
+    "one row over 18 pairs x 1, rate 0.8, sd 1": pairs(18, 1, 0.8, 1.0),
+    "one row over 72 pairs x 2, rate 0.8, sd 1.5": pairs(72, 2, 0.8, 1.5),
+    "one row over 72 pairs x 2, rate 0.97, sd 1.5": pairs(72, 2, 0.97, 1.5),
     "shipped scripts x 1, alike": planted(BREAKS, 1, 1),
     "shipped scripts x 4, sd 1": planted(replace(BREAKS, spread=1.0), 1, 4),
     "4 times as many scripts x 1, sd 1": planted(replace(BREAKS, spread=1.0), 4, 1),

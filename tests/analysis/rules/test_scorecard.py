@@ -260,3 +260,9 @@ def test_matched_scenarios_are_one_cluster_where_all_are_matched() -> None:
     some = rule_scorecard(paired.assign(match=paired["match"].where(paired["match"] != "m0")), turns)
     assert some.settings["cluster"] == "item (found in the table)"
     assert rule_scorecard(paired, turns, cluster="item").settings["cluster"] == "item"
+
+
+def test_the_figure_names_every_row_that_is_known(card: Scorecard) -> None:
+    told = card.plot().description
+    assert "R7: never warned: 67%" in told
+    assert "warned in full" not in told

@@ -70,7 +70,8 @@ class Scorecard(Estimates):
 
         rows = self.frame[(self.frame["quantity"] != "difference") & self.frame["estimate"].notna()]
         lead = [name for name in ("model",) if name in rows]
-        shown = rows[[*lead, "term", "estimate", "low", "high", "level"]]
+        named = rows.assign(term=rows["rule"] + ": " + rows["reading"].str.replace("_", " "))
+        shown = named[[*lead, "term", "estimate", "low", "high", "level"]]
         how: dict[str, Any] = {"ax": ax, "models": models, "labels": labels}
         how["width"] = width or (None if ax is not None else "two")
         return plot_shares(shown, by="level", axis_label="Kept, share of conversations", **how)
