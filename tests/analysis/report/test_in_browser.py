@@ -222,7 +222,7 @@ def test_the_answer_comes_first_then_what_to_be_careful_about_then_the_design(lo
             await tab.open(long_address)
             order = await tab.run("[...document.querySelectorAll('main > section')].map((each) => each.id)")
             assert order[:4] == ["headline", "careful", "design", "part_1"]
-            assert order[-3:] == ["outcomes", "provenance", "trials"]
+            assert order[-4:] == ["outcomes", "asked", "provenance", "trials"]
 
     asyncio.run(look())
 

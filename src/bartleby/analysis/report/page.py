@@ -174,7 +174,7 @@ def _render(
 def _check(sections: Sequence[Section], max_trials: int) -> None:
     problems = []
     names = [section.name for section in sections]
-    reserved = {"headline", "outcomes", "design", "provenance", "trials"}
+    reserved = {"headline", "careful", "outcomes", "design", "asked", "provenance", "trials"}
     problems += [
         f"two sections have the name {name!r}" for name in sorted({n for n in names if names.count(n) > 1})
     ]
