@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.coding.unit_clusters import cluster_candidates, find_clusters
+from bartleby.analysis.sample.answer import Grouped
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names, count_rows
-from bartleby.analysis.tables.grouping import as_names, group_names, split_groups
-from bartleby.analysis.tables.labels import group_prefix, natural_order
+from bartleby.analysis.tables.grouping import as_names, group_names
+from bartleby.analysis.tables.labels import natural_order
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["CodingTable", "Codings", "read_codings"]
@@ -84,45 +85,16 @@ class Codings:
 
 
 @dataclass(frozen=True, eq=False)
-class CodingTable:
-    """Codings, by group.
+class CodingTable(Grouped):
+    """Codings by group: rows with `unit`, `coder`, `value`, `cluster` and the groups.
 
     Parameters
     ----------
-    rows
-        Columns `unit`, `coder`, `value`, `cluster` and those of `groups`; nothing missing in the first three.
-    groups
-        Columns that split the table.
     missing
         Codings without a value.
-    cluster
-        What belongs together, in words.
-    warnings
-        What a reader must know.
-    key
-        The values that name the group, of a part.
     """
 
-    rows: pd.DataFrame
-    groups: tuple[str, ...]
-    missing: float
-    cluster: str
-    warnings: tuple[str, ...]
-    key: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def prefix(self) -> str:
-        """What a message about the group begins with."""
-        return group_prefix(self.key)
-
-    def split(self, groups: Sequence[str] | None = None) -> Iterator[CodingTable]:
-        """Yield the codings of each group, in the order of its values."""
-        for key, part in split_groups(self.rows, self.groups if groups is None else groups):
-            yield replace(self, rows=part, key=key)
-
-    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
-        """Return what must be known of how it was read."""
-        return self.warnings
+    missing: float = 0.0
 
     def settings(self) -> dict[str, Any]:
         """Return what was used."""
@@ -230,9 +202,9 @@ def read_codings(
     return CodingTable(
         coded.reset_index(drop=True),
         groups,
-        float(table.loc[empty, "_times"].sum()),
         found.described if found.column else found.described.replace("rows", "units"),
         warnings,
+        missing=float(table.loc[empty, "_times"].sum()),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from bartleby.analysis.coding.unit_clusters import cluster_candidates, find_clusters
+from bartleby.analysis.sample.answer import Grouped
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.checks import READ_BY, refuse_confounded
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.grouping import group_names, split_groups
+from bartleby.analysis.tables.grouping import group_names
 from bartleby.errors import DataError, SettingError
 
 __all__ = ["JudgedTable", "JudgedUnits", "read_judged"]
@@ -57,44 +58,16 @@ class JudgedUnits:
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedTable:
-    """Units by group.
+class JudgedTable(Grouped):
+    """Units by group: rows with `judge`, `verdict`, `label`, `stratum`, `cluster` and the groups.
 
     Parameters
     ----------
-    rows
-        Columns `judge`, `verdict`, `label`, `stratum`, `cluster` and those of `groups`.
-    groups
-        Columns that split the table.
     not_judged
         Units of which the judge said nothing.
-    cluster
-        What belongs together, in words.
-    warnings
-        What a reader must know.
-    key
-        The values that name the group, of a part.
     """
 
-    rows: pd.DataFrame
-    groups: tuple[str, ...]
-    not_judged: float
-    cluster: str
-    warnings: tuple[str, ...]
-    key: Mapping[str, Any] = field(default_factory=dict)
-
-    def split(self, groups: Sequence[str] | None = None) -> Iterator[JudgedTable]:
-        """Yield the units of each group, in the order of its values."""
-        for key, part in split_groups(self.rows, self.groups if groups is None else groups):
-            yield replace(self, rows=part, key=key)
-
-    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
-        """Return what must be known of how it was read."""
-        return self.warnings
-
-    def settings(self) -> dict[str, Any]:
-        """Return what was used."""
-        return {"estimand": "new_items", "cluster": self.cluster, "by": list(self.groups)}
+    not_judged: float = 0.0
 
     def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
         """Return how units were counted."""
@@ -198,7 +171,7 @@ def read_judged(
         problems = _label_problems(judged, groups, wanted, unlabelled=unlabelled or label is None)
     if problems:
         raise DataError(problems)
-    return JudgedTable(judged, groups, float(len(table) - len(judged)), found.described, warnings)
+    return JudgedTable(judged, groups, found.described, warnings, not_judged=float(len(table) - len(judged)))
 
 
 def _shares(values: pd.Series[Any], name: str, problems: list[str], *, scores: bool) -> pd.Series[Any]:

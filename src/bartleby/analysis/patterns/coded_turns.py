@@ -7,17 +7,17 @@ conversation, which turn, coded or not (missing where the coder said nothing), w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from bartleby.analysis.coding.unit_clusters import cluster_candidates, few_clusters, find_clusters
+from bartleby.analysis.sample.answer import Grouped
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import as_frame, column_names
-from bartleby.analysis.tables.grouping import group_names, missing_columns, split_groups
-from bartleby.analysis.tables.labels import group_prefix
+from bartleby.analysis.tables.grouping import group_names, missing_columns
 from bartleby.errors import DataError
 
 __all__ = [
@@ -48,50 +48,24 @@ SHARES = frozenset(
 
 
 @dataclass(frozen=True, eq=False)
-class CodedTurns:
+class CodedTurns(Grouped):
     """Coded turns, checked, in order of conversation and turn.
+
+    Rows have `_conversation` and `_cluster` (whole numbers from 0), `_turn`, `_coded` (1, 0, NaN), `_exited`
+    (bool), beside the columns asked for under their own names.
 
     Parameters
     ----------
-    rows
-        `_conversation` and `_cluster` (whole numbers from 0), `_turn`, `_coded` (1, 0, NaN), `_exited`
-        (bool), beside the columns asked for under their own names.
-    groups
-        Columns that split the table.
-    cluster
-        What belongs together, in words.
-    warnings
-        What a reader must know.
-    key
-        The values that name the group, of a part.
     lowest
         The level of a graded code above which it is there.
     """
 
-    rows: pd.DataFrame = field(repr=False)
-    groups: tuple[str, ...]
-    cluster: str
-    warnings: tuple[str, ...]
-    key: Mapping[str, Any] = field(default_factory=dict)
     lowest: float = 0.0
 
-    @property
-    def prefix(self) -> str:
-        """What a message about the group begins with."""
-        return group_prefix(self.key)
-
-    def split(self, groups: Sequence[str] | None = None) -> Iterator[CodedTurns]:
+    def split(self, groups: Sequence[str] | None = None) -> Iterator[Self]:
         """Yield the turns of each group, with clusters numbered from 0 in it."""
-        for key, part in split_groups(self.rows, self.groups if groups is None else groups):
-            yield replace(self, rows=_renumbered(part), key=key)
-
-    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
-        """Return what must be known of how it was read."""
-        return self.warnings
-
-    def settings(self) -> dict[str, Any]:
-        """Return what was used."""
-        return {"estimand": "new_items", "cluster": self.cluster, "by": list(self.groups)}
+        for part in super().split(groups):
+            yield replace(part, rows=_renumbered(part.rows))
 
     def accounting(self, bounds: dict[str, tuple[float, float]] | None = None) -> Accounting:
         """Return how many turns were coded as what."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache, wraps
 from typing import (
     Any,
@@ -22,17 +22,20 @@ from typing import (
     get_type_hints,
 )
 
+import pandas as pd
+
 from bartleby.analysis.inference.families import Adjustment, adjust_p
 from bartleby.analysis.inference.intervals import RateFit
 from bartleby.analysis.tables.accounting import Accounting, WorstCase, bound_warnings
 from bartleby.analysis.tables.estimates import Estimates, estimate_frame
-from bartleby.analysis.tables.grouping import level_problems
-from bartleby.analysis.tables.labels import group_label
+from bartleby.analysis.tables.grouping import level_problems, split_groups
+from bartleby.analysis.tables.labels import group_label, group_prefix
 from bartleby.docstrings import parameters_of
 from bartleby.errors import SettingError
 
 __all__ = [
     "CASE",
+    "Grouped",
     "Part",
     "Row",
     "adjusted",
@@ -73,6 +76,49 @@ class Part(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return what was used: estimand, clusters, groups."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """A table with a row a coding, a unit or a turn, in groups: what such tables have in common.
+
+    Parameters
+    ----------
+    rows
+        What was read.
+    groups
+        Columns that split the table.
+    cluster
+        What belongs together, in words.
+    warnings
+        What a reader must know.
+    key
+        The values that name the group, of a part.
+    """
+
+    rows: pd.DataFrame = field(repr=False)
+    groups: tuple[str, ...]
+    cluster: str
+    warnings: tuple[str, ...]
+    key: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """What a message about the group begins with."""
+        return group_prefix(self.key)
+
+    def split(self, groups: Sequence[str] | None = None) -> Iterable[Self]:
+        """Yield each group, in the order of its values."""
+        for key, part in split_groups(self.rows, self.groups if groups is None else groups):
+            yield replace(self, rows=part, key=key)
+
+    def notes(self, groups: Sequence[str], *, bounded: bool) -> Sequence[str]:
+        """Return what must be known of how it was read."""
+        return self.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was used."""
+        return {"estimand": "new_items", "cluster": self.cluster, "by": list(self.groups)}
 
 
 Read = TypeVar("Read", bound=Part)
