@@ -217,7 +217,7 @@ class Study(Printed):
             "conditions": {name: list(levels) for name, levels in self.conditions.items()},
             "samples": self.samples,
             "seed": self.seed,
-            "settings": asdict(self.settings),
+            "settings": {**asdict(self.settings), "max_tokens": self.settings.ceiling},
             "caps": self.caps.to_dict(),
             **({} if self.other_models == "excluded" else {"other_models": self.other_models}),
         }
