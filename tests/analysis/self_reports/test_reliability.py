@@ -202,3 +202,10 @@ def test_alpha_over_clusters_covers_where_trials_taken_as_independent_do_not() -
     # Room for skewed traits makes it longer than these normal ones need (docs/evidence/coverage_exits.md).
     assert inside / 400 >= 0.93
     assert naive / 400 < 0.8
+
+
+def test_a_value_that_never_varies_has_no_correlation_however_the_other_rounds() -> None:
+    scores = np.array([14, 16, 16, 17, 11, 13] * 16) / 3
+    pairs = np.stack([scores, np.zeros(len(scores))], axis=1)
+    fit = correlation_interval(pairs, np.arange(len(scores)), np.ones(len(scores)), ranks=False, level=0.95)
+    assert np.isnan([fit.estimate, fit.low, fit.high]).all()

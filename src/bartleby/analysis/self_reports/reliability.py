@@ -176,7 +176,8 @@ def correlation_interval(
         NaN where a value never varies.
     """
     if not ranks:
-        sums = _sums(pairs, cluster, weight)
+        # About their own means, so that rounding of one value is no variation of the other.
+        sums = _sums(pairs - np.average(pairs, axis=0, weights=weight), cluster, weight)
         if replicates is not None:
             return _drawn(sums, _pearson, _FISHER, level, (replicates, rng))
         return _as_variance_allows(_by_jackknife(sums, _pearson, level), pairs, cluster, weight, level)
