@@ -22,23 +22,13 @@ PAGES = ("README.md", "docs/start.md", "docs/how-to/*.md")
 PASSED_OVER = ("make", "git", "cd", "pip")
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?[^\n]*\n(.*?)^```', flags=re.DOTALL | re.MULTILINE)
 VARIABLE = re.compile(r"^\w+=.*$", flags=re.MULTILINE)
-KEYLESS_CHECK = """
-bartleby() {  # a check of a hosted model refuses where no key is set, as a run would: here there is none
-    if [ "$1" != check ]; then command bartleby "$@"; return; fi
-    local code=0 shown
-    shown=$(command bartleby "$@") || code=$?
-    printf '%s\\n' "$shown"
-    if grep -q "^REFUSED: .*: no key" <<< "$shown"; then code=0; fi
-    return $code
-}
-"""
 
 
 def run_shell(code: str, folder: str) -> None:
     """Run a block of commands; the first that fails ends it."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     lines = [line for line in code.splitlines() if not line.strip().startswith(PASSED_OVER)]
-    script = "\n".join(["set -euo pipefail", KEYLESS_CHECK, *lines])
+    script = "\n".join(["set -euo pipefail", *lines])
     command, environment = ["bash", "-c", script], {**os.environ, "PATH": path}
     subprocess.run(command, check=True, cwd=folder, env=environment, stdin=subprocess.DEVNULL)
 
