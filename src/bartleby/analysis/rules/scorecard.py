@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from bartleby.analysis.coding.prevalence import prevalence
-from bartleby.analysis.rates.differences import difference
 from bartleby.analysis.rates.rates import rate
-from bartleby.analysis.rules.book import Reading, Role, Rule, RuleSource, roles_of, rules
-from bartleby.analysis.rules.events import LOG, READER, Conversations, read_conversations
+from bartleby.analysis.rules.book import Role, Rule, RuleSource, roles_of, rules
+from bartleby.analysis.rules.events import READER, Conversations, read_conversations
+from bartleby.analysis.rules.reading_rows import (
+    ANNOTATORS,
+    ENDED_BY_US,
+    Case,
+    Flags,
+    coded_events,
+    coder_of,
+    reading_rows,
+)
 from bartleby.analysis.tables.accounting import Accounting
 from bartleby.analysis.tables.counts import Frame, as_frame, column_names, count_rows
-from bartleby.analysis.tables.estimates import Estimates, estimate_frame, records
+from bartleby.analysis.tables.estimates import Estimates, estimate_frame
 from bartleby.analysis.tables.grouping import (
     Cluster,
     Estimand,
@@ -26,12 +31,10 @@ from bartleby.analysis.tables.grouping import (
     choose_cluster,
     group_names,
     missing_columns,
-    split_groups,
 )
 from bartleby.analysis.tables.labels import label_text
 from bartleby.docstrings import parameters_of
 from bartleby.errors import DataError, SettingError
-from bartleby.outcome import MISSING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,10 +42,6 @@ if TYPE_CHECKING:
     from bartleby.analysis.figures.style import Picture, Width
 
 __all__ = ["Scorecard", "rule_scorecard"]
-
-ENDED_BY_US = frozenset(str(outcome) for outcome in MISSING)
-"""Outcomes of trials that did not go on to their end: what would have come then is not known."""
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,39 +74,6 @@ class Scorecard(Estimates):
         how: dict[str, Any] = {"ax": ax, "models": models, "labels": labels}
         how["width"] = width or (None if ax is not None else "two")
         return plot_shares(shown, by="level", axis_label="Kept, share of conversations", **how)
-
-
-@dataclass(frozen=True)
-class _Case:
-    """Conversations, with everything that decides which of them a reading speaks of and what it says."""
-
-    trials: pd.DataFrame
-    judged: Conversations
-    labelled: Conversations | None
-    roles: Mapping[str, Role]
-    groups: tuple[str, ...]
-    cluster: Cluster
-    level: float
-    estimand: Estimand
-    warnings: list[str] = field(default_factory=list)
-
-    def unknown(self, events: Sequence[str]) -> Flags:
-        """Return of which trials a reading is not known: an event is not, or we ended the trial."""
-        rows = self.judged.unknown(events)
-        if "outcome" in self.trials:
-            rows |= self.trials["outcome"].astype("string").isin(ENDED_BY_US).to_numpy(dtype=bool)
-        return rows
-
-    def in_role(self, names: Sequence[str]) -> Flags:
-        """Return which trials have any of some roles."""
-        found = np.zeros(len(self.trials), dtype=bool)
-        for name in names:
-            own = np.ones(len(self.trials), dtype=bool)
-            for column, values in self.roles[name].where.items():
-                there = self.trials.get(column)
-                own &= False if there is None else there.map(label_text).isin(values).to_numpy(dtype=bool)
-            found |= own
-        return found
 
 
 @parameters_of(rate)
@@ -197,7 +163,7 @@ def rule_scorecard(
     people = (annotators,) if isinstance(annotators, str) else tuple(annotators or ())
     judged, labelled = _read(turns, codings, coder, people)
     clusters = _clusters(frame, cluster)
-    case = _Case(
+    case = Case(
         _trials(frame, judged.trials),
         judged,
         labelled,
@@ -211,8 +177,8 @@ def rule_scorecard(
     rows, used = [], np.zeros(len(case.trials), dtype=bool)
     for rule in found:
         for reading in rule.readings:
-            made, eligible = _rows(rule, reading, case)
-            rows += [{**row, "coder": _coder_of(reading, case.judged)} for row in made]
+            made, eligible = reading_rows(rule, reading, case)
+            rows += [{**row, "coder": coder_of(reading, case.judged)} for row in made]
             used |= eligible
     table = estimate_frame(rows, [*case.groups, "rule", "reading", "quantity"])
     settings = {
@@ -266,9 +232,6 @@ def _read(
     return judged, None if labels is None else read_conversations(turns, labels, coder=ANNOTATORS)
 
 
-ANNOTATORS = "annotators"
-
-
 def _split(codings: object, people: Sequence[str]) -> tuple[object, pd.DataFrame | None]:
     """Return the codings of the coder and, under one name, those of annotators."""
     if codings is None or not people:
@@ -313,273 +276,6 @@ def _collected(frame: Frame) -> pd.DataFrame:
     return count_rows(frame, column_names(frame)).drop(columns="count")
 
 
-def _rows(rule: Rule, reading: Reading, case: _Case) -> tuple[list[dict[str, Any]], Flags]:
-    """Return the rows of a reading, one a group, and the trials that entered them."""
-    if reading.against:
-        return _contrast_rows(rule, reading, case)
-    reason = _cannot(reading, case)
-    eligible, kept = _verdict(reading, case, case.judged)
-    if reason is None and reading.among and not eligible.any():
-        reason = _none_left(reading, case)
-    if reason is not None:
-        return [_undefined(rule, reading, key, reason, case) for key, _ in _parts(case)], eligible & False
-    unknown = case.unknown(reading.events)
-    value = np.where(unknown, np.nan, kept.astype(float))
-    rows = []
-    for key, part in _parts(case):
-        at = part.index.to_numpy()[eligible[part.index]]
-        if not len(at):
-            why = _none_left(reading, case, part.index.to_numpy())
-            rows.append(_undefined(rule, reading, key, why, case))
-        elif np.isnan(value[at]).all():
-            why = f"in no conversation is all of it known: {', '.join(_coded(reading, case.judged))}"
-            rows.append(_undefined(rule, reading, key, why, case))
-        else:
-            rows.append({**key, **_kept_row(rule, reading, case, at, value)})
-    return rows, eligible & ~unknown
-
-
-def _parts(case: _Case) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    return split_groups(case.trials, case.groups)
-
-
-def _verdict(reading: Reading, case: _Case, held: Conversations) -> tuple[Flags, Flags]:
-    """Return which trials a reading speaks of, and in which of all it holds."""
-    eligible = case.in_role(reading.role) if reading.role else np.ones(len(case.trials), dtype=bool)
-    eligible &= ~case.in_role(reading.not_role)
-    for condition in reading.among:
-        eligible = eligible & held.holds(condition)
-    kept = case.in_role(reading.in_role) if reading.in_role else np.ones(len(case.trials), dtype=bool)
-    for condition in reading.keeps:
-        kept = kept & held.holds(condition)
-    return eligible, kept
-
-
-def _cannot(reading: Reading, case: _Case) -> str | None:
-    """Return why a reading cannot be estimated from this log at all; None if it can."""
-    scripted = "asks_to_end", "says_yes", "says_no", "stops"
-    known = {*case.judged.values, *(scripted if "opening" in case.judged.values else ())}
-    absent = [name for name in reading.events if name not in known]
-    if absent:
-        names = ", ".join(absent)
-        return (
-            f"nothing in this log says where {names} is: its turns can be coded by the codebook leaving_rules"
-        )
-    missing = [
-        column
-        for name in (*reading.in_role, *reading.against)
-        for column in case.roles[name].where
-        if column not in case.trials
-    ]
-    if missing:
-        return f"no column {missing[0]!r} in the trial table; roles= names another"
-    if reading.role and not case.in_role(reading.role).any():
-        return f"no {case.roles[reading.role[0]].title} in this log"
-    return None
-
-
-def _none_left(reading: Reading, case: _Case, at: npt.NDArray[np.int64] | None = None) -> str:
-    """Return why a reading speaks of no trial: the first thing that none of them has."""
-    rows = np.ones(len(case.trials), dtype=bool)
-    if at is not None:
-        rows = np.isin(np.arange(len(case.trials)), at)
-    if reading.role:
-        rows = rows & case.in_role(reading.role)
-        if not rows.any():
-            return f"no {case.roles[reading.role[0]].title} here"
-    rows = rows & ~case.in_role(reading.not_role)
-    for condition in reading.among:
-        before, rows = rows, rows & case.judged.holds(condition)
-        if not rows.any():
-            if (before & case.judged.unknown(condition.events)).any():
-                return f"not known of these conversations: {', '.join(condition.events)}"
-            names = " and ".join(condition.event)
-            how = "without" if condition.at_most == 0 else "with"
-            limits = [f"{word} {' or '.join(names)}" for word, names in
-                      (("after", condition.after), ("before", condition.before)) if names]  # fmt: skip
-            return f"no conversation here {how} {names}{''.join(f' {each}' for each in limits)}"
-    return "no conversation here that it speaks of"
-
-
-def _coded(reading: Reading, held: Conversations) -> list[str]:
-    """Return the events of a reading that somebody has read from words."""
-    return [name for name in reading.events if held.coders.get(name, LOG) != LOG]
-
-
-def _coder_of(reading: Reading, held: Conversations) -> str:
-    return ", ".join(dict.fromkeys(held.coders[name] for name in _coded(reading, held))) or LOG
-
-
-def _lead(rule: Rule, reading: Reading, quantity: str) -> dict[str, Any]:
-    return {
-        "rule": rule.id,
-        "reading": reading.name,
-        "quantity": quantity,
-        "term": f"{rule.id}: {reading.title}",
-    }
-
-
-def _undefined(
-    rule: Rule, reading: Reading, key: Mapping[str, Any], reason: str, case: _Case
-) -> dict[str, Any]:
-    quantity = "difference" if reading.against else "share" if reading.share else "kept"
-    lead = {**key, **_lead(rule, reading, quantity)}
-    return {**lead, "level": case.level, "n": 0.0, "kept": math.nan, "method": f"undefined, {reason}"}
-
-
-def _kept_row(
-    rule: Rule, reading: Reading, case: _Case, at: npt.NDArray[np.int64], value: npt.NDArray[np.float64]
-) -> dict[str, Any]:
-    """Return the row of a group of trials: corrected by labels where there are any of its events."""
-    name = f"{rule.id} {reading.name}"
-    table = case.trials.iloc[at][_columns(case)].assign(**{name: value[at]})
-    levels = (case.level, 2 * case.level - 1) if reading.never and case.level > 0.5 else (case.level,)
-    labels = _labels(reading, case, at)
-    rows = [
-        _rate(table, name, case, level)
-        if labels is None
-        else _corrected(table.assign(label=labels), name, case, level)
-        for level in levels
-    ]
-    row = {**_lead(rule, reading, "share" if reading.share else "kept"), **rows[0]}
-    if reading.never:
-        row["upper"] = 1 - rows[-1]["low"]
-        row["margin"] = math.nan if rule.at_most is None else rule.at_most
-        if rule.at_most is not None and not math.isnan(row["upper"]):
-            row["holds"] = bool(row["upper"] < rule.at_most)
-    return row
-
-
-def _columns(case: _Case) -> list[str]:
-    return [case.cluster.column] if case.cluster.column is not None else []
-
-
-def _rate(table: pd.DataFrame, name: str, case: _Case, level: float) -> dict[str, Any]:
-    cluster = case.cluster.column or False
-    found = rate(table, name, cluster=cluster, level=level, estimand=case.estimand)
-    if level == case.level:
-        case.warnings.extend(found.warnings)
-    (row,) = records(found.frame)
-    del row["term"]
-    return {**row, "kept": row.pop("events"), "level": case.level}
-
-
-def _labels(reading: Reading, case: _Case, at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64] | None:
-    """Return what annotators' codes say of trials, NaN where not known; None without labels."""
-    held = case.labelled
-    if held is None:
-        return None
-    labelled = [name for name in _coded(reading, case.judged) if held.coders.get(name) == ANNOTATORS]
-    if not labelled:
-        return None
-    decides = {name for each in reading.among for name in each.events}
-    if decides & set(labelled):
-        case.warnings.append(
-            f"{reading.name}: of which conversations it speaks is itself read by the coder, so it is not "
-            f"corrected "
-            "for the coder's errors"
-        )
-        return None
-    _, kept = _verdict(reading, case, held)
-    label = np.where(held.unknown(labelled), np.nan, kept.astype(float))[at]
-    return label if not np.isnan(label).all() else None
-
-
-def _corrected(table: pd.DataFrame, name: str, case: _Case, level: float) -> dict[str, Any]:
-    cluster = case.cluster.column or False
-    units = table[table[name].notna()]
-    found = prevalence(units, judge=name, label="label", cluster=cluster, level=level)
-    rows = {row["term"]: row for row in records(found.frame)}
-    own, alone = rows["prevalence"], rows["judge_alone"]
-    names = ("estimate", "std_error", "low", "high", "n_clusters", "df")
-    if level == case.level:
-        case.warnings.extend(f"{name}: {text}" for text in found.warnings)
-    return {
-        **{name: own.get(name, math.nan) for name in names},
-        "level": case.level,
-        "n": float(len(units)),
-        "kept": float(units[name].sum()),
-        "method": f"corrected by {int(units['label'].notna().sum())} labelled conversations: {own['method']}",
-        "uncorrected": alone["estimate"],
-        "missing": float(table[name].isna().sum()),
-    }
-
-
-def _contrast_rows(rule: Rule, reading: Reading, case: _Case) -> tuple[list[dict[str, Any]], Flags]:
-    """Return exits in one role less those in another, with a test that they are as good as equal."""
-    one, other = case.in_role(reading.role), case.in_role(reading.against)
-    titles = [case.roles[names[0]].title for names in (reading.role, reading.against)]
-    why = next(
-        (f"no {title} in this log" for title, own in zip(titles, (one, other), strict=True) if not own.any()),
-        None,
-    )
-    if "exit" not in case.judged.values:
-        why = "no column 'exited' says where the model left"
-    if why is not None:
-        return [_undefined(rule, reading, key, why, case) for key, _ in _parts(case)], one & False
-    left = case.judged.has(["exit"])
-    exited = np.bincount(case.judged.trial[left], minlength=len(case.trials)) > 0
-    unknown = case.unknown(["exit"])
-    table = case.trials.assign(
-        exited=np.where(unknown, np.nan, exited.astype(float)), side=np.where(one, "role", "against")
-    )
-    rows = []
-    for key, part in _parts(replace(case, trials=table)):
-        own = part[(one | other)[part.index]]
-        if own["side"].nunique() < 2:
-            rows.append(
-                _undefined(rule, reading, key, "not both of the two kinds of scenario are here", case)
-            )
-            continue
-        rows.append({**key, **_lead(rule, reading, "difference"), **_contrast(own, reading, case)})
-    return rows, (one | other) & ~unknown
-
-
-def _contrast(own: pd.DataFrame, reading: Reading, case: _Case) -> dict[str, Any]:
-    matched = (
-        "match" in own
-        and own["match"].notna().all()
-        and own.groupby("match", observed=True)["side"].nunique().eq(2).any()
-    )
-    pairs = "match" if matched else None
-    cluster = None if matched else case.cluster.column or False
-    columns = [*_columns(case), *(["match"] if matched else []), "exited", "side"]
-    margin = reading.margin or 0.0
-    found = difference(
-        own[list(dict.fromkeys(columns))],
-        "exited",
-        between="side",
-        reference="against",
-        paired=pairs,
-        cluster=cluster,
-        level=case.level,
-        estimand=case.estimand,
-        margin=margin,
-    )
-    case.warnings.extend(found.warnings)
-    (row,) = records(found.frame)
-    names = (
-        "estimate",
-        "std_error",
-        "low",
-        "high",
-        "n",
-        "n_clusters",
-        "method",
-        "df",
-        "missing",
-        "bound_low",
-        "bound_high",
-    )
-    return {
-        **{name: row.get(name, math.nan) for name in names},
-        "level": case.level,
-        "margin": margin,
-        "p_equivalence": row["p_equivalence"],
-        "holds": row["equivalent"],
-    }
-
-
 def _accounting(frame: Frame, used: Flags) -> Accounting:
     names = column_names(frame)
     counted = count_rows(frame, ["outcome"] if "outcome" in names else ["trial"])
@@ -597,10 +293,10 @@ def _accounting(frame: Frame, used: Flags) -> Accounting:
     return Accounting(counts, counted_as, float(used.sum()))
 
 
-def _warnings(case: _Case, found: Sequence[Rule]) -> list[str]:
+def _warnings(case: Case, found: Sequence[Rule]) -> list[str]:
     """Return what must be known of how events were read."""
     readings = [reading for rule in found for reading in rule.readings]
-    names = {name for reading in readings for name in _coded(reading, case.judged)}
+    names = {name for reading in readings for name in coded_events(reading, case.judged)}
     read = sorted(name for name in names if case.judged.coders[name] == READER)
     warnings = []
     if read:
