@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bartleby.analysis.tables.files import write_tables
+from bartleby.analysis.tables.written import write_tables
 from bartleby.verbs.coding import lexicon_codings
 
 TURNS = 10

@@ -166,7 +166,7 @@ def make_table(size: int, folder: Path, kind: str) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from bartleby.analysis.tables.files import write_tables
+    from bartleby.analysis.tables.written import write_tables
 
     if kind == "parquet":
         pieces = (pa.Table.from_pandas(piece, preserve_index=False) for piece in rows(size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bartleby.analysis.tables.estimates import Estimates
-from bartleby.analysis.tables.files import read_table, write_table
+from bartleby.analysis.tables.files import read_table
+from bartleby.analysis.tables.written import write_table
 
 __all__ = ["Estimates", "read_table", "write_table"]

@@ -18,7 +18,8 @@ import pytest
 import bartleby as bb
 from bartleby.analysis.choice.result import ChoiceFit
 from bartleby.analysis.tables.estimates import Estimates
-from bartleby.analysis.tables.files import open_table, read_table, write_table
+from bartleby.analysis.tables.files import open_table, read_table
+from bartleby.analysis.tables.written import write_table
 from tests.test_public_names import NAMES as PUBLIC
 
 RNG = np.random.default_rng(20)

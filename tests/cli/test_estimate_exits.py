@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bartleby.analysis.exits.exit_rates import exits
-from bartleby.analysis.tables.files import write_table
+from bartleby.analysis.tables.written import write_table
 from bartleby.cli import main
 from tests.analysis.exit_tables import simulated
 

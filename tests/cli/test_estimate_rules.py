@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bartleby as bb
-from bartleby.analysis.tables.files import write_table
+from bartleby.analysis.tables.written import write_table
 from bartleby.cli import main
 
 

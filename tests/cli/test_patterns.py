@@ -17,7 +17,7 @@ from bartleby.analysis.patterns.episodes import episodes
 from bartleby.analysis.patterns.phrases import phrases
 from bartleby.analysis.patterns.precedents import precedents
 from bartleby.analysis.patterns.triggers import around_trigger
-from bartleby.analysis.tables.files import write_table
+from bartleby.analysis.tables.written import write_table
 from bartleby.cli import main
 from tests.analysis.coded_tables import simulated_turns
 

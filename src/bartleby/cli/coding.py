@@ -158,7 +158,7 @@ def _by_lexicon(options: argparse.Namespace, book: Codebook) -> int:
 
 def _written(tables: Iterable[pd.DataFrame], options: argparse.Namespace, read: SourceCounts) -> int:
     """Write tables one below the other as they come, and say what there is."""
-    from bartleby.analysis.tables.files import write_tables
+    from bartleby.analysis.tables.written import write_tables
 
     counts: Counter[str] = Counter()
 

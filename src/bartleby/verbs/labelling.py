@@ -119,7 +119,7 @@ def read_labels(store: str | Path, *, every_save: bool = False) -> pd.DataFrame:
 
 def export_labels(store: str | Path, file: str | Path) -> int:
     """Write all labels as CSV, JSONL or Parquet, and return how many there are."""
-    from bartleby.analysis.tables.files import write_table
+    from bartleby.analysis.tables.written import write_table
 
     table = read_labels(store)
     write_table(table, file)

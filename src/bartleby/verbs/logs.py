@@ -241,7 +241,7 @@ def export(log: str | Path, output: str | Path, *, unit: Literal["trial", "turn"
     >>> bb.export("leave.db", "leave.csv")
     180
     """
-    from bartleby.analysis.tables.files import write_table
+    from bartleby.analysis.tables.written import write_table
 
     if Path(output).suffix == ".eval":
         return _export_eval(Path(log), Path(output), unit)

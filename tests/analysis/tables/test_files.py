@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bartleby.analysis.choice.model import choice_model
-from bartleby.analysis.tables.files import read_table, write_table, write_tables
+from bartleby.analysis.tables.files import read_table
+from bartleby.analysis.tables.written import write_table, write_tables
 from bartleby.errors import DataError, SettingError
 
 TABLE = pd.DataFrame({"first": ["none", "NA", "ü🌊"], "n": [1.5, None, 1 / 3], "outcome": ["a", None, "c"]})

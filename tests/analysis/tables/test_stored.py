@@ -13,8 +13,9 @@ import pytest
 import bartleby as bb
 from bartleby.analysis.tables.codes import Coded
 from bartleby.analysis.tables.counts import as_frame, count_rows, declared_categories
-from bartleby.analysis.tables.files import open_table, read_table, write_table
+from bartleby.analysis.tables.files import open_table, read_table
 from bartleby.analysis.tables.stored import StoredTable
+from bartleby.analysis.tables.written import write_table
 from bartleby.errors import DataError
 
 TABLE = pd.DataFrame({

@@ -17,8 +17,8 @@ from typing import Literal
 import pandas as pd
 
 from bartleby.analysis.figures.labels import visible
-from bartleby.analysis.tables.files import without_formulas
 from bartleby.analysis.tables.rounding import decimals_for, number_text, p_text, plain_text
+from bartleby.analysis.tables.written import without_formulas
 from bartleby.errors import DataError, SettingError
 
 __all__ = [
