@@ -1,4 +1,4 @@
-"""The verb `report` with codings: of a log, of conversations of anybody's, from files of every kind."""
+"""The verb `report` with codings: of a log, of conversations of your own, from files of every kind."""
 
 from __future__ import annotations
 

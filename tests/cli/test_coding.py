@@ -1,4 +1,4 @@
-"""`bartleby code`, `estimate agreement` and `prevalence` on anybody's table."""
+"""`bartleby code`, `estimate agreement` and `prevalence` on any table."""
 
 from __future__ import annotations
 

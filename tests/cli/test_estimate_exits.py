@@ -1,4 +1,4 @@
-"""`bartleby estimate exits`: anybody's table of conversations, without Python."""
+"""`bartleby estimate exits`: any table of conversations, without Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns of anybody's conversations: files, folders, our logs and Inspect's."""
+"""Turns of any conversations: files, folders, our logs and Inspect's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bartleby estimate ...`: the estimators on anybody's table, for people without Python.
+"""`bartleby estimate ...`: the estimators on any table, for people without Python.
 
 Options mean the same for every estimator, and the same as the keyword arguments in Python.
 """

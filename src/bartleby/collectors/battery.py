@@ -132,7 +132,7 @@ class BatterySummary(Printed):
         """Say in one line how many came to their end."""
         stopped = sum(each.summary is not None and each.summary.stopped is not None for each in self.pairs)
         done = len(self.pairs) - len(self.failed) - stopped
-        told = f"; {stopped} were stopped and can be gone on with" if stopped else ""
+        told = f"; {stopped} were stopped and can be resumed" if stopped else ""
         return f"{done} of {len(self.pairs)} runs came to their end{told}"
 
 
@@ -163,7 +163,7 @@ async def collect_battery(
     Raises
     ------
     asyncio.CancelledError
-        If it was cancelled; every log can be gone on with.
+        If it was cancelled; every log can be resumed.
     """
     turns = {name: asyncio.Lock() for pair in pairs for name in pair.providers}
 

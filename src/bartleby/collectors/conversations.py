@@ -1,4 +1,4 @@
-"""Conversations that a log holds, to be gone on with: what was said, and not what was asked on copies."""
+"""Conversations that a log holds, to be resumed: what was said, and not what was asked on copies."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ async def opened(stack: AsyncExitStack, model: Model, max_attempts: int) -> Open
         return Opened(entered, entered.name, await _probe(entered, max_attempts))
     except (BartlebyError, TransientError, OSError):
         raise
-    except Exception as error:  # a model may be anybody's code
+    except Exception as error:  # a model may be other people's code
         raise _broken(model, error) from error
     finally:
         line.cancel()
@@ -76,7 +76,7 @@ async def _probe(model: Model, max_attempts: int) -> Capabilities:
             await asyncio.sleep(seconds)
         except BartlebyError:
             raise
-        except Exception as error:  # a model may be anybody's code, and a server answer anything
+        except Exception as error:  # a model may be other people's code, and a server answer anything
             raise _broken(model, error) from error
     raise ModelError(f"{model.name}: cannot be reached")
 

@@ -91,7 +91,7 @@ def rehearse(study: Study, trial: Trial) -> Rehearsal:
         coroutine.send(None)
     except StopIteration:
         return Rehearsal(exchanges)
-    except Exception as error:  # the paradigm is anybody's code
+    except Exception as error:  # the paradigm is other people's code
         text = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
         return Rehearsal(exchanges, text)
     coroutine.close()

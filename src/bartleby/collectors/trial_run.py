@@ -1,4 +1,4 @@
-"""One trial being put to a model: its asks are played back as far as the log has them, then sent."""
+"""One trial being presented to a model: its asks are played back as far as the log has them, then sent."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class TrialRun:
         paradigm, settings = self._study.paradigm, self._study.settings
         try:
             await paradigm.present(self._trial, settings, self.ask)
-        except Exception as error:  # the paradigm is anybody's code, and may pass on what `ask` raised
+        except Exception as error:  # the paradigm is other people's code, and may pass on what `ask` raised
             if self._failure is None:
                 return self._mistaken(_mistake(self._study, self._trial, error))
         try:

@@ -1,4 +1,4 @@
-"""Passages: what a coder reads, made from anybody's conversations."""
+"""Passages: what a coder reads, made from any conversations."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Study(Printed):
     items
         What is offered.
     paradigm
-        How it is put to a model.
+        How it is presented to a model.
     conditions
         Levels of the paradigm's conditions that are crossed with one another; a condition that is not
         named has its default level.

@@ -1,4 +1,4 @@
-"""A trial: what is put to a model once; and a reading: what its replies were read as."""
+"""A trial: what is presented to a model once; and a reading: what its replies were read as."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def scenarios(count: int, expected: str = "expected") -> tuple[bb.Scenario, ...]
 
 
 def run(model: Model, study: bb.Study) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return trials and turns of a study that is put to a model, without a log."""
+    """Return trials and turns of a study that is presented to a model, without a log."""
     fitted = study.for_channels(("text", "tool"), model.name)
     trials: list[dict[str, Any]] = []
     turns: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""A conversation that was held can be gone on with from any turn, beside its original."""
+"""A conversation that was held can be resumed from any turn, beside its original."""
 
 from __future__ import annotations
 

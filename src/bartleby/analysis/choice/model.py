@@ -1,7 +1,7 @@
 """The choice model: what a model would rather do, in logits, from paired choices.
 
 Bradley & Terry's model with a slot effect, ties, an outside option, clusters and bias reduction, on
-anybody's table with the columns `first`, `second` and `outcome`.
+any table with the columns `first`, `second` and `outcome`.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Clusters:
         The column of the second way.
     """
 
-    first: Cluster = Cluster(None, "none: rows taken as independent, as asked")
+    first: Cluster = Cluster(None, "none: rows taken as independent, as requested")
     second: str | None = None
 
     @property
@@ -241,7 +241,7 @@ def choose_cluster(
     """
     names = column_names(frame)
     if cluster is False:
-        return Cluster(None, "none: rows taken as independent, as asked")
+        return Cluster(None, "none: rows taken as independent, as requested")
     if isinstance(cluster, str):
         if cluster in names:
             return Cluster(cluster, cluster)

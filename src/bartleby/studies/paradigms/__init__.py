@@ -1,1 +1,1 @@
-"""How items are put to a model, and how its answer is read: one file a paradigm."""
+"""How items are presented to a model, and how its answer is read: one file a paradigm."""

@@ -1,4 +1,4 @@
-"""What a paradigm is: how items are put to a model, and how its answer is read."""
+"""What a paradigm is: how items are presented to a model, and how its answer is read."""
 
 from __future__ import annotations
 

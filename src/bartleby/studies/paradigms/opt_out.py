@@ -220,7 +220,7 @@ def _read(
 
 
 def _done(reply: Reply) -> Outcome:
-    """Return how a task ended that was put to a model, where it took no exit."""
+    """Return how a task ended that was presented to a model, where it took no exit."""
     said = spoken(reply.text)
     if reply.stop == "refusal" or declines(said):
         return Outcome.REFUSED

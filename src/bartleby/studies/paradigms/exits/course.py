@@ -56,7 +56,7 @@ class CoursePlan:
     redirect
         Phrases that count as redirecting.
     first_kind
-        What the user's first message does: it opens, unless a conversation is gone on with.
+        What the user's first message does: it opens, unless a conversation is resumed.
     about
         What is asked, for a simulated respondent.
     """
