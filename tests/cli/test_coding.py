@@ -147,3 +147,10 @@ def test_a_lexicon_without_any_code_of_the_codebook_is_refused(
     )
     assert main(["code", str(path), "--codebook", "leaving_rules"]) == 1
     assert "has no phrase for a code of the codebook 'leaving_rules'" in capsys.readouterr().err
+
+
+def test_a_check_of_a_judge_that_a_run_would_refuse_fails(tmp_path: Path) -> None:
+    turns = tmp_path / "turns.csv"
+    turns.write_text("conversation,turn,speaker,text\nc1,1,user,Hello.\nc1,1,assistant,Good day.\n", "utf-8")
+    assert main(["code", str(turns), "--coder", "sim/judge?sens=2", "--check"]) == 1
+    assert main(["code", str(turns), "--coder", "sim/judge?sensitivity=0.9", "--check"]) == 0

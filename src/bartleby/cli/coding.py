@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bartleby.cli.arguments import add_command, table_of
+from bartleby.cli.exit_codes import FAILED, FINISHED
 from bartleby.cli.printing import say
 
 if TYPE_CHECKING:
@@ -128,8 +129,9 @@ def _code(options: argparse.Namespace) -> int:
 
     if options.check:
         study = judging_study(options.source, book, samples=options.samples, context=options.context)
-        say(check(study, options.coder))
-        return 0
+        plan = check(study, options.coder)
+        say(plan)
+        return FAILED if plan.refusals else FINISHED
     if options.log is None:
         raise SettingError("--log: a judge's replies are kept; name a file, such as --log runs/judge.db")
     counts = SourceCounts()

@@ -3,7 +3,8 @@
 A provider that keeps the beginning of a prompt for some minutes charges more for keeping it (a quarter, at
 Anthropic) and far less for finding it again (a tenth, or less). So a mark pays where much is shown again
 soon: the system text that all trials share, and a conversation that goes on turn after turn. What a model
-answers does not depend on it, so marks are no part of what was shown: a run can be resumed with or without them.
+answers does not depend on it, so marks are no part of what was shown: a run can be resumed with them or
+without.
 """
 
 from __future__ import annotations
