@@ -304,6 +304,7 @@ def test_a_key_goes_only_where_it_belongs(server: MessagesServer, monkeypatch: p
         ("openai/m@http://me:secret-word@host:1/v1", "has a name or password in it"),
         ("openai/m@http://", "no model"),
         ("openai/m@http://:80/v1", "no host"),
+        ("openai/m@ftp://host/v1", "begins with ftp://; allowed: http, https"),
         ("openai/m@http://host:notaport/v1", "cannot be read"),
         ("openai/m?slot=1", "no option 'slot'; allowed: timeout, key"),
     ],

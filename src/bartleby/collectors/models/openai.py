@@ -51,7 +51,7 @@ HEADERS = LimitHeaders(
     all_or_nothing=("tokens",),
 )
 KEY = "OPENAI_API_KEY"
-AT = re.compile(r"(?P<model>.+?)@(?P<server>https?://.+)", re.DOTALL)
+AT = re.compile(r"(?P<model>.+?)@(?P<server>[A-Za-z][\w+.-]*://.+)", re.DOTALL)
 
 
 class OpenAIModel:

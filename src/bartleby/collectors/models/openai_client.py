@@ -99,5 +99,10 @@ def check_server(model: str, server: str) -> None:
             f"model 'openai/{model}@...': the address has a name or password in it, and a model's name is "
             "written into every record; put the key into an environment variable and name it: ?key=VARIABLE"
         )
+    if parts.scheme not in ("http", "https"):
+        raise ModelError(
+            f"model 'openai/{model}@{server}': the address begins with {parts.scheme}://; allowed: http, "
+            "https"
+        )
     if wrong:
         raise ModelError(f"model 'openai/{model}@{server}': the address has no host")
