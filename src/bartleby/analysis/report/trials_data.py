@@ -184,12 +184,13 @@ def _facts(
         return {}
     columns = [name for name in dict.fromkeys(names) if name in trials]
     found = trials[trials["trial"].astype(str).isin(sample.ids)]
-    records = found[columns].astype(object).to_dict(orient="records")
+    # With the trial among them: of no columns, some versions of pandas return no records.
+    records = found[list(dict.fromkeys(["trial", *columns]))].astype(object).to_dict(orient="records")
     return {
         str(trial): {
             str(name): _plain(value)
             for name, value in row.items()
-            if not _missing(value) and (name not in if_any or value)
+            if name in columns and not _missing(value) and (name not in if_any or value)
         }
         for trial, row in zip(found["trial"], records, strict=True)
     }
