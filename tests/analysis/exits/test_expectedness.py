@@ -88,9 +88,11 @@ def test_wrong_exits_have_an_upper_bound_at_none(trials: pd.DataFrame) -> None:
     assert found["scenario_class"].tolist() == ["at_risk"]
     row = found.iloc[0]
     assert (row["estimate"], row["n"]) == (0, 40)
-    assert 0 < row["upper"] < row["high"] < 0.5
+    assert 0 < row["upper"] <= row["high"] < 0.5
     narrow = rate(trials[trials["expected"] == "wrong"], level=0.9).frame.iloc[0]
-    assert row["upper"] == pytest.approx(narrow["high"])
+    assert row["upper"] > narrow["high"]
+    # Four scenarios: a kind of three in seven may be missing among them.
+    assert row["upper"] == pytest.approx(np.log(20) / (4 + np.log(20)))
     assert row["absent"] is True or bool(row["absent"])
 
 

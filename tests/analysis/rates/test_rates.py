@@ -184,6 +184,11 @@ def test_what_no_item_of_a_few_does_may_be_what_every_fifth_item_does(mirrored: 
     assert (exact["high"] - exact["low"]) < 0.06
 
 
+def test_a_one_sided_limit_has_the_room_of_its_own_level() -> None:
+    row = rate(by_item([0] * 12, 20), one_sided="upper").frame.iloc[0]
+    assert row["upper"] == pytest.approx(math.log(20) / (12 + math.log(20)))
+
+
 def test_models_are_kept_apart_and_groups_come_in_order() -> None:
     trials = by_item([1, 2, 3, 4], 5).assign(model=["b", "a"] * 10, turns=[10, 9] * 10)
     found = rate(trials, by="turns").frame

@@ -156,7 +156,9 @@ def bounded_rate(part: Sample, method: Method = "auto", side: Side | None = None
 
 def _one_sided(part: Sample, method: Method, side: Side) -> float:
     """Return what the rate is below (or above) with the confidence of the level."""
-    fit, _ = fit_rate(part.at_level(2 * part.level - 1), method)
+    fit, n_clusters = fit_rate(part.at_level(2 * part.level - 1), method)
+    if ROOM in fit.method:  # as much as a bound that is passed on one side only at this level needs
+        fit = rare_with_room(fit, int(n_clusters), part.level)
     return fit.high if side == "upper" else fit.low
 
 
